@@ -1,0 +1,42 @@
+{
+  "targets": [
+    {
+      "target_name": "re_control",
+      "sources": [
+        "src/addon.cc",
+        "src/library.cc",
+        "src/model.cc",
+        "src/sampler.cc",
+        "src/state_hook.cc",
+        "src/context.cc",
+        "src/float16.cc",
+        "src/gemm.cc",
+        "src/mapped_file.cc",
+        "src/value_function.cc",
+        "src/value_function_binding.cc",
+        "src/trainer.cc",
+        "src/trainer_binding.cc"
+      ],
+      "include_dirs": [
+        "<!@(node -p \"require('node-addon-api').include\")",
+        "llama.cpp/include",
+        "llama.cpp/ggml/include"
+      ],
+      "defines": ["NAPI_VERSION=9", "NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED", "NAPI_CPP_EXCEPTIONS"],
+      "cflags!": ["-fno-exceptions", "-O2"],
+      "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-O2"],
+      "cflags": ["-O3"],
+      "cflags_cc": ["-std=c++20", "-O3", "-Wall", "-Wextra", "-Wno-unused-parameter"],
+      "xcode_settings": {
+        "GCC_ENABLE_CPP_EXCEPTIONS": "YES",
+        "GCC_OPTIMIZATION_LEVEL": "3",
+        "CLANG_CXX_LANGUAGE_STANDARD": "c++20",
+        "MACOSX_DEPLOYMENT_TARGET": "12.0"
+      },
+      "msvs_settings": {
+        "VCCLCompilerTool": { "ExceptionHandling": 1, "Optimization": 3, "AdditionalOptions": ["/std:c++20"] }
+      },
+      "conditions": [["OS=='linux'", { "libraries": ["-ldl", "-lpthread"] }]]
+    }
+  ]
+}

@@ -1,0 +1,6 @@
+// Where things are in a checkout.
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = fileURLToPath(new URL('../..', import.meta.url))
+export const inRoot = (...parts) => path.join(root, ...parts)

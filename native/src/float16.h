@@ -1,0 +1,11 @@
+// IEEE half precision, little-endian in memory: the format in which states are kept on disk.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+// Exact. `from` may have any alignment.
+void float16ToFloat32(const void* from, float* to, size_t count);
+
+// Rounds to nearest, ties to even; beyond 65504 becomes infinity.
+void float32ToFloat16(const float* from, uint16_t* to, size_t count);

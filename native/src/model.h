@@ -1,0 +1,34 @@
+// A model loaded by llama.cpp: weights, vocabulary, facts. JS class `Model`.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "library.h"
+
+using ModelPointer = std::shared_ptr<llama_model>;  // freed when the last context that uses it is gone
+
+class ModelBinding : public Napi::ObjectWrap<ModelBinding> {
+   public:
+    static Napi::Function define(Napi::Env env);
+    explicit ModelBinding(const Napi::CallbackInfo & info);
+
+    // Throws a JS error after free().
+    ModelPointer model(Napi::Env env) const;
+
+   private:
+    Napi::Value facts(const Napi::CallbackInfo & info);
+    Napi::Value tokenize(const Napi::CallbackInfo & info);
+    Napi::Value piece(const Napi::CallbackInfo & info);
+    Napi::Value isEndOfGeneration(const Napi::CallbackInfo & info);
+    void free(const Napi::CallbackInfo & info);
+
+    llama_token checkedToken(const Napi::CallbackInfo & info) const;
+
+    ModelPointer pointer;
+};
+
+// loadModel(file, {gpuLayers}) -> Promise<Model>
+Napi::Value loadModel(const Napi::CallbackInfo & info);
+void initModel(Napi::Env env, Napi::Object exports);

@@ -1,0 +1,169 @@
+#include "value_function_binding.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <string>
+
+namespace {
+
+// Marks the objects of this class, so that no other object is taken for one.
+constexpr napi_type_tag typeTag = {0x5a1f3c0e7d2b4e86, 0x9b60d4f1c83e7a25};
+
+constexpr int64_t largestDim = 1 << 20;
+
+// The number of states in an argument that holds whole ones.
+int requireRows(const Napi::Float32Array& states, int inputDim) {
+  const size_t rows = states.ElementLength() / inputDim;
+  if (rows * inputDim != states.ElementLength() || rows > INT32_MAX) {
+    throw Napi::RangeError::New(states.Env(), "states holds " + std::to_string(states.ElementLength()) +
+                                                  " numbers, not a multiple of inputDim " + std::to_string(inputDim));
+  }
+  return int(rows);
+}
+
+using Ascent = void (ValueFunction::*)(float*, int, float, int, float*, float*) const;
+
+Napi::Value runAscent(const Napi::CallbackInfo& info, const ValueFunction& V, Ascent ascent) {
+  const Napi::Float32Array given = requireFloat32Array(info[0], "states");
+  const int rows = requireRows(given, V.inputDim());
+  const Napi::Object options = requireObject(info[1], "the second argument");
+  const double stepSize = requireNumber(options.Get("stepSize"), "stepSize");
+  const int updates = int(requireInteger(options.Get("updates"), "updates", 0, 1000000));
+
+  Napi::Float32Array states = Napi::Float32Array::New(info.Env(), given.ElementLength());
+  std::copy_n(given.Data(), given.ElementLength(), states.Data());
+  Napi::Float32Array before = Napi::Float32Array::New(info.Env(), rows), after = Napi::Float32Array::New(info.Env(), rows);
+  (V.*ascent)(states.Data(), rows, float(stepSize), updates, before.Data(), after.Data());
+
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("states", states);
+  result.Set("valueBefore", before);
+  result.Set("valueAfter", after);
+  return result;
+}
+
+}  // namespace
+
+Napi::Object requireObject(Napi::Value value, const std::string& name) {
+  if (!value.IsObject()) throw Napi::TypeError::New(value.Env(), name + " must be an object");
+  return value.As<Napi::Object>();
+}
+
+double requireNumber(Napi::Value value, const std::string& name) {
+  if (!value.IsNumber()) throw Napi::TypeError::New(value.Env(), name + " must be a number");
+  const double number = value.As<Napi::Number>().DoubleValue();
+  if (!std::isfinite(number)) throw Napi::RangeError::New(value.Env(), name + " must be finite");
+  return number;
+}
+
+int64_t requireInteger(Napi::Value value, const std::string& name, int64_t least, int64_t most) {
+  const double number = requireNumber(value, name);
+  if (number != std::floor(number) || number < double(least) || number > double(most)) {
+    throw Napi::RangeError::New(value.Env(), name + " must be a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+  }
+  return int64_t(number);
+}
+
+Napi::Float32Array requireFloat32Array(Napi::Value value, const std::string& name) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array) {
+    throw Napi::TypeError::New(value.Env(), name + " must be a Float32Array");
+  }
+  return value.As<Napi::Float32Array>();
+}
+
+Napi::Float32Array toFloat32Array(Napi::Env env, const std::vector<float>& numbers) {
+  Napi::Float32Array array = Napi::Float32Array::New(env, numbers.size());
+  std::copy(numbers.begin(), numbers.end(), array.Data());
+  return array;
+}
+
+std::vector<LinearLayer> layersFromJs(Napi::Value value, int inputDim, const char* name) {
+  const Napi::Env env = value.Env();
+  if (!value.IsArray()) throw Napi::TypeError::New(env, std::string(name) + " must be an array");
+  const Napi::Array array = value.As<Napi::Array>();
+  if (array.Length() > 3) throw Napi::RangeError::New(env, std::string(name) + " must be two or three");
+  std::vector<LinearLayer> layers;
+  int64_t inputs = inputDim;
+  for (uint32_t l = 0; l < array.Length(); l++) {
+    const std::string at = std::string(name) + "[" + std::to_string(l) + "]";
+    const Napi::Object object = requireObject(array.Get(l), at);
+    const Napi::Float32Array weight = requireFloat32Array(object.Get("weight"), at + ".weight");
+    const Napi::Float32Array bias = requireFloat32Array(object.Get("bias"), at + ".bias");
+    const int64_t outputs = int64_t(bias.ElementLength());
+    if (outputs < 1 || outputs > largestDim || int64_t(weight.ElementLength()) != outputs * inputs) {
+      throw Napi::RangeError::New(env, at + ".weight holds " + std::to_string(weight.ElementLength()) + " numbers, but " +
+                                           std::to_string(outputs) + " outputs (the bias) x " + std::to_string(inputs) +
+                                           " inputs are " + std::to_string(outputs * inputs));
+    }
+    layers.push_back({int(inputs), int(outputs), std::vector<float>(weight.Data(), weight.Data() + weight.ElementLength()),
+                      std::vector<float>(bias.Data(), bias.Data() + bias.ElementLength())});
+    inputs = outputs;
+  }
+  try {
+    validateLayers(layers);
+  } catch (const std::invalid_argument& error) {
+    throw Napi::RangeError::New(env, std::string(name) + ": " + error.what());
+  }
+  return layers;
+}
+
+Napi::Array layersToJs(Napi::Env env, const std::vector<LinearLayer>& layers) {
+  Napi::Array array = Napi::Array::New(env, layers.size());
+  for (size_t l = 0; l < layers.size(); l++) {
+    Napi::Object layer = Napi::Object::New(env);
+    layer.Set("weight", toFloat32Array(env, layers[l].weight));
+    layer.Set("bias", toFloat32Array(env, layers[l].bias));
+    array.Set(uint32_t(l), layer);
+  }
+  return array;
+}
+
+ValueFunctionBinding::ValueFunctionBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ValueFunctionBinding>(info) {
+  const Napi::Object config = requireObject(info[0], "the argument of ValueFunction");
+  const int inputDim = int(requireInteger(config.Get("inputDim"), "inputDim", 1, largestDim));
+  valueFunction_ = std::make_shared<ValueFunction>(layersFromJs(config.Get("layers"), inputDim, "layers"));
+  info.This().As<Napi::Object>().TypeTag(&typeTag);
+}
+
+bool ValueFunctionBinding::isInstance(Napi::Value value) {
+  return value.IsObject() && value.As<Napi::Object>().CheckTypeTag(&typeTag);
+}
+
+Napi::Value ValueFunctionBinding::inputDim(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), valueFunction_->inputDim());
+}
+
+Napi::Value ValueFunctionBinding::values(const Napi::CallbackInfo& info) {
+  const Napi::Float32Array states = requireFloat32Array(info[0], "states");
+  const int rows = requireRows(states, valueFunction_->inputDim());
+  Napi::Float32Array out = Napi::Float32Array::New(info.Env(), rows);
+  valueFunction_->values(states.Data(), rows, out.Data());
+  return out;
+}
+
+Napi::Value ValueFunctionBinding::gradients(const Napi::CallbackInfo& info) {
+  const Napi::Float32Array states = requireFloat32Array(info[0], "states");
+  const int rows = requireRows(states, valueFunction_->inputDim());
+  Napi::Float32Array out = Napi::Float32Array::New(info.Env(), states.ElementLength());
+  valueFunction_->gradients(states.Data(), rows, out.Data());
+  return out;
+}
+
+Napi::Value ValueFunctionBinding::ascend(const Napi::CallbackInfo& info) {
+  return runAscent(info, *valueFunction_, &ValueFunction::ascend);
+}
+
+Napi::Value ValueFunctionBinding::ascendExplicit(const Napi::CallbackInfo& info) {
+  return runAscent(info, *valueFunction_, &ValueFunction::ascendExplicit);
+}
+
+void initValueFunction(Napi::Env env, Napi::Object exports) {
+  using Class = ValueFunctionBinding;
+  exports.Set("ValueFunction", Class::DefineClass(env, "ValueFunction",
+                                                  {Class::InstanceAccessor<&Class::inputDim>("inputDim"),
+                                                   Class::InstanceMethod<&Class::values>("values"),
+                                                   Class::InstanceMethod<&Class::gradients>("gradients"),
+                                                   Class::InstanceMethod<&Class::ascend>("ascend"),
+                                                   Class::InstanceMethod<&Class::ascendExplicit>("ascendExplicit")}));
+}

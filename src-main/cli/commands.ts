@@ -1,0 +1,18 @@
+/** Every command of the terminal. */
+import type { Command } from './command.ts'
+import { collect } from './commands/collect.ts'
+import { dataImport } from './commands/data-import.ts'
+import { evaluate } from './commands/evaluate.ts'
+import { generateCommand } from './commands/generate.ts'
+import { methodList, rewardList } from './commands/lists.ts'
+import { modelInspect } from './commands/model-inspect.ts'
+import { projectNew } from './commands/project-new.ts'
+import { reward } from './commands/reward.ts'
+import { run } from './commands/run.ts'
+import { train } from './commands/train.ts'
+import { valueFunctionExport, valueFunctionImport } from './commands/value-function.ts'
+
+// "reward list" before "reward": the first whose words match is taken
+export const commands: readonly Command[] = [
+  projectNew, modelInspect, dataImport, collect, rewardList, reward, train, generateCommand, evaluate, valueFunctionExport, valueFunctionImport, methodList, run
+]

@@ -1,0 +1,31 @@
+import { collectSettings } from '../../contract/entities.ts'
+import { number, required } from '../arguments.ts'
+import type { Command } from '../command.ts'
+import { runFlags, runFlagsFrom } from '../run-flags.ts'
+
+export const collect: Command = {
+  name: 'collect',
+  usage: 'collect PROJECT --dataset D [--limit N --samples M --max-tokens T --parallel P --seed S --split train|held-out|all --temperature X --top-k K --top-p P --min-p P]',
+  positionals: ['PROJECT'],
+  flags: ['dataset', 'samples', ...runFlags],
+  async run(session, input) {
+    const settings = collectSettings.parse({ dataset: Number(required(input, 'dataset')), samples: number(input, 'samples'), ...runFlagsFrom(input) })
+    const project = await session.open(input.positionals[0] ?? '')
+    const { total } = project.datasets.examples(settings.dataset, { search: '', split: settings.split, offset: 0, limit: 1 })
+    if (settings.limit !== null && total < settings.limit) {
+      session.terminal.note(`Only ${total} prompts are in the split ${settings.split ?? 'all'}; --split all takes them from every split`)
+    }
+    await session.ensureModel()
+    const job = await session.run('collect', settings)
+    const collection = project.collections.get(job.subject ?? 0)
+    const skipped = project.responses.skipped(collection.id)
+    for (const { line, reason } of skipped) session.terminal.note(`Skipped the prompt of line ${line}: ${reason}`)
+    const { id, responses, tokens, states, planned } = collection
+    const tokensPerSecond = session.engine.tokensPerSecond
+    const model = await session.engine.models.loaded
+    session.terminal.result({ collection: id, planned, responses, skipped, tokens, states, tokensPerSecond, model }, [
+      `Collection ${id}: ${responses} responses, ${tokens} tokens, ${states} states${tokensPerSecond === null ? '' : `, ${tokensPerSecond.toFixed(1)} tokens/s`}`
+    ])
+    return 0
+  }
+}

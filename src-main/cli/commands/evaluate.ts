@@ -1,0 +1,29 @@
+import { evaluateSettings } from '../../contract/entities.ts'
+import { required, text } from '../arguments.ts'
+import type { Command } from '../command.ts'
+import { methodFlags, methodFrom } from '../method-flags.ts'
+import { runFlags, runFlagsFrom } from '../run-flags.ts'
+import { tableLines } from '../table.ts'
+
+export const evaluate: Command = {
+  name: 'evaluate',
+  usage: "evaluate PROJECT --methods a,b,... --dataset D [--limit N --split held-out --source tone --max-tokens T --parallel P --seed S, methods' and sampling flags]",
+  positionals: ['PROJECT'],
+  flags: ['methods', 'dataset', 'source', ...methodFlags, ...runFlags],
+  async run(session, input) {
+    const names = required(input, 'methods').split(',').map((name) => name.trim())
+    const project = await session.open(input.positionals[0] ?? '')
+    const settings = evaluateSettings.parse({
+      dataset: Number(required(input, 'dataset')),
+      source: text(input, 'source'),
+      methods: names.map((name) => methodFrom(name, input, project)),
+      ...runFlagsFrom(input)
+    })
+    await session.ensureModel()
+    const job = await session.run('evaluate', settings)
+    const evaluation = project.evaluations.get(job.subject ?? 0)
+    const table = evaluation.table ?? { methods: [], paired: [] }
+    session.terminal.result({ evaluation: evaluation.id, ...table, report: evaluation.report }, [...tableLines(table), '', `Report: ${evaluation.report}`])
+    return 0
+  }
+}

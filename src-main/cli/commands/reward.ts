@@ -1,0 +1,27 @@
+import { rewardSummary } from '../../engine/reward/label.ts'
+import { listSources, sourceNamed } from '../../engine/reward/sources.ts'
+import { flagsOf, required, settingsFrom } from '../arguments.ts'
+import type { Command } from '../command.ts'
+
+const sourceFlags = listSources().flatMap(({ name }) => flagsOf(sourceNamed(name).settings))
+
+export const reward: Command = {
+  name: 'reward',
+  usage: "reward PROJECT --collection C --source NAME [source's flags]",
+  positionals: ['PROJECT'],
+  flags: ['collection', 'source', ...sourceFlags],
+  async run(session, input) {
+    const source = sourceNamed(required(input, 'source'))
+    const collection = Number(required(input, 'collection'))
+    const settings = source.settings.parse(settingsFrom(source.settings, input))
+    const project = await session.open(input.positionals[0] ?? '')
+    project.collections.get(collection)
+    await session.run('reward', { collection, source: source.name, settings })
+    const summary = rewardSummary(project, collection, source.name)
+    for (const { response, reason } of summary.failures.slice(0, 20)) session.terminal.note(`Response ${response} stays unlabelled: ${reason}`)
+    session.terminal.result({ collection, ...summary }, [
+      `${summary.labelled} labelled, ${summary.failed} failed, mean ${summary.mean?.toFixed(4) ?? '-'}, sd ${summary.sd?.toFixed(4) ?? '-'}`
+    ])
+    return summary.labelled > 0 ? 0 : 1
+  }
+}

@@ -1,0 +1,39 @@
+import { trainSettings } from '../../contract/entities.ts'
+import { number, required, text } from '../arguments.ts'
+import type { Command } from '../command.ts'
+
+export const train: Command = {
+  name: 'train',
+  usage: 'train PROJECT --collection C [--source NAME --hidden 1024 --layers 1 --lr 1e-4 --batch 512 --epochs 100 --patience 10 --validation 0.15 --objective semi-gradient|full-gradient --seed 1]',
+  positionals: ['PROJECT'],
+  flags: ['collection', 'source', 'hidden', 'layers', 'lr', 'batch', 'epochs', 'patience', 'validation', 'objective', 'standardise', 'seed'],
+  async run(session, input) {
+    const standardise = text(input, 'standardise')
+    const settings = trainSettings.parse({
+      collection: Number(required(input, 'collection')),
+      source: text(input, 'source'),
+      hidden: number(input, 'hidden'),
+      layers: number(input, 'layers'),
+      learningRate: number(input, 'lr'),
+      batch: number(input, 'batch'),
+      epochs: number(input, 'epochs'),
+      patience: number(input, 'patience'),
+      validation: number(input, 'validation'),
+      objective: text(input, 'objective'),
+      standardise: standardise === undefined ? undefined : standardise === 'true',
+      seed: number(input, 'seed')
+    })
+    const project = await session.open(input.positionals[0] ?? '')
+    await session.ensureModel()
+    const job = await session.run('train', settings)
+    const v = project.valueFunctions.detail(job.subject ?? 0)
+    session.terminal.result(
+      {
+        valueFunction: v.id, epochs: v.epochs, bestEpoch: v.bestEpoch, trainLoss: v.trainLoss, validationLoss: v.validationLoss, correlation: v.correlation,
+        inputDim: v.inputDim, hiddenDims: v.hiddenDims, scale: v.scale, rewardMean: v.rewardMean, rewardScale: v.rewardScale
+      },
+      [`Value function ${v.id}: ${v.epochs} epochs, best ${v.bestEpoch}, train loss ${v.trainLoss.toFixed(4)}, validation loss ${v.validationLoss.toFixed(4)}, correlation ${v.correlation.toFixed(3)}`]
+    )
+    return 0
+  }
+}

@@ -1,0 +1,95 @@
+/** One command's engine: made when it is needed, with its progress on the terminal, closed at the end. */
+import { join } from 'node:path'
+import type { Job, JobKind } from '../contract/entities.ts'
+import { fromFailure, StudioError } from '../contract/errors.ts'
+import type { AnyEvent } from '../contract/methods.ts'
+import { cacheDirectory, dataDirectory } from '../engine/directories.ts'
+import { Engine } from '../engine/engine.ts'
+import { catalogue } from '../engine/models/catalogue.ts'
+import { fetchModel } from '../engine/models/fetch.ts'
+import { forkHost } from '../engine/models/fork-host.ts'
+import { Project } from '../engine/project/project.ts'
+import { Rate } from '../engine/jobs/progress.ts'
+import { resourcesDirectory } from './resources.ts'
+import type { Terminal } from './terminal.ts'
+
+export class Session {
+  readonly terminal: Terminal
+  readonly engine: Engine
+  /** ends when the person presses Ctrl-C */
+  readonly #abort = new AbortController()
+
+  constructor(terminal: Terminal) {
+    this.terminal = terminal
+    this.engine = new Engine({
+      launchHost: () => forkHost(join(import.meta.dirname, 'model-host.js')),
+      cacheDirectory: cacheDirectory(),
+      dataDirectory: dataDirectory(),
+      resourcesDirectory,
+      tell: (event, payload) => {
+        const told = { event, payload } as AnyEvent
+        if (told.event === 'job' && told.payload.state === 'running') terminal.progress(told.payload)
+        else if (told.event === 'model' && told.payload.loaded === null) terminal.note(told.payload.note)
+      }
+    })
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  get interrupted(): boolean {
+    return this.#abort.signal.aborted
+  }
+
+  open(directory: string): Promise<Project> {
+    return this.engine.open(() => Project.open(directory))
+  }
+
+  /** Fetches the project's model where it is one of the catalogue's and not here yet. */
+  async ensureModel(): Promise<void> {
+    const { cacheDirectory: cache, resourcesDirectory: resources } = this.engine.options
+    const missing = catalogue(cache, resources).find((model) => model.file === this.engine.project.modelFile && !model.present)
+    if (missing === undefined) return
+    const rate = new Rate()
+    let state = { phase: '', done: 0, total: null as number | null, unit: 'bytes' }
+    const show = (): void => this.terminal.progress({ ...state, rate: rate.perSecond, secondsLeft: rate.secondsLeft(state.done, state.total) })
+    let shown = 0
+    await fetchModel(missing.id, cache, resources, {
+      signal: this.signal,
+      phase: (phase, progress) => {
+        state = { ...state, phase, ...progress }
+        show()
+      },
+      progress: (done) => {
+        state.done = done
+        rate.mark(done)
+        if (performance.now() - shown < 200) return
+        shown = performance.now()
+        show()
+      }
+    })
+  }
+
+  /** Runs a job to its end; an unfinished one with the same settings goes on. @throws what it failed with */
+  async run(kind: JobKind, settings: unknown): Promise<Job> {
+    const { jobs } = this.engine
+    const wanted = JSON.stringify(settings)
+    const unfinished = this.engine.project.jobs.unfinished(kind).find((job) => JSON.stringify(job.settings) === wanted && job.subject !== null)
+    if (unfinished !== undefined) this.terminal.note(`Going on with what was interrupted: ${unfinished.done} of ${unfinished.total ?? '?'} ${unfinished.unit} are done`)
+    const { id } = unfinished === undefined ? jobs.start(kind, settings) : jobs.resume(unfinished.id)
+    const job = await jobs.finished(id)
+    if (job.failure !== null) throw fromFailure(job.failure)
+    if (job.state === 'paused') throw new StudioError('cancelled', 'interrupted; what was finished is kept, and the same command goes on from there')
+    return job
+  }
+
+  async interrupt(): Promise<void> {
+    this.#abort.abort()
+    await this.engine.jobs.pauseAll()
+  }
+
+  async close(): Promise<void> {
+    await this.engine.close()
+  }
+}

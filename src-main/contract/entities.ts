@@ -1,0 +1,372 @@
+/** What the engine keeps and shows: the shared types of window, terminal and engine, as zod schemas. */
+import { z } from 'zod'
+import { failure } from './errors.ts'
+
+export const id = z.int().positive()
+
+/** Draws one response: llama.cpp's samplers in the order top-k, top-p, min-p, temperature. Temperature 0 is greedy. */
+export const sampling = z.object({
+  temperature: z.number().min(0).max(5).default(0.7),
+  topK: z.int().min(0).max(1000).default(50),
+  topP: z.number().gt(0).max(1).default(0.95),
+  minP: z.number().min(0).max(1).default(0)
+})
+export type Sampling = z.infer<typeof sampling>
+
+// Model
+
+export const modelFacts = z.object({
+  file: z.string(),
+  bytes: z.number(),
+  name: z.string().nullable(),
+  architecture: z.string(),
+  parameters: z.number(),
+  embeddingLength: z.number(),
+  blockCount: z.number(),
+  contextLength: z.number(),
+  vocabularySize: z.number().nullable(),
+  quantization: z.string(),
+  licence: z.string().nullable(),
+  hasChatTemplate: z.boolean(),
+  /** Bytes that loading needs: weights, KV cache and compute buffers for the studio's context. */
+  memoryNeeded: z.number(),
+  memoryAvailable: z.number(),
+  fits: z.boolean()
+})
+export type ModelFacts = z.infer<typeof modelFacts>
+
+/** What is known of the model once it is loaded in the model host. */
+export const loadedModel = z.object({
+  file: z.string(),
+  sha256: z.string(),
+  device: z.string(),
+  backend: z.string(),
+  build: z.string(),
+  threads: z.int(),
+  /** Why this thread count: the steps per second that were measured for each candidate. */
+  threadMeasurement: z.array(z.object({ threads: z.int(), tokensPerSecond: z.number() })),
+  contextTokens: z.int(),
+  sequences: z.int()
+})
+export type LoadedModel = z.infer<typeof loadedModel>
+
+export const catalogueModel = z.object({
+  id: z.string(),
+  title: z.string(),
+  licence: z.string(),
+  bytes: z.number(),
+  sha256: z.string(),
+  file: z.string(),
+  /** Whether `file` is there, whole and checked. */
+  present: z.boolean()
+})
+export type CatalogueModel = z.infer<typeof catalogueModel>
+
+// Project
+
+export const stageName = z.enum(['model', 'data', 'collect', 'reward', 'train', 'chat', 'evaluate'])
+export type StageName = z.infer<typeof stageName>
+
+export const project = z.object({
+  id: z.string(),
+  name: z.string(),
+  path: z.string(),
+  modelFile: z.string().nullable(),
+  created: z.string(),
+  /** How much there is, for the rail's states. */
+  counts: z.object({
+    datasets: z.int(),
+    examples: z.int(),
+    collections: z.int(),
+    responses: z.int(),
+    rewards: z.int(),
+    valueFunctions: z.int(),
+    evaluations: z.int()
+  })
+})
+export type Project = z.infer<typeof project>
+
+// Data
+
+export const split = z.enum(['train', 'held-out'])
+export type Split = z.infer<typeof split>
+
+export const message = z.object({ role: z.enum(['system', 'user', 'assistant']), content: z.string() })
+export type Message = z.infer<typeof message>
+
+export const dataFormat = z.enum(['hh-rlhf', 'preference', 'shp', 'prompts'])
+export type DataFormat = z.infer<typeof dataFormat>
+
+export const dataset = z.object({
+  id,
+  name: z.string(),
+  source: z.string(),
+  format: dataFormat,
+  imported: z.string(),
+  examples: z.int(),
+  train: z.int(),
+  heldOut: z.int(),
+  rejected: z.int()
+})
+export type Dataset = z.infer<typeof dataset>
+
+export const example = z.object({
+  id,
+  line: z.int(),
+  split,
+  prompt: z.string(),
+  chosen: z.string().nullable(),
+  rejected: z.string().nullable()
+})
+export type Example = z.infer<typeof example>
+
+export const rejectedRow = z.object({ line: z.int(), reason: z.string() })
+export type RejectedRow = z.infer<typeof rejectedRow>
+
+export const dataPreview = z.object({
+  format: dataFormat,
+  columns: z.array(z.string()),
+  rows: z.array(z.object({ line: z.int(), prompt: z.string(), chosen: z.string().nullable(), rejected: z.string().nullable() })),
+  rejected: z.array(rejectedRow)
+})
+export type DataPreview = z.infer<typeof dataPreview>
+
+// Collect
+
+export const collectSettings = z.object({
+  dataset: id,
+  split: split.nullable().default('train'),
+  limit: z.int().positive().nullable().default(null),
+  samples: z.int().min(1).max(64).default(1),
+  maxTokens: z.int().min(1).max(4096).default(128),
+  parallel: z.int().min(1).max(64).default(16),
+  seed: z.int().min(0).max(0xffffffff).default(1),
+  sampling: sampling.prefault({})
+})
+export type CollectSettings = z.infer<typeof collectSettings>
+
+export const collection = z.object({
+  id,
+  dataset: id,
+  datasetName: z.string(),
+  created: z.string(),
+  settings: collectSettings,
+  planned: z.int(),
+  responses: z.int(),
+  tokens: z.int(),
+  states: z.int(),
+  bytes: z.number()
+})
+export type Collection = z.infer<typeof collection>
+
+export const response = z.object({
+  id,
+  example: id,
+  sample: z.int(),
+  prompt: z.string(),
+  text: z.string(),
+  tokens: z.int(),
+  /** 'end' when the model stopped by itself, 'length' at maxTokens. */
+  finish: z.enum(['end', 'length']),
+  reward: z.number().nullable(),
+  rewardFailure: z.string().nullable()
+})
+export type Response = z.infer<typeof response>
+
+// Reward
+
+export const settingsSchema = z.record(z.string(), z.unknown()) // JSON Schema of a method's or a source's settings
+
+export const rewardSource = z.object({
+  name: z.string(),
+  title: z.string(),
+  description: z.string(),
+  settings: settingsSchema
+})
+export type RewardSource = z.infer<typeof rewardSource>
+
+export const rewardSummary = z.object({
+  source: z.string(),
+  labelled: z.int(),
+  failed: z.int(),
+  mean: z.number().nullable(),
+  sd: z.number().nullable(),
+  /** Equal bins from the lowest to the highest reward. */
+  histogram: z.array(z.object({ from: z.number(), to: z.number(), count: z.int() })),
+  failures: z.array(z.object({ response: id, reason: z.string() }))
+})
+export type RewardSummary = z.infer<typeof rewardSummary>
+
+// Train
+
+export const objective = z.enum(['semi-gradient', 'full-gradient'])
+
+export const trainSettings = z.object({
+  collection: id,
+  source: z.string().default('tone'),
+  hidden: z.int().min(1).max(16384).default(1024),
+  layers: z.int().min(1).max(2).default(1),
+  learningRate: z.number().positive().max(1).default(1e-4),
+  batch: z.int().min(1).max(65536).default(512),
+  epochs: z.int().min(1).max(10000).default(100),
+  /** Stop when the validation loss has not improved for so many epochs; 0 never stops early. */
+  patience: z.int().min(0).max(10000).default(10),
+  validation: z.number().min(0).max(0.5).default(0.15),
+  objective: objective.default('semi-gradient'),
+  standardise: z.boolean().default(true),
+  seed: z.int().min(0).max(0xffffffff).default(1)
+})
+export type TrainSettings = z.infer<typeof trainSettings>
+
+export const epoch = z.object({
+  epoch: z.int(),
+  trainLoss: z.number(),
+  validationLoss: z.number(),
+  correlation: z.number()
+})
+export type Epoch = z.infer<typeof epoch>
+
+export const valueFunction = z.object({
+  id,
+  name: z.string(),
+  collection: id.nullable(),
+  source: z.string(),
+  created: z.string(),
+  inputDim: z.int(),
+  hiddenDims: z.array(z.int()),
+  /** c of x = (h - mu) / c: a step of alpha in x is a step of alpha c^2 in h. */
+  scale: z.number(),
+  /** V predicts (reward - rewardMean) / rewardScale. */
+  rewardMean: z.number(),
+  rewardScale: z.number(),
+  settings: trainSettings.nullable(),
+  epochs: z.int(),
+  bestEpoch: z.int(),
+  trainLoss: z.number(),
+  validationLoss: z.number(),
+  correlation: z.number()
+})
+export type ValueFunction = z.infer<typeof valueFunction>
+
+export const valueFunctionDetail = valueFunction.extend({
+  curve: z.array(epoch),
+  /** Validation responses: the reward and the value at the last token, both in the reward's units. */
+  calibration: z.array(z.object({ reward: z.number(), predicted: z.number() }))
+})
+export type ValueFunctionDetail = z.infer<typeof valueFunctionDetail>
+
+// Control
+
+export const steeringMethod = z.object({
+  name: z.string(),
+  title: z.string(),
+  description: z.string(),
+  /** Paper or page that the method comes from. */
+  source: z.string(),
+  settings: settingsSchema
+})
+export type SteeringMethod = z.infer<typeof steeringMethod>
+
+export const methodChoice = z.object({
+  name: z.string(),
+  settings: z.record(z.string(), z.unknown()).default({})
+})
+export type MethodChoice = z.infer<typeof methodChoice>
+
+/** One generated token. The value fields are null where the method uses no value function. */
+export const tokenStep = z.object({
+  token: z.int(),
+  text: z.string(),
+  valueBefore: z.number().nullable(),
+  valueAfter: z.number().nullable(),
+  /** |Delta h| / |h| */
+  edit: z.number().nullable()
+})
+export type TokenStep = z.infer<typeof tokenStep>
+
+// Evaluate
+
+export const evaluateSettings = z.object({
+  dataset: id,
+  split: split.nullable().default('held-out'),
+  limit: z.int().positive().nullable().default(null),
+  methods: z.array(methodChoice).min(1),
+  source: z.string().default('tone'),
+  maxTokens: z.int().min(1).max(4096).default(128),
+  parallel: z.int().min(1).max(64).default(16),
+  seed: z.int().min(0).max(0xffffffff).default(1),
+  sampling: sampling.prefault({})
+})
+export type EvaluateSettings = z.infer<typeof evaluateSettings>
+
+const interval = z.object({ mean: z.number().nullable(), low: z.number().nullable(), high: z.number().nullable() })
+
+export const evaluationTable = z.object({
+  methods: z.array(
+    z.object({
+      name: z.string(),
+      settings: z.record(z.string(), z.unknown()),
+      responses: z.int(),
+      unlabelled: z.int(),
+      /** 95 % bootstrap interval over prompts. */
+      reward: interval,
+      diversity: z.number().nullable(),
+      coherence: z.number().nullable(),
+      secondsPerToken: z.number(),
+      edit: z.number().nullable()
+    })
+  ),
+  /** b minus a over the same prompts, 95 % paired bootstrap. */
+  paired: z.array(
+    z.object({ a: z.string(), b: z.string(), prompts: z.int(), difference: z.number().nullable(), low: z.number().nullable(), high: z.number().nullable() })
+  )
+})
+export type EvaluationTable = z.infer<typeof evaluationTable>
+
+export const evaluation = z.object({
+  id,
+  created: z.string(),
+  settings: evaluateSettings,
+  datasetName: z.string(),
+  finished: z.boolean(),
+  table: evaluationTable.nullable(),
+  report: z.string().nullable()
+})
+export type Evaluation = z.infer<typeof evaluation>
+
+export const evaluationResponse = z.object({
+  example: id,
+  prompt: z.string(),
+  byMethod: z.array(z.object({ name: z.string(), text: z.string(), reward: z.number().nullable() }))
+})
+export type EvaluationResponse = z.infer<typeof evaluationResponse>
+
+// Jobs
+
+export const jobKind = z.enum(['fetch-model', 'import', 'collect', 'reward', 'train', 'evaluate'])
+export type JobKind = z.infer<typeof jobKind>
+
+export const jobState = z.enum(['queued', 'running', 'paused', 'done', 'stopped', 'failed'])
+export type JobState = z.infer<typeof jobState>
+
+export const job = z.object({
+  id,
+  kind: jobKind,
+  title: z.string(),
+  state: jobState,
+  /** What is happening now, e.g. "Loading the model". */
+  phase: z.string(),
+  done: z.number(),
+  /** null until it is known. */
+  total: z.number().nullable(),
+  unit: z.string(),
+  /** Units per second over the last seconds, and seconds left; null until known. */
+  rate: z.number().nullable(),
+  secondsLeft: z.number().nullable(),
+  failure: failure.nullable(),
+  /** The id of what the job makes (data set, collection, value function, evaluation), once there is one. */
+  subject: id.nullable(),
+  created: z.string(),
+  updated: z.string()
+})
+export type Job = z.infer<typeof job>

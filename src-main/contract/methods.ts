@@ -1,0 +1,142 @@
+/** The one contract between window and engine: every method with the schemas of what goes in and what comes out. */
+import { z } from 'zod'
+import * as e from './entities.ts'
+
+const nothing = z.object({})
+const page = { offset: z.int().min(0).default(0), limit: z.int().min(1).max(500).default(100) }
+const file = z.string().min(1).max(4096)
+
+export const methods = {
+  /** Where things stand; asked once when a window connects. */
+  'studio.state': {
+    input: nothing,
+    output: z.object({
+      version: z.string(),
+      project: e.project.nullable(),
+      recent: z.array(z.object({ name: z.string(), path: z.string() })),
+      jobs: z.array(e.job),
+      model: e.loadedModel.nullable()
+    })
+  },
+
+  // Native dialogs; null when the person cancels.
+  'dialog.directory': { input: z.object({ title: z.string() }), output: z.string().nullable() },
+  'dialog.file': { input: z.object({ title: z.string(), extensions: z.array(z.string()) }), output: z.string().nullable() },
+  /** Opens a report that the studio wrote in the system's browser. */
+  'dialog.openReport': { input: z.object({ evaluation: e.id }), output: nothing },
+
+  'project.create': { input: z.object({ directory: file, modelFile: file.nullable().default(null) }), output: e.project },
+  'project.open': { input: z.object({ directory: file }), output: e.project },
+  /** Makes the sample project in the studio's own folder, or opens it again. */
+  'project.openSample': { input: nothing, output: e.project },
+  'project.close': { input: nothing, output: nothing },
+
+  'model.catalogue': { input: nothing, output: z.array(e.catalogueModel) },
+  'model.inspect': { input: z.object({ file }), output: e.modelFacts },
+  'model.choose': { input: z.object({ file }), output: e.project },
+  'model.fetch': { input: z.object({ id: z.string() }), output: e.job },
+  /** Loads the project's model in the model host, if it is not there already. */
+  'model.load': { input: nothing, output: e.loadedModel },
+
+  'data.preview': { input: z.object({ file, format: e.dataFormat.nullable().default(null), map: z.record(z.string(), z.string()).default({}) }), output: e.dataPreview },
+  'data.import': { input: z.object({ file, format: e.dataFormat.nullable().default(null), map: z.record(z.string(), z.string()).default({}) }), output: e.job },
+  'data.list': { input: nothing, output: z.array(e.dataset) },
+  'data.examples': {
+    input: z.object({ dataset: e.id, search: z.string().max(1000).default(''), split: e.split.nullable().default(null), ...page }),
+    output: z.object({ total: z.int(), examples: z.array(e.example) })
+  },
+  'data.rejected': { input: z.object({ dataset: e.id, ...page }), output: z.array(e.rejectedRow) },
+  /** The prompt exactly as the model gets it: with the model's chat template, special tokens as text. */
+  'data.rendered': { input: z.object({ example: e.id }), output: z.object({ text: z.string(), tokens: z.int() }) },
+
+  'collect.estimate': {
+    input: e.collectSettings,
+    output: z.object({
+      responses: z.int(),
+      maxTokens: z.number(),
+      /** Upper bound for the state shards. */
+      bytes: z.number(),
+      diskFree: z.number(),
+      /** null until a rate was seen with this model. */
+      seconds: z.number().nullable()
+    })
+  },
+  'collect.start': { input: e.collectSettings, output: e.job },
+  'collect.list': { input: nothing, output: z.array(e.collection) },
+  'collect.responses': {
+    input: z.object({ collection: e.id, source: z.string().nullable().default(null), order: z.enum(['collected', 'best', 'worst']).default('collected'), ...page }),
+    output: z.object({ total: z.int(), responses: z.array(e.response) })
+  },
+
+  'reward.sources': { input: nothing, output: z.array(e.rewardSource) },
+  'reward.start': { input: z.object({ collection: e.id, source: z.string(), settings: z.record(z.string(), z.unknown()).default({}) }), output: e.job },
+  /** One entry a source that has labelled anything in the collection. */
+  'reward.summaries': { input: z.object({ collection: e.id }), output: z.array(e.rewardSummary) },
+
+  'train.start': { input: e.trainSettings, output: e.job },
+  'value.list': { input: nothing, output: z.array(e.valueFunction) },
+  'value.detail': { input: z.object({ id: e.id }), output: e.valueFunctionDetail },
+
+  'control.methods': { input: nothing, output: z.array(e.steeringMethod) },
+
+  /** Answers one prompt in every pane at once, from the same seed; tokens arrive as chat.token events. */
+  'chat.send': {
+    input: z.object({
+      prompt: z.string().min(1).max(100_000),
+      panes: z.array(e.methodChoice).min(1).max(4),
+      maxTokens: z.int().min(1).max(4096).default(128),
+      seed: z.int().min(0).max(0xffffffff).default(1),
+      sampling: e.sampling.prefault({})
+    }),
+    output: z.object({ turn: e.id })
+  },
+  'chat.stop': { input: nothing, output: nothing },
+  'chat.turns': {
+    input: z.object({ ...page }),
+    output: z.array(
+      z.object({
+        turn: e.id,
+        created: z.string(),
+        prompt: z.string(),
+        seed: z.int(),
+        panes: z.array(z.object({ method: e.methodChoice, text: z.string(), steps: z.array(e.tokenStep) }))
+      })
+    )
+  },
+
+  'evaluate.start': { input: e.evaluateSettings, output: e.job },
+  'evaluate.list': { input: nothing, output: z.array(e.evaluation) },
+  'evaluate.responses': { input: z.object({ evaluation: e.id, ...page }), output: z.array(e.evaluationResponse) },
+
+  'jobs.pause': { input: z.object({ job: e.id }), output: e.job },
+  'jobs.resume': { input: z.object({ job: e.id }), output: e.job },
+  /** Stops and keeps what is finished. */
+  'jobs.stop': { input: z.object({ job: e.id }), output: e.job },
+  /** Stops and deletes what the job made. */
+  'jobs.discard': { input: z.object({ job: e.id }), output: e.job }
+} as const
+
+export type Methods = typeof methods
+export type MethodName = keyof Methods
+export type Input<M extends MethodName> = z.input<Methods[M]['input']>
+export type Parsed<M extends MethodName> = z.output<Methods[M]['input']>
+export type Output<M extends MethodName> = z.output<Methods[M]['output']>
+
+/** What the engine tells without being asked. */
+export const events = {
+  job: e.job,
+  /** The project's counts, name or model changed. */
+  project: e.project.nullable(),
+  model: z.object({ loaded: e.loadedModel.nullable(), note: z.string() }),
+  'collect.sample': z.object({ collection: e.id, prompt: z.string(), text: z.string() }),
+  'train.epoch': z.object({ job: e.id, epoch: e.epoch }),
+  'chat.token': z.object({ turn: e.id, pane: z.int(), step: e.tokenStep }),
+  'chat.pane': z.object({ turn: e.id, pane: z.int(), text: z.string(), finish: z.enum(['end', 'length', 'stopped']), tokensPerSecond: z.number(), reward: z.number().nullable() }),
+  'chat.done': z.object({ turn: e.id, failure: z.string().nullable() }),
+  notice: z.object({ level: z.enum(['info', 'warning', 'error']), text: z.string(), details: z.string().optional() })
+} as const
+
+export type Events = typeof events
+export type EventName = keyof Events
+export type EventPayload<N extends EventName> = z.output<Events[N]>
+export type AnyEvent = { [N in EventName]: { event: N; payload: EventPayload<N> } }[EventName]

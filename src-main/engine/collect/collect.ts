@@ -1,0 +1,136 @@
+/** The collect job: the base model's responses to a data set's prompts, with the state of every generated token. */
+import { statfsSync } from 'node:fs'
+import type { CollectSettings } from '../../contract/entities.ts'
+import { StudioError } from '../../contract/errors.ts'
+import type { GenerationRequest } from '../../model-host/messages.ts'
+import type { JobWork } from '../jobs/runner.ts'
+import { inspectModel } from '../models/inspect.ts'
+import type { Models } from '../models/models.ts'
+import type { Task } from '../project/datasets.ts'
+import type { Project } from '../project/project.ts'
+import { manifestOf } from './manifest.ts'
+import { responseSeed } from './seed.ts'
+import { deleteShards, ShardWriter } from './shards.ts'
+
+export interface CollectEvents {
+  sample(sample: { collection: number; prompt: string; text: string }): void
+  /** tokens a second of a whole run */
+  rate(tokensPerSecond: number): void
+}
+
+export function collectWork(models: Models, events: CollectEvents): JobWork<CollectSettings> {
+  return {
+    unit: 'responses',
+    title: (settings, project) => `Collect from ${project.datasets.get(settings.dataset).name}`,
+
+    async run(settings, project, job, subject) {
+      const tasks = tasksOf(settings, project)
+      const planned = tasks.length * settings.samples
+      job.phase('Loading the model', { done: 0, total: planned })
+      let collection = subject
+
+      await models.withHost(
+        project,
+        async (host, progressed) => {
+          collection ??= project.collections.create(settings, manifestOf(host.loaded), planned, host.loaded.stateSize)
+          const id = collection
+          job.subject(id)
+          const { requests, byKey, done: finished } = remaining(settings, tasks, project.responses.finishedKeys(id))
+          let done = finished
+          job.phase('Generating', { done, total: planned })
+          const shards = new ShardWriter(project.statesDirectory, id, project.responses.shardLengths(id, host.loaded.stateSize))
+          try {
+            const { tokens, seconds } = await host.request(
+              'generate',
+              { requests, parallel: settings.parallel, states: true, tokens: false },
+              {
+                signal: job.signal,
+                onEvent: (event) => {
+                  if (event.kind === 'token') return
+                  const { task, sample, seed } = byKey.get(event.key) as Place
+                  if (event.kind === 'skipped') project.responses.skip(id, task.id, sample, event.reason)
+                  else if (event.states !== null) {
+                    const stored = shards.append(event.states)
+                    const { promptText, text, tokens, finish } = event
+                    project.responses.add({ collection: id, example: task.id, sample, seed, promptText, text, tokens, finish, states: tokens.length, ...stored })
+                    events.sample({ collection: id, prompt: task.prompt, text })
+                  }
+                  progressed()
+                  job.progress(++done)
+                }
+              }
+            )
+            if (tokens > 0) events.rate(tokens / seconds)
+          } finally {
+            shards.close()
+          }
+        },
+        job.signal
+      )
+    },
+
+    discard(collection, project) {
+      project.collections.delete(collection)
+      deleteShards(project.statesDirectory, collection)
+    }
+  }
+}
+
+interface Place {
+  task: Task
+  sample: number
+  seed: number
+}
+
+/** What is not finished yet, in the order of the data set. */
+function remaining(settings: CollectSettings, tasks: Task[], finished: Set<string>): { requests: GenerationRequest[]; byKey: Map<number, Place>; done: number } {
+  const requests: GenerationRequest[] = []
+  const byKey = new Map<number, Place>()
+  let done = 0
+  for (const task of tasks) {
+    for (let sample = 0; sample < settings.samples; sample++) {
+      if (finished.has(`${task.id}/${sample}`)) {
+        done++
+        continue
+      }
+      const key = requests.length
+      const seed = responseSeed(settings.seed, task.line, sample)
+      byKey.set(key, { task, sample, seed })
+      requests.push({ key, prompt: { messages: task.messages }, sampling: settings.sampling, seed, maxTokens: settings.maxTokens, control: null })
+    }
+  }
+  return { requests, byKey, done }
+}
+
+/** The prompts of a run. @throws StudioError 'bad-request' when the split is empty */
+export function tasksOf(settings: { dataset: number; split: CollectSettings['split']; limit: number | null }, project: Project): Task[] {
+  const dataset = project.datasets.get(settings.dataset)
+  const tasks = project.datasets.tasks(settings.dataset, settings.split, settings.limit)
+  if (tasks.length === 0) {
+    throw new StudioError('bad-request', `${dataset.name} has no ${settings.split ?? ''} prompts (train: ${dataset.train}, held-out: ${dataset.heldOut})`)
+  }
+  return tasks
+}
+
+export interface Estimate {
+  responses: number
+  maxTokens: number
+  bytes: number
+  diskFree: number
+  seconds: number | null
+}
+
+/** Upper bounds, before a run starts. @param tokensPerSecond what was seen with this model, or null */
+export async function estimateCollection(settings: CollectSettings, project: Project, tokensPerSecond: number | null): Promise<Estimate> {
+  const responses = tasksOf(settings, project).length * settings.samples
+  const maxTokens = responses * settings.maxTokens
+  const stateSize = project.modelFile === null ? 0 : (await inspectModel(project.modelFile)).embeddingLength
+  const disk = statfsSync(project.directory)
+  return {
+    responses,
+    maxTokens,
+    bytes: maxTokens * stateSize * 2,
+    diskFree: disk.bavail * disk.bsize,
+    seconds: tokensPerSecond === null ? null : maxTokens / tokensPerSecond
+  }
+}

@@ -1,0 +1,92 @@
+/** One prompt, answered in every pane at once from the same seed. */
+import type { EventPayload, Parsed } from '../../contract/methods.ts'
+import { StudioError, toFailure } from '../../contract/errors.ts'
+import type { Models } from '../models/models.ts'
+import type { Pane } from '../project/chats.ts'
+import type { Project } from '../project/project.ts'
+import { labelled } from '../reward/label.ts'
+import { sourceNamed } from '../reward/sources.ts'
+import { generate, type GenerationTask } from './generate.ts'
+import { resolveMethod, type ResolvedMethod } from './methods.ts'
+
+export interface ChatEvents {
+  token(event: EventPayload<'chat.token'>): void
+  pane(event: EventPayload<'chat.pane'>): void
+  done(event: EventPayload<'chat.done'>): void
+}
+
+export class Chat {
+  readonly #models: Models
+  readonly #events: ChatEvents
+  #abort: AbortController | null = null
+  #answering: Promise<void> = Promise.resolve()
+
+  constructor(models: Models, events: ChatEvents) {
+    this.#models = models
+    this.#events = events
+  }
+
+  /** Starts the answers and returns the turn; tokens and the end come as events. */
+  send(project: Project, input: Parsed<'chat.send'>): { turn: number } {
+    if (this.#abort !== null) throw new StudioError('busy', 'the last message is still being answered; stop it first')
+    const methods = input.panes.map(resolveMethod)
+    const turn = project.chats.add(input.prompt, input.seed, input.panes)
+    this.#abort = new AbortController()
+    this.#answering = this.#answer(project, turn, input, methods, this.#abort)
+    return { turn }
+  }
+
+  stop(): void {
+    this.#abort?.abort()
+  }
+
+  /** Resolves when nothing is being answered. */
+  idle(): Promise<void> {
+    return this.#answering
+  }
+
+  async #answer(project: Project, turn: number, input: Parsed<'chat.send'>, methods: ResolvedMethod[], abort: AbortController): Promise<void> {
+    const panes: Pane[] = input.panes.map((method) => ({ method, text: '', steps: [] }))
+    const open = new Set(panes.keys())
+    const start = performance.now()
+    const tone = sourceNamed('tone')
+    const close = (pane: number, finish: 'end' | 'length' | 'stopped'): void => {
+      const { text, steps } = panes[pane] as Pane
+      open.delete(pane)
+      const reward = labelled(tone, { prompt: input.prompt, text, columns: {} }, {}).value
+      const tokensPerSecond = steps.length / ((performance.now() - start) / 1000)
+      this.#events.pane({ turn, pane, text, finish, tokensPerSecond, reward })
+    }
+    let failure: string | null = null
+    try {
+      const host = await this.#models.use(project)
+      const tasks = methods.map((method, key): GenerationTask => ({ key, method, messages: [{ role: 'user', content: input.prompt }], seed: input.seed }))
+      await generate(project, host, tasks, {
+        maxTokens: input.maxTokens,
+        sampling: input.sampling,
+        parallel: tasks.length,
+        tokens: true,
+        signal: abort.signal,
+        onEvent: (event) => {
+          if (event.kind === 'token') {
+            const { kind: _kind, key, ...step } = event
+            const pane = panes[key] as Pane
+            pane.steps.push(step)
+            pane.text += step.text
+            this.#events.token({ turn, pane: key, step })
+          } else if (event.kind === 'finished') {
+            const pane = panes[event.key] as Pane
+            pane.text = event.text
+            close(event.key, event.finish)
+          } else failure = event.reason
+        }
+      })
+    } catch (error) {
+      if (!abort.signal.aborted) failure = toFailure(error).message
+    }
+    for (const pane of open) close(pane, 'stopped')
+    this.#abort = null
+    project.chats.finish(turn, panes)
+    this.#events.done({ turn, failure })
+  }
+}

@@ -1,0 +1,66 @@
+/** Every steering method, and those that compose by "+": adding one is adding a file and a line here. */
+import { z } from 'zod'
+import type { Message, MethodChoice, SteeringMethod as Summary } from '../../contract/entities.ts'
+import { StudioError } from '../../contract/errors.ts'
+import { base } from './base.ts'
+import type { ControlPlan, SteeringMethod } from './method.ts'
+import { prompting } from './prompting.ts'
+import { reControl } from './re-control.ts'
+
+const single: readonly SteeringMethod[] = [base, prompting, reControl]
+const composed = ['re-control+prompting']
+
+/** A method with its settings checked: what to ask the model, and how to edit its states. */
+export interface ResolvedMethod {
+  name: string
+  settings: Record<string, unknown>
+  messages(messages: Message[]): Message[]
+  control: ControlPlan | null
+}
+
+/** @throws StudioError 'bad-request' for an unknown name, ZodError for settings that do not fit */
+export function resolveMethod({ name, settings }: MethodChoice): ResolvedMethod {
+  const method = methodNamed(name)
+  const checked = method.settings.parse(settings)
+  return {
+    name,
+    settings: checked,
+    messages: (messages) => method.messages?.(messages, checked) ?? messages,
+    control: method.control?.(checked) ?? null
+  }
+}
+
+export function listMethods(): Summary[] {
+  return [...single.map((method) => method.name), ...composed].map((name) => {
+    const { title, description, source, settings } = methodNamed(name)
+    return { name, title, description, source, settings: z.toJSONSchema(settings, { io: 'input' }) }
+  })
+}
+
+export function methodNamed(name: string): SteeringMethod {
+  const parts = name.split('+').map((part) => {
+    const method = single.find((candidate) => candidate.name === part)
+    if (method === undefined) throw new StudioError('bad-request', `there is no method ${name}; there are ${[...single.map((m) => m.name), ...composed].join(', ')}`)
+    return method
+  })
+  const [first, ...rest] = parts as [SteeringMethod, ...SteeringMethod[]]
+  return rest.reduce(compose, first)
+}
+
+/** Both at once; each takes its own settings out of the union. */
+function compose(a: SteeringMethod, b: SteeringMethod): SteeringMethod {
+  if (a.control !== undefined && b.control !== undefined) throw new StudioError('bad-request', `${a.name} and ${b.name} both edit states and do not compose`)
+  const control = a.control ?? b.control
+  return {
+    name: `${a.name}+${b.name}`,
+    title: `${a.title} + ${b.title.toLowerCase()}`,
+    description: `${a.description} ${b.description}`,
+    source: [a.source, b.source].filter((source) => source !== '').join('; '),
+    settings: z.object({ ...a.settings.shape, ...b.settings.shape }),
+    messages(messages, settings) {
+      const inner = b.messages?.(messages, settings) ?? messages
+      return a.messages?.(inner, settings) ?? inner
+    },
+    ...(control !== undefined && { control })
+  }
+}

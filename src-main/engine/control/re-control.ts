@@ -1,0 +1,21 @@
+/** RE-Control (Kong et al., NeurIPS 2024): gradient ascent on the value of the state, at every generated token. */
+import { z } from 'zod'
+import type { SteeringMethod } from './method.ts'
+
+const settings = z.object({
+  valueFunction: z.int().positive().meta({ title: 'Value function' }),
+  alpha: z.number().min(0).max(20).default(3).meta({
+    title: 'Step size (alpha)',
+    description: "Length of one step along the value's gradient, in standardised states: a step of alpha c² in the raw state"
+  }),
+  updates: z.int().min(0).max(500).default(30).meta({ title: 'Updates (n)', description: 'Steps of gradient ascent at each token' })
+})
+
+export const reControl: SteeringMethod<typeof settings> = {
+  name: 're-control',
+  title: 'RE-Control',
+  description: 'Edits the last hidden state of every generated token along the gradient of the value function.',
+  source: 'arXiv:2406.05954',
+  settings,
+  control: (chosen) => chosen
+}

@@ -1,0 +1,116 @@
+/** The product without a window: one open project, its model, its jobs. Window and terminal both drive this. */
+import { join } from 'node:path'
+import type { EventName, EventPayload, MethodName, Output, Parsed } from '../contract/methods.ts'
+import { StudioError } from '../contract/errors.ts'
+import { collectWork } from './collect/collect.ts'
+import { Chat } from './control/chat.ts'
+import { importWork } from './data/import.ts'
+import { evaluateWork } from './evaluate/evaluate.ts'
+import { JobRunner } from './jobs/runner.ts'
+import { fetchModelWork } from './models/fetch.ts'
+import type { LaunchHost } from './models/host-client.ts'
+import { Models } from './models/models.ts'
+import { Project } from './project/project.ts'
+import { rewardWork } from './reward/label.ts'
+import { trainWork } from './value/train.ts'
+
+export type Tell = <N extends EventName>(event: N, payload: EventPayload<N>) => void
+
+/** What only a window can do; the terminal has none of it. */
+export interface Shell {
+  ask<M extends 'dialog.directory' | 'dialog.file'>(method: M, input: Parsed<M>): Promise<Output<M>>
+  openFile(path: string): Promise<void>
+}
+
+export interface EngineOptions {
+  launchHost: LaunchHost
+  /** models, checksums, measured thread counts: what can be made again */
+  cacheDirectory: string
+  /** the sample project and the list of recent projects */
+  dataDirectory: string
+  /** resources/ of the checkout or the package */
+  resourcesDirectory: string
+  tell: Tell
+  shell?: Shell
+}
+
+export class Engine {
+  readonly options: EngineOptions
+  readonly models: Models
+  readonly jobs: JobRunner
+  readonly chat: Chat
+  /** of the last collection with this model, for estimates; null until one ran */
+  tokensPerSecond: number | null = null
+  #project: Project | null = null
+
+  constructor(options: EngineOptions) {
+    const { tell } = options
+    this.options = options
+    this.models = new Models(options.launchHost, options.cacheDirectory, { loaded: (loaded, note) => tell('model', { loaded, note }) })
+    this.chat = new Chat(this.models, {
+      token: (event) => tell('chat.token', event),
+      pane: (event) => tell('chat.pane', event),
+      done: (event) => tell('chat.done', event)
+    })
+    this.jobs = new JobRunner(
+      {
+        'fetch-model': fetchModelWork(options.cacheDirectory, options.resourcesDirectory),
+        import: importWork,
+        collect: collectWork(this.models, {
+          sample: (sample) => tell('collect.sample', sample),
+          rate: (tokensPerSecond) => (this.tokensPerSecond = tokensPerSecond)
+        }),
+        reward: rewardWork,
+        train: trainWork(this.models, (event) => tell('train.epoch', event)),
+        evaluate: evaluateWork(this.models)
+      },
+      (job) => {
+        tell('job', job)
+        if (job.state !== 'running') this.tellProject()
+      }
+    )
+  }
+
+  /** @throws StudioError 'no-project' */
+  get project(): Project {
+    if (this.#project === null) throw new StudioError('no-project', 'no project is open')
+    return this.#project
+  }
+
+  get hasProject(): boolean {
+    return this.#project !== null
+  }
+
+  get sampleDirectory(): string {
+    return join(this.options.dataDirectory, 'Sample project')
+  }
+
+  /** Closes what was open. @throws what Project.open throws; then nothing is open */
+  async open(openProject: () => Project): Promise<Project> {
+    await this.close()
+    this.#project = openProject()
+    this.jobs.setProject(this.#project)
+    this.tellProject()
+    return this.#project
+  }
+
+  async close(): Promise<void> {
+    if (this.#project === null) return
+    this.chat.stop()
+    await this.chat.idle()
+    await this.jobs.pauseAll()
+    this.jobs.setProject(null)
+    this.models.unload()
+    this.tokensPerSecond = null
+    this.#project.close()
+    this.#project = null
+    this.options.tell('project', null)
+  }
+
+  tellProject(): void {
+    this.options.tell('project', this.#project?.summary() ?? null)
+  }
+}
+
+/** A handler a method of the contract. */
+export type Handlers = { [M in MethodName]: (input: Parsed<M>) => Output<M> | Promise<Output<M>> }

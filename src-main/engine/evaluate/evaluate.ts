@@ -1,0 +1,90 @@
+/** The evaluate job: every method answers the same prompts from the same seeds; then the table and the report. */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { EvaluateSettings } from '../../contract/entities.ts'
+import { StudioError } from '../../contract/errors.ts'
+import { manifestOf } from '../collect/manifest.ts'
+import { tasksOf } from '../collect/collect.ts'
+import { responseSeed } from '../collect/seed.ts'
+import { generate, type GenerationTask } from '../control/generate.ts'
+import { resolveMethod } from '../control/methods.ts'
+import type { JobWork } from '../jobs/runner.ts'
+import type { Models } from '../models/models.ts'
+import type { Task } from '../project/datasets.ts'
+import { labelled } from '../reward/label.ts'
+import { sourceNamed } from '../reward/sources.ts'
+import { writeReport } from './report.ts'
+import { evaluationTable } from './table.ts'
+
+export function evaluateWork(models: Models): JobWork<EvaluateSettings> {
+  return {
+    unit: 'responses',
+    title: ({ methods }) => `Evaluate ${methods.map((method) => method.name).join(', ')}`,
+
+    async run(settings, project, job, subject) {
+      const methods = settings.methods.map(resolveMethod)
+      const tasks = tasksOf(settings, project)
+      const source = sourceNamed(settings.source)
+      const sourceSettings = source.settings.parse({})
+      const total = tasks.length * methods.length
+      job.phase('Loading the model', { done: 0, total })
+      let evaluation = subject
+      const seconds = methods.map(() => 0)
+      const tokens = methods.map(() => 0)
+
+      await models.withHost(
+        project,
+        async (host, progressed) => {
+          evaluation ??= project.evaluations.create(settings, manifestOf(host.loaded))
+          const id = evaluation
+          job.subject(id)
+          const finished = new Set(project.evaluations.responses(id).map((r) => `${r.method}/${r.example}`))
+          let done = finished.size
+          for (const [index, method] of methods.entries()) {
+            const rest = tasks.filter((task) => !finished.has(`${index}/${task.id}`))
+            if (rest.length === 0) continue
+            job.phase(`Generating: ${method.name}`, { done, total })
+            const requests = rest.map((task, key): GenerationTask => ({ key, method, messages: task.messages, seed: responseSeed(settings.seed, task.line, 0) }))
+            const run = await generate(project, host, requests, {
+              ...settings,
+              tokens: false,
+              signal: job.signal,
+              onEvent: (event) => {
+                if (event.kind === 'token') return
+                const task = rest[event.key] as Task
+                const response = event.kind === 'skipped'
+                  ? { text: '', tokens: 0, edit: null, reward: null, failure: event.reason }
+                  : { text: event.text, tokens: event.tokens.length, edit: meanOf(event.edits), ...scored(task, event.text) }
+                project.evaluations.addResponse(id, { method: index, example: task.id, ...response })
+                progressed()
+                job.progress(++done)
+              }
+            })
+            seconds[index]! += run.seconds
+            tokens[index]! += run.tokens
+          }
+        },
+        job.signal
+      )
+
+      function scored(task: Task, text: string): { reward: number | null; failure: string | null } {
+        const { value, failure } = labelled(source, { prompt: task.prompt, text, columns: task.columns }, sourceSettings)
+        return { reward: value, failure }
+      }
+
+      if (evaluation === null) throw new StudioError('internal', 'the evaluation has no row')
+      const table = evaluationTable(settings, project.evaluations.responses(evaluation), seconds.map((s, i) => s / Math.max(1, tokens[i] ?? 0)))
+      const reports = join(project.directory, 'reports')
+      mkdirSync(reports, { recursive: true })
+      const report = join(reports, `evaluation-${evaluation}.html`)
+      writeReport(report, project, evaluation, table)
+      project.evaluations.finish(evaluation, table, report)
+    },
+
+    discard: (evaluation, project) => project.evaluations.delete(evaluation)
+  }
+}
+
+function meanOf(values: Float32Array): number | null {
+  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length
+}

@@ -1,0 +1,105 @@
+/** What the engine does for each method of the contract: this map is the window's whole interface. */
+import type { Project as Summary } from '../contract/entities.ts'
+import { StudioError } from '../contract/errors.ts'
+import { estimateCollection } from './collect/collect.ts'
+import { listMethods } from './control/methods.ts'
+import { previewData } from './data/import.ts'
+import type { Engine, Handlers, Shell } from './engine.ts'
+import { catalogue } from './models/catalogue.ts'
+import { inspectModel } from './models/inspect.ts'
+import { Project } from './project/project.ts'
+import { addRecent, listRecent } from './project/recent.ts'
+import { rewardSummary } from './reward/label.ts'
+import { listSources } from './reward/sources.ts'
+import { openSample } from './sample.ts'
+import { version } from './version.ts'
+
+export function createHandlers(engine: Engine): Handlers {
+  const { dataDirectory, cacheDirectory, resourcesDirectory } = engine.options
+  const shell = (): Shell => {
+    if (engine.options.shell === undefined) throw new StudioError('bad-request', 'there is no window to ask in')
+    return engine.options.shell
+  }
+  const open = async (make: () => Project): Promise<Summary> => {
+    const summary = (await engine.open(make)).summary()
+    addRecent(dataDirectory, summary)
+    return summary
+  }
+
+  return {
+    'studio.state': async () => ({
+      version,
+      project: engine.hasProject ? engine.project.summary() : null,
+      recent: listRecent(dataDirectory),
+      jobs: engine.jobs.list(),
+      model: await engine.models.loaded
+    }),
+
+    'dialog.directory': (input) => shell().ask('dialog.directory', input),
+    'dialog.file': (input) => shell().ask('dialog.file', input),
+    'dialog.openReport': async ({ evaluation }) => {
+      const { report } = engine.project.evaluations.get(evaluation)
+      if (report === null) throw new StudioError('bad-request', 'this evaluation has no report yet')
+      await shell().openFile(report)
+      return {}
+    },
+
+    'project.create': ({ directory, modelFile }) => open(() => Project.create(directory, modelFile)),
+    'project.open': ({ directory }) => open(() => Project.open(directory)),
+    'project.openSample': () => openSample(engine, open),
+    'project.close': async () => {
+      await engine.close()
+      return {}
+    },
+
+    'model.catalogue': () => catalogue(cacheDirectory, resourcesDirectory),
+    'model.inspect': ({ file }) => inspectModel(file),
+    'model.choose': async ({ file }) => {
+      await inspectModel(file) // refuses what cannot be a model
+      if (engine.jobs.list().some((job) => job.state === 'running')) throw new StudioError('busy', 'a job is running; stop it before choosing another model')
+      engine.project.modelFile = file
+      engine.models.unload()
+      engine.tellProject()
+      return engine.project.summary()
+    },
+    'model.fetch': (input) => engine.jobs.start('fetch-model', input),
+    'model.load': async () => (await engine.models.use(engine.project)).loaded,
+
+    'data.preview': previewData,
+    'data.import': (input) => engine.jobs.start('import', input),
+    'data.list': () => engine.project.datasets.list(),
+    'data.examples': ({ dataset, ...options }) => engine.project.datasets.examples(dataset, options),
+    'data.rejected': ({ dataset, offset, limit }) => engine.project.datasets.rejected(dataset, offset, limit),
+    'data.rendered': ({ example }) => engine.models.render(engine.project, { messages: engine.project.datasets.task(example).messages }),
+
+    'collect.estimate': (input) => estimateCollection(input, engine.project, engine.tokensPerSecond),
+    'collect.start': (input) => engine.jobs.start('collect', input),
+    'collect.list': () => engine.project.collections.list(),
+    'collect.responses': ({ collection, ...options }) => engine.project.responses.page(collection, options),
+
+    'reward.sources': listSources,
+    'reward.start': (input) => engine.jobs.start('reward', input),
+    'reward.summaries': ({ collection }) => engine.project.rewards.sources(collection).map((source) => rewardSummary(engine.project, collection, source)),
+
+    'train.start': (input) => engine.jobs.start('train', input),
+    'value.list': () => engine.project.valueFunctions.list(),
+    'value.detail': ({ id }) => engine.project.valueFunctions.detail(id),
+
+    'control.methods': listMethods,
+    'chat.send': (input) => engine.chat.send(engine.project, input),
+    'chat.stop': () => {
+      engine.chat.stop()
+      return {}
+    },
+    'chat.turns': ({ offset, limit }) => engine.project.chats.list(offset, limit),
+
+    'evaluate.start': (input) => engine.jobs.start('evaluate', input),
+    'evaluate.list': () => engine.project.evaluations.list(),
+    'evaluate.responses': ({ evaluation, offset, limit }) => engine.project.evaluations.sideBySide(evaluation, offset, limit),
+
+    'jobs.pause': ({ job }) => engine.jobs.pause(job),
+    'jobs.resume': ({ job }) => engine.jobs.resume(job),
+    'jobs.stop': ({ job }) => engine.jobs.stop(job),
+    'jobs.discard': ({ job }) => engine.jobs.discard(job)
+  }
+}

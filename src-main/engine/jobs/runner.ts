@@ -1,0 +1,194 @@
+/**
+ * Runs long tasks. A job is a row with a state machine:
+ *
+ *   queued -> running -> done | failed | paused | stopped
+ *   paused, failed -> running (resume)
+ *
+ * Its work reads what is finished from the project's tables and does the rest, so the same function starts a job,
+ * resumes it after a pause and goes on after a crash.
+ */
+import type { Job, JobKind } from '../../contract/entities.ts'
+import { StudioError, toFailure } from '../../contract/errors.ts'
+import type { Project } from '../project/project.ts'
+import type { StoredJob } from '../project/jobs.ts'
+import { Rate } from './progress.ts'
+
+export interface JobContext {
+  readonly id: number
+  readonly signal: AbortSignal
+  /** What is happening now; starts the rate anew. */
+  phase(text: string, progress?: { done: number; total: number | null }): void
+  progress(done: number, total?: number | null): void
+  /** The id of what the job makes. */
+  subject(id: number): void
+}
+
+/** One kind of job. Settings and project are what a resumed job starts from. */
+export interface JobWork<S> {
+  unit: string
+  title(settings: S, project: Project): string
+  run(settings: S, project: Project, job: JobContext, subject: number | null): Promise<void>
+  /** Deletes what the job has made. */
+  discard(subject: number, project: Project): void
+}
+
+// Each kind has its own settings, stored as JSON and validated where they came in.
+type AnyWork = JobWork<never>
+
+interface Running {
+  abort: AbortController
+  finished: Promise<Job>
+  rate: Rate
+}
+
+type End = 'paused' | 'stopped' | 'discarded'
+
+const tellEveryMs = 200
+
+export class JobRunner {
+  readonly #works: Partial<Record<JobKind, AnyWork>>
+  readonly #tell: (job: Job) => void
+  readonly #running = new Map<number, Running>()
+  #project: Project | null = null
+
+  constructor(works: Partial<Record<JobKind, AnyWork>>, tell: (job: Job) => void) {
+    this.#works = works
+    this.#tell = tell
+  }
+
+  /** Jobs of the project that was open are ended first: see `pauseAll`. */
+  setProject(project: Project | null): void {
+    this.#project = project
+  }
+
+  list(): Job[] {
+    return (this.#project?.jobs.list(50) ?? []).map((job) => this.#withRate(job))
+  }
+
+  start(kind: JobKind, settings: unknown): Job {
+    const project = this.#open()
+    const work = this.#work(kind)
+    return this.#run(project, project.jobs.create(kind, work.title(settings as never, project), work.unit, settings))
+  }
+
+  resume(id: number): Job {
+    const project = this.#open()
+    const job = project.jobs.get(id)
+    if (job.state !== 'paused' && job.state !== 'failed') throw new StudioError('bad-request', `this job is ${job.state}; only a paused or failed one can be resumed`)
+    return this.#run(project, job)
+  }
+
+  pause(id: number): Promise<Job> {
+    return this.#endRunning(id, 'paused')
+  }
+
+  /** Ends the job and keeps what is finished. */
+  async stop(id: number): Promise<Job> {
+    if (this.#running.has(id)) return this.#endRunning(id, 'stopped')
+    return this.#settle(id, { state: 'stopped', phase: 'Stopped; what was finished is kept' })
+  }
+
+  /** Ends the job and deletes what it made. */
+  async discard(id: number): Promise<Job> {
+    const project = this.#open()
+    if (this.#running.has(id)) await this.#endRunning(id, 'discarded')
+    const job = project.jobs.get(id)
+    if (job.subject !== null) this.#work(job.kind).discard(job.subject, project)
+    return this.#settle(id, { state: 'stopped', phase: 'Discarded' })
+  }
+
+  /** Resolves when the job is no longer running. */
+  async finished(id: number): Promise<Job> {
+    return (await this.#running.get(id)?.finished) ?? this.#withRate(this.#open().jobs.get(id))
+  }
+
+  async pauseAll(): Promise<void> {
+    await Promise.all([...this.#running.keys()].map((id) => this.pause(id)))
+  }
+
+  #run(project: Project, job: StoredJob): Job {
+    const abort = new AbortController()
+    const rate = new Rate()
+    const finished = this.#execute(project, job, abort.signal, rate)
+    this.#running.set(job.id, { abort, finished, rate })
+    return this.#withRate(project.jobs.get(job.id))
+  }
+
+  async #execute(project: Project, job: StoredJob, signal: AbortSignal, rate: Rate): Promise<Job> {
+    const { jobs } = project
+    let told = 0
+    let current = jobs.update(job.id, { state: 'running', phase: 'Starting', failure: null })
+    const tell = (): void => {
+      told = performance.now()
+      this.#tell(this.#withRate(current))
+    }
+    const context: JobContext = {
+      id: job.id,
+      signal,
+      phase: (text, progress) => {
+        current = jobs.update(job.id, { phase: text, ...progress })
+        rate.restart(current.done)
+        tell()
+      },
+      progress: (done, total) => {
+        current = { ...current, done, total: total === undefined ? current.total : total }
+        rate.mark(done)
+        if (performance.now() - told < tellEveryMs) return
+        jobs.update(job.id, { done: current.done, total: current.total })
+        tell()
+      },
+      subject: (id) => (current = jobs.update(job.id, { subject: id }))
+    }
+    try {
+      await Promise.resolve() // let the caller see the job as queued first
+      tell()
+      await this.#work(job.kind).run(job.settings as never, project, context, job.subject)
+      current = jobs.update(job.id, { state: 'done', phase: 'Done', done: current.done, total: current.total })
+    } catch (error) {
+      current = jobs.update(job.id, { ...ending(error, signal), done: current.done, total: current.total })
+    } finally {
+      this.#running.delete(job.id)
+      tell()
+    }
+    return this.#withRate(current)
+  }
+
+  #endRunning(id: number, how: End): Promise<Job> {
+    const running = this.#running.get(id)
+    if (running === undefined) throw new StudioError('bad-request', 'this job is not running')
+    running.abort.abort(how)
+    return running.finished
+  }
+
+  #settle(id: number, change: { state: 'stopped'; phase: string }): Job {
+    const job = this.#withRate(this.#open().jobs.update(id, { ...change, failure: null }))
+    this.#tell(job)
+    return job
+  }
+
+  #withRate({ settings: _settings, ...job }: StoredJob): Job {
+    const rate = job.state === 'running' ? this.#running.get(job.id)?.rate : undefined
+    return { ...job, rate: rate?.perSecond ?? null, secondsLeft: rate?.secondsLeft(job.done, job.total) ?? null }
+  }
+
+  #open(): Project {
+    if (this.#project === null) throw new StudioError('no-project', 'no project is open')
+    return this.#project
+  }
+
+  #work(kind: JobKind): AnyWork {
+    const work = this.#works[kind]
+    if (work === undefined) throw new StudioError('bad-request', `there is no job of kind ${kind}`)
+    return work
+  }
+}
+
+/** How a job's row ends when its work threw. */
+function ending(error: unknown, signal: AbortSignal): { state: Job['state']; phase: string; failure: ReturnType<typeof toFailure> | null } {
+  if (signal.aborted) {
+    const how = signal.reason as End
+    if (how === 'paused') return { state: 'paused', phase: 'Paused', failure: null }
+    return { state: 'stopped', phase: how === 'stopped' ? 'Stopped; what was finished is kept' : 'Discarded', failure: null }
+  }
+  return { state: 'failed', phase: 'Failed', failure: toFailure(error) }
+}

@@ -1,0 +1,97 @@
+/** A GGUF file's header as facts, read without llama.cpp, which can abort on a hostile one. */
+import { gguf, GGMLFileQuantizationType } from '@huggingface/gguf'
+import { openSync, closeSync, readSync, readFileSync, statSync } from 'node:fs'
+import { freemem } from 'node:os'
+import { resolve } from 'node:path'
+import type { ModelFacts } from '../../contract/entities.ts'
+import { StudioError } from '../../contract/errors.ts'
+
+/** KV cells and batch that the model host asks for; see models.ts. */
+const cells = 16384
+const batchTokens = 512
+
+/** @throws StudioError 'not-found' or 'not-usable', saying what the file is instead */
+export async function inspectModel(path: string): Promise<ModelFacts> {
+  const file = resolve(path)
+  const bytes = checkedSize(file)
+  const { metadata, tensorInfos, parameterCount } = await parse(file)
+  const value = (key: string): unknown => (metadata as Record<string, unknown>)[key]
+  const text = (key: string): string | null => (typeof value(key) === 'string' ? (value(key) as string) : null)
+  const architecture = text('general.architecture')
+  if (architecture === null) throw unusable(file, 'its header names no architecture')
+  const number = (key: string): number | null => {
+    const n = Number(value(`${architecture}.${key}`))
+    return value(`${architecture}.${key}`) !== undefined && Number.isSafeInteger(n) && n > 0 ? n : null
+  }
+  const embeddingLength = number('embedding_length')
+  const blockCount = number('block_count')
+  const contextLength = number('context_length')
+  if (embeddingLength === null || blockCount === null || contextLength === null) {
+    throw unusable(file, 'its header lacks embedding, block or context length: it is not a language model')
+  }
+  const dataBytes = Math.max(0, ...tensorInfos.map((tensor) => Number(tensor.offset)))
+  if (dataBytes > bytes) throw unusable(file, `it is cut off: its tensors reach beyond its ${bytes} bytes`)
+
+  const vocabulary = value('tokenizer.ggml.tokens')
+  const vocabularySize = Array.isArray(vocabulary) ? vocabulary.length : null
+  const heads = number('attention.head_count') ?? 1
+  const keyValueHeads = number('attention.head_count_kv') ?? heads
+  const headSize = number('attention.key_length') ?? embeddingLength / heads
+  const cache = blockCount * keyValueHeads * headSize * 2 * 2 * Math.min(cells, contextLength * 72)
+  const compute = batchTokens * 4 * (embeddingLength * 16 + (vocabularySize ?? 0))
+  const memoryNeeded = bytes + cache + compute
+  const memoryAvailable = availableMemory()
+  return {
+    file, bytes, architecture, embeddingLength, blockCount, contextLength, vocabularySize,
+    name: text('general.name'),
+    parameters: parameterCount,
+    quantization: quantizationName(Number(value('general.file_type') ?? NaN), tensorInfos),
+    licence: text('general.license'),
+    hasChatTemplate: text('tokenizer.chat_template') !== null,
+    memoryNeeded, memoryAvailable,
+    fits: memoryNeeded <= memoryAvailable
+  }
+}
+
+function checkedSize(file: string): number {
+  const stat = statSync(file, { throwIfNoEntry: false })
+  if (stat === undefined) throw new StudioError('not-found', `there is no file ${file}`)
+  if (stat.isDirectory()) throw unusable(file, 'it is a folder')
+  if (!stat.isFile()) throw unusable(file, 'it is not an ordinary file')
+  const head = Buffer.alloc(4)
+  const descriptor = openSync(file, 'r')
+  try {
+    readSync(descriptor, head, 0, 4, 0)
+  } finally {
+    closeSync(descriptor)
+  }
+  if (head.toString('latin1') !== 'GGUF') throw unusable(file, 'it does not begin like a GGUF file')
+  return stat.size
+}
+
+async function parse(file: string): Promise<Awaited<ReturnType<typeof parseHeader>>> {
+  try {
+    return await parseHeader(file)
+  } catch (error) {
+    throw unusable(file, `its header cannot be read (${error instanceof Error ? error.message : String(error)})`)
+  }
+}
+
+const parseHeader = (file: string) => gguf(file, { allowLocalFile: true, computeParametersCount: true })
+
+function quantizationName(fileType: number, tensors: { dtype: number; n_dims: number }[]): string {
+  const named = GGMLFileQuantizationType[fileType]
+  if (named !== undefined) return named
+  return tensors.every((tensor) => tensor.dtype === 0) ? 'F32' : 'unknown'
+}
+
+/** What a new process could get without swapping: on Linux the kernel's own estimate. */
+function availableMemory(): number {
+  if (process.platform !== 'linux') return freemem()
+  const match = /^MemAvailable:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'utf8'))
+  return match === null ? freemem() : Number(match[1]) * 1024
+}
+
+function unusable(file: string, reason: string): StudioError {
+  return new StudioError('not-usable', `${file} is not usable as a model: ${reason}`)
+}

@@ -1,0 +1,41 @@
+/** The settings of a whole pipeline: one JSON file, from the data to the table. */
+import { readFileSync } from 'node:fs'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { z } from 'zod'
+import { collectSettings, dataFormat, evaluateSettings, methodChoice, trainSettings } from '../contract/entities.ts'
+import { StudioError } from '../contract/errors.ts'
+
+const pipeline = z.strictObject({
+  /** a folder, made if it is not there; relative to the settings file */
+  project: z.string().min(1).optional(),
+  /** without `project`: the project of this name in the studio's own folder */
+  name: z.string().min(1).optional(),
+  /** a GGUF file; without it the sample's model */
+  model: z.string().min(1).optional(),
+  data: z.strictObject({ file: z.string().min(1), format: dataFormat.nullable().default(null), map: z.record(z.string(), z.string()).default({}) }),
+  collect: collectSettings.omit({ dataset: true }).strict().prefault({}),
+  reward: z.strictObject({ source: z.string(), settings: z.record(z.string(), z.unknown()).default({}) }).prefault({ source: 'tone' }),
+  train: trainSettings.omit({ collection: true, source: true }).strict().prefault({}),
+  evaluate: evaluateSettings.omit({ dataset: true, source: true, methods: true }).strict().extend({ methods: z.array(methodChoice).min(1) })
+})
+export type Pipeline = z.infer<typeof pipeline>
+
+/** Paths come back absolute. @throws StudioError 'not-found' or 'bad-request' */
+export function readPipeline(path: string): Pipeline {
+  const file = resolve(path)
+  let json: unknown
+  try {
+    json = JSON.parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new StudioError('bad-request', `${file} is not JSON: ${error.message}`)
+    throw new StudioError('not-found', `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  const settings = pipeline.parse(json)
+  const absolute = (p: string): string => (isAbsolute(p) ? p : join(dirname(file), p))
+  return {
+    ...settings,
+    project: settings.project && absolute(settings.project),
+    model: settings.model && absolute(settings.model),
+    data: { ...settings.data, file: absolute(settings.data.file) }
+  }
+}

@@ -1,0 +1,52 @@
+/** Collections: one run of the base model over a data set's prompts, with the states of every generated token. */
+import type { Collection, CollectSettings } from '../../contract/entities.ts'
+import { StudioError } from '../../contract/errors.ts'
+import type { Db } from './database.ts'
+
+/** How a run can be run again: see `manifestOf`. */
+export type Manifest = Record<string, string | number>
+
+const summary = `
+  SELECT c.id, c.dataset, d.name AS datasetName, c.created, c.settings, c.planned, c.inputDim,
+    count(r.id) AS responses, coalesce(sum(r.states), 0) AS states
+  FROM collections c JOIN datasets d ON d.id = c.dataset LEFT JOIN responses r ON r.collection = c.id`
+
+type Row = Omit<Collection, 'settings' | 'tokens' | 'bytes'> & { settings: string; inputDim: number }
+
+export class Collections {
+  readonly #db: Db
+
+  constructor(db: Db) {
+    this.#db = db
+  }
+
+  create(settings: CollectSettings, manifest: Manifest, planned: number, inputDim: number): number {
+    const { lastInsertRowid } = this.#db
+      .prepare('INSERT INTO collections (dataset, settings, manifest, planned, inputDim, created) VALUES (?, ?, ?, ?, ?, ?)')
+      .run(settings.dataset, JSON.stringify(settings), JSON.stringify(manifest), planned, inputDim, new Date().toISOString())
+    return Number(lastInsertRowid)
+  }
+
+  delete(id: number): void {
+    this.#db.prepare('DELETE FROM collections WHERE id = ?').run(id)
+  }
+
+  list(): Collection[] {
+    return (this.#db.prepare(`${summary} GROUP BY c.id ORDER BY c.id`).all() as Row[]).map(toCollection)
+  }
+
+  get(id: number): Collection {
+    const row = this.#db.prepare(`${summary} WHERE c.id = ? GROUP BY c.id`).get(id) as Row | undefined
+    if (row === undefined) throw new StudioError('not-found', `there is no collection ${id} in this project`)
+    return toCollection(row)
+  }
+
+  inputDim(id: number): number {
+    return this.#db.prepare('SELECT inputDim FROM collections WHERE id = ?').pluck().get(id) as number
+  }
+}
+
+function toCollection({ inputDim, ...row }: Row): Collection {
+  // a state a token, two bytes a number
+  return { ...row, settings: JSON.parse(row.settings) as CollectSettings, tokens: row.states, bytes: row.states * inputDim * 2 }
+}

@@ -1,0 +1,22 @@
+/** Brings a project's database to this version's schema: numbered steps, each in its own transaction, never back. */
+import type { Database } from 'better-sqlite3'
+import { StudioError } from '../../contract/errors.ts'
+import { migrate as first } from './migrations/0001-first.ts'
+
+const migrations = [first]
+
+export const schemaVersion = migrations.length
+
+/** Throws 'project-newer', having changed nothing, when a newer studio wrote the database. */
+export function migrate(db: Database): void {
+  const version = db.pragma('user_version', { simple: true }) as number
+  if (version > schemaVersion) {
+    throw new StudioError('project-newer', `this project was written by a newer version of the studio (schema ${version}, this one knows ${schemaVersion}); it is unchanged`)
+  }
+  for (let next = version; next < schemaVersion; next++) {
+    db.transaction(() => {
+      migrations[next]?.(db)
+      db.pragma(`user_version = ${next + 1}`)
+    })()
+  }
+}

@@ -1,0 +1,104 @@
+/** A project: a folder with project.db, and states/ beside it. */
+import { randomUUID } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import type { Project as ProjectSummary } from '../../contract/entities.ts'
+import { StudioError } from '../../contract/errors.ts'
+import { Chats } from './chats.ts'
+import { Collections } from './collections.ts'
+import { openDatabase, type Db } from './database.ts'
+import { Datasets } from './datasets.ts'
+import { Evaluations } from './evaluations.ts'
+import { Jobs } from './jobs.ts'
+import { Responses } from './responses.ts'
+import { Rewards } from './rewards.ts'
+import { ValueFunctions } from './value-functions.ts'
+
+export class Project {
+  readonly directory: string
+  readonly datasets: Datasets
+  readonly collections: Collections
+  readonly responses: Responses
+  readonly rewards: Rewards
+  readonly valueFunctions: ValueFunctions
+  readonly chats: Chats
+  readonly evaluations: Evaluations
+  readonly jobs: Jobs
+  readonly #db: Db
+
+  private constructor(directory: string, db: Db) {
+    this.directory = directory
+    this.#db = db
+    this.datasets = new Datasets(db)
+    this.collections = new Collections(db)
+    this.responses = new Responses(db)
+    this.rewards = new Rewards(db)
+    this.valueFunctions = new ValueFunctions(db)
+    this.chats = new Chats(db)
+    this.evaluations = new Evaluations(db)
+    this.jobs = new Jobs(db)
+  }
+
+  /** Makes the folder if need be. @throws StudioError 'bad-request' when it holds other files already. */
+  static create(directory: string, modelFile: string | null): Project {
+    const path = resolve(directory)
+    if (existsSync(path)) {
+      if (!statSync(path).isDirectory()) throw new StudioError('bad-request', `${path} is a file, not a folder`)
+      if (existsSync(join(path, 'project.db'))) throw new StudioError('bad-request', `${path} is a project already`)
+      if (readdirSync(path).length > 0) throw new StudioError('bad-request', `${path} is not empty; choose a new or an empty folder`)
+    }
+    mkdirSync(join(path, 'states'), { recursive: true })
+    const db = openDatabase(join(path, 'project.db'))
+    db.prepare('INSERT INTO project (id, name, modelFile, created) VALUES (?, ?, ?, ?)').run(randomUUID(), basename(path), modelFile, new Date().toISOString())
+    return new Project(path, db)
+  }
+
+  /** @throws StudioError 'not-found' when there is no project, or what openDatabase throws. */
+  static open(directory: string): Project {
+    const path = resolve(directory)
+    const file = join(path, 'project.db')
+    if (!existsSync(file)) throw new StudioError('not-found', `there is no project in ${path} (no project.db)`)
+    mkdirSync(join(path, 'states'), { recursive: true })
+    const project = new Project(path, openDatabase(file))
+    project.jobs.interruptRunning()
+    return project
+  }
+
+  get statesDirectory(): string {
+    return join(this.directory, 'states')
+  }
+
+  get modelFile(): string | null {
+    return this.#row().modelFile
+  }
+
+  set modelFile(file: string | null) {
+    this.#db.prepare('UPDATE project SET modelFile = ?').run(file)
+  }
+
+  summary(): ProjectSummary {
+    const { id, name, modelFile, created } = this.#row()
+    const count = (table: string): number => this.#db.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number
+    return {
+      id, name, modelFile, created,
+      path: this.directory,
+      counts: {
+        datasets: count('datasets'),
+        examples: count('examples'),
+        collections: count('collections'),
+        responses: count('responses'),
+        rewards: count('rewards WHERE value IS NOT NULL'),
+        valueFunctions: count('valueFunctions'),
+        evaluations: count('evaluations WHERE result IS NOT NULL')
+      }
+    }
+  }
+
+  close(): void {
+    this.#db.close()
+  }
+
+  #row(): { id: string; name: string; modelFile: string | null; created: string } {
+    return this.#db.prepare('SELECT id, name, modelFile, created FROM project').get() as ReturnType<Project['summary']>
+  }
+}

@@ -1,0 +1,109 @@
+/** Collected responses; a row exists only once its states are on the disk. */
+import type { Response } from '../../contract/entities.ts'
+import type { Db } from './database.ts'
+
+export interface NewResponse {
+  collection: number
+  example: number
+  sample: number
+  seed: number
+  promptText: string
+  text: string
+  tokens: Int32Array
+  finish: 'end' | 'length'
+  shard: string
+  offset: number
+  states: number
+  crc32: number
+}
+
+/** Where a response's states are, and its reward by one source. */
+export interface LabelledStates {
+  response: number
+  example: number
+  shard: string
+  offset: number
+  states: number
+  crc32: number
+  reward: number
+}
+
+export class Responses {
+  readonly #db: Db
+
+  constructor(db: Db) {
+    this.#db = db
+  }
+
+  add(r: NewResponse): number {
+    const { lastInsertRowid } = this.#db
+      .prepare(
+        `INSERT INTO responses (collection, example, sample, seed, promptText, text, tokens, finish, shard, offset, states, crc32)
+         VALUES (@collection, @example, @sample, @seed, @promptText, @text, @tokens, @finish, @shard, @offset, @states, @crc32)`
+      )
+      .run({ ...r, tokens: Buffer.from(r.tokens.buffer, r.tokens.byteOffset, r.tokens.byteLength) })
+    return Number(lastInsertRowid)
+  }
+
+  skip(collection: number, example: number, sample: number, reason: string): void {
+    this.#db.prepare('INSERT OR REPLACE INTO skippedExamples (collection, example, sample, reason) VALUES (?, ?, ?, ?)').run(collection, example, sample, reason)
+  }
+
+  skipped(collection: number): { line: number; reason: string }[] {
+    return this.#db
+      .prepare('SELECT DISTINCT e.line, s.reason FROM skippedExamples s JOIN examples e ON e.id = s.example WHERE s.collection = ? ORDER BY e.line')
+      .all(collection) as { line: number; reason: string }[]
+  }
+
+  /** "example/sample" of everything that need not be generated again. */
+  finishedKeys(collection: number): Set<string> {
+    const keys = this.#db
+      .prepare(
+        `SELECT example || '/' || sample FROM responses WHERE collection = @collection
+         UNION SELECT example || '/' || sample FROM skippedExamples WHERE collection = @collection`
+      )
+      .pluck()
+      .all({ collection }) as string[]
+    return new Set(keys)
+  }
+
+  /** Bytes of each shard that rows point to. */
+  shardLengths(collection: number, inputDim: number): { shard: string; bytes: number }[] {
+    return this.#db
+      .prepare('SELECT shard, max(offset + states * ? * 2) AS bytes FROM responses WHERE collection = ? GROUP BY shard ORDER BY shard')
+      .all(inputDim, collection) as { shard: string; bytes: number }[]
+  }
+
+  page(collection: number, options: { source: string | null; order: 'collected' | 'best' | 'worst'; offset: number; limit: number }): { total: number; responses: Response[] } {
+    const order = { collected: 'r.id', best: 'w.value IS NULL, w.value DESC, r.id', worst: 'w.value IS NULL, w.value ASC, r.id' }[options.order]
+    const responses = this.#db
+      .prepare(
+        `SELECT r.id, r.example, r.sample, e.prompt, r.text, r.states AS tokens, r.finish, w.value AS reward, w.failure AS rewardFailure
+         FROM responses r JOIN examples e ON e.id = r.example LEFT JOIN rewards w ON w.response = r.id AND w.source = @source
+         WHERE r.collection = @collection ORDER BY ${order} LIMIT @limit OFFSET @offset`
+      )
+      .all({ collection, ...options }) as Response[]
+    const total = this.#db.prepare('SELECT count(*) FROM responses WHERE collection = ?').pluck().get(collection) as number
+    return { total, responses }
+  }
+
+  /** Responses without a reward of this source and these settings, oldest first. */
+  unlabelled(collection: number, source: string, settings: string): { id: number; example: number; text: string }[] {
+    return this.#db
+      .prepare(
+        `SELECT r.id, r.example, r.text FROM responses r
+         WHERE r.collection = ? AND NOT EXISTS (SELECT 1 FROM rewards w WHERE w.response = r.id AND w.source = ? AND w.settings = ?) ORDER BY r.id`
+      )
+      .all(collection, source, settings) as { id: number; example: number; text: string }[]
+  }
+
+  labelledStates(collection: number, source: string): LabelledStates[] {
+    return this.#db
+      .prepare(
+        `SELECT r.id AS response, r.example, r.shard, r.offset, r.states, r.crc32, w.value AS reward
+         FROM responses r JOIN rewards w ON w.response = r.id AND w.source = ? AND w.value IS NOT NULL
+         WHERE r.collection = ? AND r.states > 0 ORDER BY r.example, r.sample`
+      )
+      .all(source, collection) as LabelledStates[]
+  }
+}

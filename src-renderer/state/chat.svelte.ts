@@ -1,0 +1,138 @@
+/** The chat stage: its panes, its turns, and the answer that is being generated. */
+import type { MethodChoice, Sampling } from '../../src-main/contract/entities.ts'
+import { call, on, onConnect, RequestFailure } from './connection.ts'
+import { control } from './control.svelte.ts'
+import { throttled } from './debounce.ts'
+import * as defaults from './defaults.ts'
+import { navigation } from './navigation.svelte.ts'
+import { notices } from './notices.svelte.ts'
+import { studio } from './studio.svelte.ts'
+import { train } from './train.svelte.ts'
+import { Pane, Turn } from './turn.svelte.ts'
+
+export const mostPanes = 4
+const pageOfTurns = 20
+
+export interface PaneChoice extends MethodChoice {
+  key: number
+}
+
+class ChatStage {
+  panes = $state<PaneChoice[]>([])
+  turns = $state.raw<Turn[]>([])
+  earlier = $state(false)
+  prompt = $state('')
+  maxTokens = $state(128)
+  seed = $state(1)
+  sampling = $state<Sampling>(defaults.sampling())
+  view = $state<'text' | 'colours' | 'numbers'>('colours')
+
+  current = $derived(this.turns.findLast((turn) => turn.streaming))
+  ready = $derived(this.panes.length > 0 && this.panes.every((pane) => control.complete(pane)))
+
+  #keys = 0
+  #stored = 0
+  /** Ten times a second is smooth to read, whatever the model's speed. */
+  #flush = throttled(() => {
+    for (const pane of this.current?.panes ?? []) pane.flush()
+  }, 80)
+
+  constructor() {
+    studio.onProjectChange((other) => {
+      if (other) {
+        this.turns = []
+        this.panes = []
+        this.#stored = 0
+        this.#ended()
+      }
+      if (studio.project !== null && other) void this.loadTurns()
+    })
+    onConnect((again) => {
+      if (again) this.#end('The engine was restarted before the answer was complete.')
+    })
+    on('chat.token', ({ turn, pane, step }) => {
+      this.#find(turn)?.panes[pane]?.arrive(step)
+      this.#flush()
+    })
+    on('chat.pane', (ended) => this.#find(ended.turn)?.panes[ended.pane]?.end(ended))
+    on('chat.done', ({ turn, failure }) => {
+      if (this.#find(turn) !== undefined) this.#end(failure)
+    })
+  }
+
+  /** Sets up the first panes once the methods and value functions are known. */
+  async enter(): Promise<void> {
+    if (this.panes.length > 0) return
+    if (control.methods.length === 0) await control.load()
+    if (train.list.length === 0) await train.refresh()
+    if (this.panes.length === 0) for (const choice of control.beginnings()) this.addPane(choice)
+  }
+
+  addPane(choice: MethodChoice): void {
+    if (this.panes.length < mostPanes) this.panes.push({ ...choice, key: ++this.#keys })
+  }
+
+  removePane(key: number): void {
+    if (this.panes.length > 1) this.panes = this.panes.filter((pane) => pane.key !== key)
+  }
+
+  async loadTurns(): Promise<void> {
+    const stored = await notices.guard(() => call('chat.turns', { offset: this.#stored, limit: pageOfTurns }))
+    if (stored === undefined) return
+    this.#stored += stored.length
+    this.earlier = stored.length === pageOfTurns
+    const known = new Set(this.turns.map((turn) => turn.id))
+    const older = stored.filter((turn) => !known.has(turn.turn)).sort((a, b) => a.turn - b.turn)
+    this.turns = [...older.map((turn) => Turn.stored(turn)), ...this.turns]
+  }
+
+  async send(): Promise<void> {
+    const prompt = this.prompt.trim()
+    if (prompt === '' || !this.ready || this.current !== undefined) return
+    const choices: MethodChoice[] = this.panes.map(({ name, settings }) => ({ name, settings: $state.snapshot(settings) }))
+    const turn = new Turn(prompt, this.seed, choices.map((choice) => new Pane(choice)))
+    turn.streaming = true
+    this.turns = [...this.turns, turn]
+    this.#stored += 1
+    this.prompt = ''
+    navigation.chatting = true
+    try {
+      const { turn: id } = await call('chat.send', { prompt, panes: choices, maxTokens: this.maxTokens, seed: this.seed, sampling: this.sampling })
+      turn.id ??= id
+    } catch (error) {
+      this.turns = this.turns.filter((other) => other !== turn)
+      this.#stored -= 1
+      if (this.prompt === '') this.prompt = prompt
+      this.#ended()
+      if (!(error instanceof RequestFailure && error.code === 'cancelled')) notices.report(error)
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.current !== undefined) await notices.guard(() => call('chat.stop', {}))
+  }
+
+  /** The turn of that number. The first tokens may come before chat.send has answered with it. */
+  #find(id: number): Turn | undefined {
+    const known = this.turns.findLast((turn) => turn.id === id)
+    if (known !== undefined) return known
+    const waiting = this.turns.findLast((turn) => turn.streaming && turn.id === null)
+    if (waiting !== undefined) waiting.id = id
+    return waiting
+  }
+
+  #end(failure: string | null): void {
+    const turn = this.current
+    if (turn === undefined) return
+    for (const pane of turn.panes) pane.flush()
+    turn.failure = failure
+    turn.streaming = false
+    this.#ended()
+  }
+
+  #ended(): void {
+    navigation.chatting = false
+  }
+}
+
+export const chat = new ChatStage()

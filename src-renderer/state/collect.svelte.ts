@@ -1,0 +1,100 @@
+/** The collect stage: settings and their estimate, collections, their responses, live samples. */
+import type { Collection, CollectSettings, Response } from '../../src-main/contract/entities.ts'
+import type { EventPayload, Output } from '../../src-main/contract/methods.ts'
+import { call, on } from './connection.ts'
+import { debounced, throttled } from './debounce.ts'
+import * as defaults from './defaults.ts'
+import { jobs } from './jobs.svelte.ts'
+import { notices } from './notices.svelte.ts'
+import { PagedRows } from './paged.svelte.ts'
+import { studio } from './studio.svelte.ts'
+
+const mostSamples = 20
+
+export interface Sample {
+  key: number
+  prompt: string
+  text: string
+}
+
+class CollectStage {
+  settings = $state<CollectSettings>(defaults.collectSettings(0))
+  estimate = $state.raw<Output<'collect.estimate'> | null>(null)
+  collections = $state.raw<Collection[]>([])
+  selected = $state<number | null>(null)
+  readonly responses = new PagedRows<Response>()
+  index = $state<number | null>(null)
+  /** The last responses of the running collection, newest first. */
+  samples = $state.raw<Sample[]>([])
+  starting = $state(false)
+
+  collection = $derived(this.collections.find((one) => one.id === this.selected))
+  response = $derived(this.index === null ? undefined : this.responses.rows[this.index])
+  job = $derived(jobs.activeOf('collect'))
+
+  estimateSoon = debounced(() => void this.#estimate(), 300)
+  #arrived: Sample[] = []
+  #keys = 0
+  #showArrived = throttled(() => {
+    this.samples = [...this.#arrived.reverse(), ...this.samples].slice(0, mostSamples)
+    this.#arrived = []
+  }, 500)
+  #refreshCounts = throttled(() => void this.refresh(), 2000)
+
+  constructor() {
+    studio.onProjectChange((other) => {
+      if (other) {
+        this.collections = []
+        this.selected = null
+        this.samples = []
+        this.estimate = null
+        this.settings = defaults.collectSettings(0)
+      }
+      if (studio.project !== null) void this.refresh()
+    })
+    on('collect.sample', (sample) => this.#take(sample))
+    jobs.onEnd('collect', (job) => void this.refresh(job.subject))
+    jobs.onEnd('reward', () => this.selected !== null && this.select(this.selected))
+  }
+
+  async refresh(show: number | null = null): Promise<void> {
+    this.collections = (await notices.guard(() => call('collect.list', {}))) ?? this.collections
+    const next = show ?? this.selected ?? this.collections.at(-1)?.id ?? null
+    if (next !== this.selected || show !== null) this.select(next)
+  }
+
+  select(collection: number | null): void {
+    this.selected = collection
+    this.index = null
+    void this.responses.load(
+      collection === null
+        ? null
+        : async (offset, limit) => {
+            const { total, responses } = await call('collect.responses', { collection, offset, limit })
+            return { total, rows: responses }
+          }
+    )
+  }
+
+  async start(): Promise<void> {
+    this.starting = true
+    const job = await notices.guard(() => call('collect.start', this.settings))
+    this.starting = false
+    if (job === undefined) return
+    this.samples = []
+    jobs.take(job)
+  }
+
+  async #estimate(): Promise<void> {
+    if (this.settings.dataset === 0) return
+    this.estimate = (await notices.guard(() => call('collect.estimate', this.settings))) ?? null
+  }
+
+  #take({ prompt, text }: EventPayload<'collect.sample'>): void {
+    this.#arrived = [...this.#arrived, { key: ++this.#keys, prompt, text }].slice(-mostSamples)
+    this.#showArrived()
+    this.#refreshCounts()
+  }
+}
+
+export const collect = new CollectStage()

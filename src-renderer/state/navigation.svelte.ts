@@ -1,0 +1,103 @@
+/** Which stage is in front, and what each stage of the method says of itself. */
+import type { StageName } from '../../src-main/contract/entities.ts'
+import { jobs } from './jobs.svelte.ts'
+import { studio } from './studio.svelte.ts'
+
+export type StageState = 'empty' | 'ready' | 'running' | 'done' | 'blocked'
+
+export interface Stage {
+  name: StageName
+  title: string
+}
+
+export const stages: readonly Stage[] = [
+  { name: 'model', title: 'Model' },
+  { name: 'data', title: 'Data' },
+  { name: 'collect', title: 'Collect' },
+  { name: 'reward', title: 'Reward' },
+  { name: 'train', title: 'Train' },
+  { name: 'chat', title: 'Chat' },
+  { name: 'evaluate', title: 'Evaluate' }
+]
+
+export interface Missing {
+  text: string
+  stage: StageName
+  action: string
+}
+
+const noModel: Missing = { text: 'There is no model yet to generate with.', stage: 'model', action: 'Go to Model' }
+const noData: Missing = { text: 'There is no data set yet to take prompts from.', stage: 'data', action: 'Go to Data' }
+const noResponses: Missing = { text: 'There are no responses yet to label.', stage: 'collect', action: 'Go to Collect' }
+const noRewards: Missing = { text: 'There are no rewards yet to learn from.', stage: 'reward', action: 'Go to Reward' }
+
+class Navigation {
+  current = $state<StageName>('model')
+  palette = $state(false)
+  /** Whether the chat is generating; chat is no job, so its state says so itself. */
+  chatting = $state(false)
+
+  constructor() {
+    studio.onProjectChange((other) => {
+      if (other) this.current = this.#furthest()
+    })
+  }
+
+  go(stage: StageName): void {
+    this.current = stage
+  }
+
+  /** What a stage still needs from an earlier one; null when nothing. */
+  missing(stage: StageName): Missing | null {
+    const project = studio.project
+    if (project === null) return null
+    const { counts, modelFile } = project
+    if (stage === 'collect' || stage === 'chat' || stage === 'evaluate') {
+      if (modelFile === null) return noModel
+      return stage !== 'chat' && counts.datasets === 0 ? noData : null
+    }
+    if (stage === 'reward') return counts.responses === 0 ? noResponses : null
+    if (stage === 'train') return counts.rewards === 0 ? noRewards : null
+    return null
+  }
+
+  state(stage: StageName): StageState {
+    const project = studio.project
+    if (project === null) return 'empty'
+    if (this.#running(stage)) return 'running'
+    if (this.missing(stage) !== null) return 'blocked'
+    const { counts, modelFile } = project
+    switch (stage) {
+      case 'model':
+        return modelFile === null ? 'empty' : 'done'
+      case 'data':
+        return counts.datasets === 0 ? 'empty' : 'done'
+      case 'collect':
+        return counts.responses === 0 ? 'ready' : 'done'
+      case 'reward':
+        return counts.rewards === 0 ? 'ready' : 'done'
+      case 'train':
+        return counts.valueFunctions === 0 ? 'ready' : 'done'
+      case 'chat':
+        return 'ready'
+      case 'evaluate':
+        return counts.evaluations === 0 ? 'ready' : 'done'
+    }
+  }
+
+  #running(stage: StageName): boolean {
+    if (stage === 'chat') return this.chatting
+    const kind = stage === 'model' ? 'fetch-model' : stage === 'data' ? 'import' : stage
+    return jobs.active.some((job) => job.kind === kind && job.state !== 'paused')
+  }
+
+  /** The stage to show first in a project: the chat once something can be steered, else the first thing to do. */
+  #furthest(): StageName {
+    const project = studio.project
+    if (project === null || project.modelFile === null) return 'model'
+    if (project.counts.valueFunctions > 0) return 'chat'
+    return stages.find(({ name }) => this.state(name) === 'empty' || this.state(name) === 'ready')?.name ?? 'chat'
+  }
+}
+
+export const navigation = new Navigation()

@@ -1,0 +1,86 @@
+/** The train stage: settings, the curve of the running training, and the value functions. */
+import type { Epoch, TrainSettings, ValueFunction, ValueFunctionDetail } from '../../src-main/contract/entities.ts'
+import { collect } from './collect.svelte.ts'
+import { call, on } from './connection.ts'
+import { throttled } from './debounce.ts'
+import * as defaults from './defaults.ts'
+import { jobs } from './jobs.svelte.ts'
+import { notices } from './notices.svelte.ts'
+import { reward } from './reward.svelte.ts'
+import { studio } from './studio.svelte.ts'
+
+class TrainStage {
+  settings = $state<TrainSettings>(defaults.trainSettings(0, 'tone'))
+  /** Sources that have labelled the chosen collection. */
+  sources = $state.raw<string[]>([])
+  list = $state.raw<ValueFunction[]>([])
+  selected = $state<number | null>(null)
+  detail = $state.raw<ValueFunctionDetail | null>(null)
+  /** Epochs of the training that runs or ran last, drawn at most ten times a second. */
+  live = $state.raw<{ job: number; epochs: Epoch[]; planned: number } | null>(null)
+
+  job = $derived(jobs.activeOf('train'))
+  newest = $derived(this.list.reduce<ValueFunction | undefined>((a, b) => (a === undefined || b.id > a.id ? b : a), undefined))
+
+  #arrived: { job: number; epochs: Epoch[] } = { job: 0, epochs: [] }
+  #draw = throttled(() => {
+    const { job, epochs } = this.#arrived
+    this.live = { job, epochs: [...epochs], planned: this.settings.epochs }
+  }, 100)
+
+  constructor() {
+    studio.onProjectChange((other) => {
+      if (other) {
+        this.list = []
+        this.selected = null
+        this.detail = null
+        this.live = null
+        this.settings = defaults.trainSettings(0, 'tone')
+      }
+      if (studio.project !== null) void this.refresh()
+    })
+    on('train.epoch', ({ job, epoch }) => {
+      if (this.#arrived.job !== job) this.#arrived = { job, epochs: [] }
+      this.#arrived.epochs.push(epoch)
+      this.#draw()
+    })
+    jobs.onEnd('train', (job) => void this.refresh(job.state === 'failed' ? null : job.subject))
+  }
+
+  async refresh(show: number | null = null): Promise<void> {
+    this.list = (await notices.guard(() => call('value.list', {}))) ?? this.list
+    const next = show ?? this.selected ?? this.newest?.id ?? null
+    if (next !== null && (next !== this.selected || show !== null)) await this.select(next)
+  }
+
+  async select(id: number): Promise<void> {
+    this.selected = id
+    const detail = await notices.guard(() => call('value.detail', { id }))
+    if (detail !== undefined && id === this.selected) this.detail = detail
+  }
+
+  /** Opens on the collection that was labelled last. */
+  async enter(): Promise<void> {
+    if (!collect.collections.some((one) => one.id === this.settings.collection)) {
+      this.settings.collection = reward.collection ?? collect.collections.at(-1)?.id ?? 0
+    }
+    await this.loadSources()
+  }
+
+  async loadSources(): Promise<void> {
+    const { collection } = this.settings
+    if (collection === 0) return
+    const summaries = await notices.guard(() => call('reward.summaries', { collection }))
+    this.sources = summaries?.map((summary) => summary.source) ?? []
+    if (!this.sources.includes(this.settings.source)) this.settings.source = this.sources[0] ?? ''
+  }
+
+  async start(): Promise<void> {
+    const job = await notices.guard(() => call('train.start', this.settings))
+    if (job === undefined) return
+    this.live = { job: job.id, epochs: [], planned: this.settings.epochs }
+    jobs.take(job)
+  }
+}
+
+export const train = new TrainStage()

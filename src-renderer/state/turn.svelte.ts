@@ -1,0 +1,93 @@
+/** One prompt and its answers, while they stream in and afterwards. */
+import type { MethodChoice, TokenStep } from '../../src-main/contract/entities.ts'
+import type { EventPayload, Output } from '../../src-main/contract/methods.ts'
+
+export class Pane {
+  readonly method: MethodChoice
+  text = $state('')
+  steps = $state.raw<TokenStep[]>([])
+  finish = $state<'end' | 'length' | 'stopped' | null>(null)
+  tokensPerSecond = $state<number | null>(null)
+  reward = $state<number | null>(null)
+  #arrived: TokenStep[] = []
+  #first = 0
+
+  constructor(method: MethodChoice, text = '', steps: TokenStep[] = []) {
+    this.method = method
+    this.text = text
+    this.steps = steps
+  }
+
+  /** Mean |dh|/|h| over the edited tokens; null where nothing was edited. */
+  edit = $derived.by(() => {
+    const edits = this.steps.flatMap((step) => (step.edit === null ? [] : [step.edit]))
+    return edits.length === 0 ? null : edits.reduce((sum, edit) => sum + edit, 0) / edits.length
+  })
+  hasValues = $derived(this.steps.some((step) => step.valueAfter !== null || step.valueBefore !== null))
+
+  arrive(step: TokenStep): void {
+    if (this.#first === 0) this.#first = performance.now()
+    this.#arrived.push(step)
+  }
+
+  /** Shows what arrived since the last time. */
+  flush(): void {
+    if (this.#arrived.length === 0) return
+    this.text += this.#arrived.map((step) => step.text).join('')
+    this.steps = [...this.steps, ...this.#arrived]
+    this.#arrived = []
+    const seconds = (performance.now() - this.#first) / 1000
+    if (seconds > 0.5) this.tokensPerSecond = this.steps.length / seconds
+  }
+
+  end({ text, finish, tokensPerSecond, reward }: EventPayload<'chat.pane'>): void {
+    this.flush()
+    this.text = text
+    this.finish = finish
+    this.tokensPerSecond = tokensPerSecond
+    this.reward = reward
+  }
+}
+
+type StoredTurn = Output<'chat.turns'>[number]
+
+export class Turn {
+  /** null until the engine gave it a number. */
+  id: number | null = $state(null)
+  readonly prompt: string
+  readonly seed: number
+  readonly panes: Pane[]
+  streaming = $state(false)
+  failure = $state<string | null>(null)
+
+  constructor(prompt: string, seed: number, panes: Pane[]) {
+    this.prompt = prompt
+    this.seed = seed
+    this.panes = panes
+  }
+
+  static stored(stored: StoredTurn): Turn {
+    const turn = new Turn(
+      stored.prompt,
+      stored.seed,
+      stored.panes.map((pane) => new Pane(pane.method, pane.text, pane.steps))
+    )
+    turn.id = stored.turn
+    return turn
+  }
+
+  /** The lowest and the highest value over all panes, so that one colour means the same in each. */
+  range = $derived.by(() => {
+    let low = Infinity
+    let high = -Infinity
+    for (const pane of this.panes) {
+      for (const step of pane.steps) {
+        const value = step.valueAfter ?? step.valueBefore
+        if (value === null) continue
+        if (value < low) low = value
+        if (value > high) high = value
+      }
+    }
+    return low <= high ? { low, high } : null
+  })
+}

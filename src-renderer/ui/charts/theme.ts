@@ -1,0 +1,59 @@
+/** Chart.js with only the parts that are drawn here, in the colours and type of the window. */
+import {
+  BarController,
+  BarElement,
+  CategoryScale,
+  Chart,
+  LinearScale,
+  LineController,
+  LineElement,
+  PointElement,
+  ScatterController,
+  Tooltip,
+  type ChartOptions
+} from 'chart.js'
+
+Chart.register(BarController, BarElement, CategoryScale, LinearScale, LineController, LineElement, PointElement, ScatterController, Tooltip)
+
+const probe = document.createElement('span')
+
+/** A colour token as a plain colour: light-dark() must be resolved by an element first. */
+export function color(token: string, alpha = 1): string {
+  if (!probe.isConnected) document.body.append(probe)
+  probe.hidden = true
+  probe.style.color = alpha === 1 ? `var(--${token})` : `color-mix(in srgb, var(--${token}) ${100 * alpha}%, transparent)`
+  return getComputedStyle(probe).color
+}
+
+const fontFamily = getComputedStyle(document.documentElement).getPropertyValue('--font')
+
+/** Options that every chart here shares; axis titles name what is drawn, with its unit. */
+export function baseOptions(xTitle: string, yTitle: string): ChartOptions {
+  const font = { family: fontFamily, size: 11 }
+  const axis = (text: string): object => ({
+    title: { display: text !== '', text, color: color('ink-2'), font },
+    ticks: { color: color('ink-2'), font, maxTicksLimit: 7, maxRotation: 0 },
+    grid: { color: color('line'), tickLength: 4 },
+    border: { color: color('line-strong') }
+  })
+  return {
+    animation: false,
+    responsive: true,
+    maintainAspectRatio: false,
+    interaction: { mode: 'nearest', intersect: false },
+    plugins: {
+      tooltip: {
+        animation: false,
+        displayColors: false,
+        backgroundColor: color('ink'),
+        titleColor: color('surface'),
+        bodyColor: color('surface'),
+        titleFont: font,
+        bodyFont: font,
+        padding: 8,
+        cornerRadius: 6
+      }
+    },
+    scales: { x: axis(xTitle), y: axis(yTitle) }
+  }
+}

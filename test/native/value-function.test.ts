@@ -1,0 +1,258 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { ValueFunction, type Layer } from '../../native/value-function.ts'
+
+/** Uniform in [-1, 1), reproducible. */
+function randomNumbers(seed: number): () => number {
+  let state = seed
+  return () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 31 - 1
+}
+
+function randomLayers(dims: number[], random: () => number): Layer[] {
+  return dims.slice(1).map((outputs, l) => {
+    const inputs = dims[l]!
+    return {
+      weight: Float32Array.from({ length: outputs * inputs }, () => (1.7 * random()) / Math.sqrt(inputs)),
+      bias: Float32Array.from({ length: outputs }, () => 0.3 * random()),
+    }
+  })
+}
+
+/** Pre-activations of every layer in float64; the last is [V]. */
+function preActivations(layers: Layer[], h: number[]): number[][] {
+  const all: number[][] = []
+  let x = h
+  for (const { weight, bias } of layers) {
+    const z = Array.from(bias, (b, j) => x.reduce((sum, xi, i) => sum + weight[j * x.length + i]! * xi, b))
+    all.push(z)
+    x = z.map((value) => Math.max(0, value))
+  }
+  return all
+}
+
+const valueOf = (layers: Layer[], h: number[]): number => preActivations(layers, h).at(-1)![0]!
+
+function gradientOf(layers: Layer[], h: number[]): number[] {
+  const z = preActivations(layers, h)
+  let s = [1]
+  for (let l = layers.length - 1; l >= 0; l--) {
+    const inputs = l === 0 ? h.length : z[l - 1]!.length
+    const below = Array.from({ length: inputs }, (_, i) => s.reduce((sum, sj, j) => sum + sj * layers[l]!.weight[j * inputs + i]!, 0))
+    s = l === 0 ? below : below.map((value, i) => (z[l - 1]![i]! > 0 ? value : 0))
+  }
+  return s
+}
+
+/** Explicit steps in float64, and how many hidden units changed sign on the way. */
+function ascent(layers: Layer[], start: number[], stepSize: number, updates: number): { h: number[]; flips: number } {
+  const signs = (h: number[]) => preActivations(layers, h).slice(0, -1).flat().map((z) => z > 0)
+  let h = start
+  let flips = 0
+  for (let k = 0; k < updates; k++) {
+    const before = signs(h)
+    const gradient = gradientOf(layers, h)
+    h = h.map((x, i) => x + stepSize * gradient[i]!)
+    flips += signs(h).filter((sign, i) => sign !== before[i]).length
+  }
+  return { h, flips }
+}
+
+/** |actual - expected| / |expected| over whole vectors; absolute where nothing but zeros is expected. */
+function relativeError(actual: Iterable<number>, expected: Iterable<number>): number {
+  const a = [...actual]
+  const b = [...expected]
+  expect(a.length).toBe(b.length)
+  return Math.hypot(...a.map((x, i) => x - b[i]!)) / (Math.hypot(...b) || 1)
+}
+
+const rowsOf = (states: Iterable<number>, D: number): number[][] => {
+  const all = [...states]
+  return Array.from({ length: all.length / D }, (_, r) => all.slice(r * D, (r + 1) * D))
+}
+
+const forms = ['ascend', 'ascendExplicit'] as const
+
+// Widths that are no multiple of a vector register, a single unit, and more rows than share a pass.
+describe.each([
+  { dims: [13, 20, 1], rows: 5 },
+  { dims: [64, 33, 1], rows: 19 },
+  { dims: [7, 1, 1], rows: 3 },
+  { dims: [1, 5, 1], rows: 2 },
+  { dims: [100, 400, 1], rows: 2 },
+  { dims: [13, 20, 16, 1], rows: 5 },
+  { dims: [37, 50, 21, 1], rows: 18 },
+  { dims: [9, 1, 1, 1], rows: 12 },
+])('a value function $dims against the float64 reference', ({ dims, rows }) => {
+  const random = randomNumbers(dims.length * 1000 + dims[0]!)
+  const D = dims[0]!
+  const layers = randomLayers(dims, random)
+  const V = new ValueFunction({ inputDim: D, layers })
+  const states = Float32Array.from({ length: rows * D }, () => 2 * random())
+
+  test('values', () => {
+    expect(V.inputDim).toBe(D)
+    expect(relativeError(V.values(states), rowsOf(states, D).map((h) => valueOf(layers, h)))).toBeLessThan(2e-6)
+  })
+
+  test('gradients, also by finite differences', () => {
+    const gradients = V.gradients(states)
+    expect(relativeError(gradients, rowsOf(states, D).flatMap((h) => gradientOf(layers, h)))).toBeLessThan(2e-6)
+    const step = 1e-6 // V is piecewise linear: the difference is exact unless a unit flips within the step
+    const differences = rowsOf(states, D).flatMap((h) =>
+      h.map((_, i) => {
+        const moved = (by: number) => valueOf(layers, h.map((x, j) => (i === j ? x + by : x)))
+        return (moved(step) - moved(-step)) / (2 * step)
+      }),
+    )
+    expect(relativeError(gradients, differences)).toBeLessThan(1e-5)
+  })
+
+  test.each(forms)('%s', (form) => {
+    for (const [stepSize, updates] of [[0.5, 1], [0.3, 30], [-0.2, 10]] as const) {
+      const expected = rowsOf(states, D).map((h) => ascent(layers, h, stepSize, updates).h)
+      const result = V[form](states, { stepSize, updates })
+      expect(relativeError(result.states, expected.flat())).toBeLessThan(1e-5)
+      expect(relativeError(result.valueBefore, rowsOf(states, D).map((h) => valueOf(layers, h)))).toBeLessThan(1e-5)
+      expect(relativeError(result.valueAfter, expected.map((h) => valueOf(layers, h)))).toBeLessThan(1e-5)
+    }
+  })
+})
+
+test.each([{ dims: [24, 60, 1] }, { dims: [24, 60, 30, 1] }])('the shortcut follows units that flip, $dims', ({ dims }) => {
+  const random = randomNumbers(5)
+  const layers = randomLayers(dims, random)
+  const V = new ValueFunction({ inputDim: 24, layers })
+  const start = Float32Array.from({ length: 24 }, random)
+  const { h, flips } = ascent(layers, [...start], 0.3, 60)
+  expect(flips).toBeGreaterThan(20)
+  const moved = (states: Iterable<number>) => [...states].map((x, i) => x - start[i]!)
+  const { states } = V.ascend(start, { stepSize: 0.3, updates: 60 })
+  expect(relativeError(moved(states), moved(h))).toBeLessThan(1e-5)
+})
+
+test('W1 W1^T is right for matrices larger than the blocks of the matrix product', () => {
+  const random = randomNumbers(6)
+  const V = new ValueFunction({ inputDim: 600, layers: randomLayers([600, 1100, 1], random) })
+  const states = Float32Array.from({ length: 600 }, random)
+  const explicit = V.ascendExplicit(states, { stepSize: 0.5, updates: 5 })
+  expect(relativeError(V.ascend(states, { stepSize: 0.5, updates: 5 }).states, explicit.states)).toBeLessThan(1e-5)
+})
+
+test.each(forms)('%s without updates or with step size 0 changes no bit, and never its argument', (form) => {
+  for (const dims of [[11, 17, 1], [11, 17, 9, 1]]) {
+    const random = randomNumbers(3)
+    const V = new ValueFunction({ inputDim: 11, layers: randomLayers(dims, random) })
+    const states = Float32Array.from({ length: 33 }, random)
+    states[4] = -0
+    const copy = new Uint32Array(states.slice().buffer)
+    for (const options of [{ stepSize: 0.5, updates: 0 }, { stepSize: 0, updates: 30 }, { stepSize: 0.5, updates: 3 }]) {
+      const result = V[form](states, options)
+      expect(new Uint32Array(states.buffer)).toEqual(copy)
+      if (options.updates * options.stepSize === 0) {
+        expect(new Uint32Array(result.states.buffer)).toEqual(copy)
+        expect(result.valueAfter).toEqual(result.valueBefore)
+        expect(result.valueBefore).toEqual(V.values(states))
+      }
+    }
+  }
+})
+
+test('states beside one another do not influence each other', () => {
+  const random = randomNumbers(8)
+  const V = new ValueFunction({ inputDim: 40, layers: randomLayers([40, 70, 1], random) })
+  const states = Float32Array.from({ length: 40 * 21 }, random)
+  const together = V.ascend(states, { stepSize: 0.5, updates: 20 })
+  for (let r = 0; r < 21; r++) {
+    const alone = V.ascend(states.slice(r * 40, (r + 1) * 40), { stepSize: 0.5, updates: 20 })
+    expect(alone.states).toEqual(together.states.slice(r * 40, (r + 1) * 40))
+    expect(alone.valueAfter[0]).toBe(together.valueAfter[r])
+  }
+})
+
+test('no states give no values', () => {
+  const V = new ValueFunction({ inputDim: 2, layers: randomLayers([2, 3, 1], randomNumbers(1)) })
+  const none = new Float32Array(0)
+  expect(V.values(none)).toEqual(none)
+  expect(V.ascend(none, { stepSize: 1, updates: 2 }).states).toEqual(none)
+})
+
+describe('refuses', () => {
+  const layers = () => randomLayers([4, 6, 1], randomNumbers(1))
+  const build = (config: unknown) => () => new ValueFunction(config as ConstructorParameters<typeof ValueFunction>[0])
+
+  test('shapes that do not fit', () => {
+    expect(build({ inputDim: 5, layers: layers() })).toThrow(/layers\[0\].weight holds 24 numbers, but 6 outputs .* x 5 inputs are 30/)
+    expect(build({ inputDim: 5, layers: layers() })).toThrow(RangeError)
+    expect(build({ inputDim: 4, layers: layers().slice(0, 1) })).toThrow(/one or two hidden layers/)
+    expect(build({ inputDim: 4, layers: randomLayers([4, 3, 3, 3, 1], randomNumbers(1)) })).toThrow(RangeError)
+    expect(build({ inputDim: 4, layers: randomLayers([4, 6, 2], randomNumbers(1)) })).toThrow(/must have one output/)
+    expect(build({ inputDim: 0, layers: layers() })).toThrow(RangeError)
+    expect(build({ inputDim: 4.5, layers: layers() })).toThrow(RangeError)
+  })
+
+  test('other types', () => {
+    expect(build(undefined)).toThrow(TypeError)
+    expect(build({ inputDim: '4', layers: layers() })).toThrow(TypeError)
+    expect(build({ inputDim: 4, layers: 1 })).toThrow(TypeError)
+    expect(build({ inputDim: 4, layers: [{ weight: new Float64Array(24), bias: new Float32Array(6) }] })).toThrow(/must be a Float32Array/)
+  })
+
+  test('numbers that are not finite', () => {
+    for (const bad of [NaN, Infinity]) {
+      const spoiled = layers()
+      spoiled[0]!.weight[7] = bad
+      expect(build({ inputDim: 4, layers: spoiled })).toThrow(/layer 0: the weight is not finite at index 7/)
+    }
+  })
+
+  test('bad arguments of its methods', () => {
+    const V = new ValueFunction({ inputDim: 4, layers: layers() })
+    const states = new Float32Array(4)
+    expect(() => V.values(new Float32Array(5))).toThrow(RangeError)
+    expect(() => V.gradients([1, 2, 3, 4] as unknown as Float32Array)).toThrow(TypeError)
+    expect(() => V.ascend(states, { stepSize: NaN, updates: 1 })).toThrow(RangeError)
+    expect(() => V.ascend(states, { stepSize: 1, updates: -1 })).toThrow(RangeError)
+    expect(() => V.ascend(states, { stepSize: 1, updates: 1.5 })).toThrow(RangeError)
+    expect(() => V.ascend(states, {} as { stepSize: number; updates: number })).toThrow(TypeError)
+    const method = V.values
+    expect(() => Reflect.apply(method, {}, [states])).toThrow()
+  })
+})
+
+// From PyTorch in float64, beside the checkout where the project is developed.
+interface Vectors {
+  input_dim: number
+  layers: { weight: number[][]; bias: number[] }[]
+  h: number[][]
+  value: number[]
+  gradient: number[][]
+  ascent: { step_size: number; updates: number; h: number[][]; value_trace: number[][] }[]
+}
+
+const directory = join(import.meta.dirname, '../../../shared/vectors')
+
+describe.skipIf(!existsSync(directory)).each(['one', 'two'])('PyTorch vectors, %s hidden', (hidden) => {
+  const read = (): { vectors: Vectors; V: ValueFunction; states: Float32Array } => {
+    const vectors = JSON.parse(readFileSync(join(directory, `value-function.${hidden}-hidden.json`), 'utf8')) as Vectors
+    const layers = vectors.layers.map(({ weight, bias }) => ({ weight: new Float32Array(weight.flat()), bias: new Float32Array(bias) }))
+    return { vectors, V: new ValueFunction({ inputDim: vectors.input_dim, layers }), states: new Float32Array(vectors.h.flat()) }
+  }
+
+  test('value and gradient', () => {
+    const { vectors, V, states } = read()
+    expect(relativeError(V.values(states), vectors.value)).toBeLessThan(1e-5)
+    expect(relativeError(V.gradients(states), vectors.gradient.flat())).toBeLessThan(1e-5)
+  })
+
+  test.each(forms)('%s', (form) => {
+    const { vectors, V, states } = read()
+    expect(vectors.ascent.map((a) => a.updates)).toEqual([1, 30, 100])
+    for (const { step_size, updates, h, value_trace } of vectors.ascent) {
+      const result = V[form](states, { stepSize: step_size, updates })
+      expect(relativeError(result.states, h.flat())).toBeLessThan(1e-5)
+      expect(relativeError(result.valueBefore, vectors.value)).toBeLessThan(1e-5)
+      expect(relativeError(result.valueAfter, value_trace.at(-1)!)).toBeLessThan(1e-5)
+    }
+  })
+})
