@@ -1,11 +1,11 @@
 // The terminal's commands in a checkout: `npm run cli -- <command>`.
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { addonPath } from './addon.mjs'
 import { cliPath } from './app.mjs'
 import { runInForeground } from './child.mjs'
 import { electronPath } from './electron.mjs'
+import { isStarted } from './paths.mjs'
 import { setup } from './setup.mjs'
 
 /** Runs the commands on Electron as node, the runtime that users have; resolves with the exit code. */
@@ -17,7 +17,7 @@ export async function runCli(args, cwd) {
   })
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (isStarted(import.meta.url)) {
   // A command must start quickly and keep stdout for its result: no check beyond these three files.
   if (![cliPath, electronPath, addonPath].every((file) => existsSync(file))) await setup({ stream: process.stderr })
   // npm runs scripts in the checkout and names the user's own folder in INIT_CWD.

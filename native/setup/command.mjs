@@ -43,11 +43,12 @@ export async function runLogged(log, command, args, { what, next, cwd = root, en
     gaveUp = true
     child.kill('SIGKILL')
   }, 1000)
-  // Wait for the command to end, so that callers can clean up behind it.
+  // Wait for the command to end, so that callers can clean up behind it; but npm takes its time to roll back.
   let interrupted = false
   const interrupt = (signal) => {
     interrupted = true
     child.kill(signal)
+    setTimeout(() => child.kill('SIGKILL'), 2000).unref()
   }
   for (const signal of endingSignals) process.on(signal, interrupt)
   const reason = await new Promise((resolve) => {

@@ -53,7 +53,7 @@ export class Progress {
 
   #show(text, transient) {
     const line = `[${this.#step}/${this.#total}] ${this.#title}: ${text}`
-    const fitting = transient ? line.slice(0, (this.#stream.columns ?? 80) - 1) : line
+    const fitting = transient ? line.slice(0, (this.#stream.columns || 80) - 1) : line
     this.#stream.write(`${this.#stream.isTTY ? '\r\x1b[2K' : ''}${fitting}${transient ? '' : '\n'}`)
     this.#lastLine = Date.now()
   }

@@ -1,5 +1,4 @@
 // Everything between a fresh checkout and a running app, in order. What is done already is not done again.
-import { pathToFileURL } from 'node:url'
 import * as addon from './addon.mjs'
 import * as app from './app.mjs'
 import { Interrupted, SetupFailure } from './command.mjs'
@@ -7,6 +6,7 @@ import * as electron from './electron.mjs'
 import * as llamaHeaders from './llama-headers.mjs'
 import { lockSetup } from './lock.mjs'
 import * as packages from './packages.mjs'
+import { isStarted } from './paths.mjs'
 import { Progress } from './progress.mjs'
 import * as systemPackages from './system-packages.mjs'
 
@@ -41,4 +41,4 @@ export async function setup({ test = false, stream = process.stdout } = {}) {
   }
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) await setup()
+if (isStarted(import.meta.url)) await setup()

@@ -53,7 +53,7 @@ export class Session {
     if (missing === undefined) return
     const rate = new Rate()
     let state = { phase: '', done: 0, total: null as number | null, unit: 'bytes' }
-    const show = (): void => this.terminal.progress({ ...state, rate: rate.perSecond, secondsLeft: rate.secondsLeft(state.done, state.total) })
+    const show = (): void => this.terminal.progress({ ...state, rate: rate.perSecond, secondsLeft: rate.secondsLeft(state.total) })
     let shown = 0
     await fetchModel(missing.id, cache, resources, {
       signal: this.signal,

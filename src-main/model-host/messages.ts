@@ -85,6 +85,17 @@ export interface FinishedEvent {
   seconds: number
 }
 
+/** How far a call is, a few times a second. */
+export interface ProgressEvent {
+  kind: 'progress'
+  /** drawn since the call began */
+  tokens: number
+  /** what the running responses have of theirs, as a number of whole responses */
+  partial: number
+}
+
+export type GenerateEvent = TokenEvent | FinishedEvent | SkippedEvent | ProgressEvent
+
 /** The request cannot be run (its prompt is too long, say); the others go on. */
 export interface SkippedEvent {
   kind: 'skipped'
@@ -124,7 +135,7 @@ export interface HostMethods {
   load: { input: LoadInput; output: LoadedModel & { stateSize: number }; event: never }
   render: { input: { prompt: Prompt }; output: { text: string; tokens: number }; event: never }
   'network.set': { input: { id: number; network: Network }; output: null; event: never }
-  generate: { input: GenerateInput; output: { steps: number; tokens: number; seconds: number }; event: TokenEvent | FinishedEvent | SkippedEvent }
+  generate: { input: GenerateInput; output: { steps: number; tokens: number; seconds: number }; event: GenerateEvent }
   train: { input: TrainInput; output: TrainOutput; event: EpochEvent }
 }
 

@@ -6,7 +6,7 @@
 import type { Context, Control, Model } from '../../native/llama.ts'
 import type { ValueFunction } from '../../native/value-function.ts'
 import { StudioError } from '../contract/errors.ts'
-import type { FinishedEvent, GenerateInput, GenerationRequest, SkippedEvent, TokenEvent } from './messages.ts'
+import type { GenerateEvent, GenerateInput, GenerationRequest } from './messages.ts'
 import type { PromptRenderer, RenderedPrompt } from './prompt.ts'
 import { Sequence } from './sequence.ts'
 
@@ -19,7 +19,9 @@ export interface SchedulerSettings {
   stateSize: number
 }
 
-type Emit = (event: TokenEvent | FinishedEvent | SkippedEvent) => void
+type Emit = (event: GenerateEvent) => void
+
+const progressEveryMs = 250
 
 interface Call {
   input: GenerateInput
@@ -28,6 +30,7 @@ interface Call {
   emit: Emit
   totals: { steps: number; tokens: number; seconds: number }
   start: number
+  reported: number
   resolve: (totals: Call['totals']) => void
   reject: (error: Error) => void
 }
@@ -63,7 +66,8 @@ export class Scheduler {
         waiting: [...input.requests],
         running: new Set(),
         totals: { steps: 0, tokens: 0, seconds: 0 },
-        start: performance.now()
+        start: performance.now(),
+        reported: 0
       }
       this.#calls.unshift(call)
       signal.addEventListener('abort', () => this.#end(call, new StudioError('cancelled', 'generation was stopped')))
@@ -160,6 +164,15 @@ export class Scheduler {
       this.#release(call, sequence)
       call.emit(sequence.result())
     })
+    for (const call of this.#calls) this.#reportProgress(call)
+  }
+
+  #reportProgress(call: Call): void {
+    const now = performance.now()
+    if (now - call.reported < progressEveryMs) return
+    call.reported = now
+    const partial = [...call.running].reduce((sum, sequence) => sum + sequence.share, 0)
+    call.emit({ kind: 'progress', tokens: call.totals.tokens, partial })
   }
 
   /** One control for all rows of the same value function and settings, so that they share its matrices. */

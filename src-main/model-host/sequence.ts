@@ -38,6 +38,11 @@ export class Sequence {
     this.cells = prompt.tokens.length + request.maxTokens
   }
 
+  /** the part of its tokens that it has, at most 1 */
+  get share(): number {
+    return this.#tokens.length / this.#maxTokens
+  }
+
   get finished(): boolean {
     return this.#finish !== null
   }

@@ -54,7 +54,7 @@ export const generateCommand: Command = {
           tokens: false,
           signal: session.signal,
           onEvent: (event) => {
-            if (event.kind === 'token') return
+            if (event.kind === 'token' || event.kind === 'progress') return
             const { prompt } = questions[event.key] as Question
             if (event.kind === 'skipped') skipped.push({ prompt, reason: event.reason })
             else {

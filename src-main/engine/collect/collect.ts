@@ -37,6 +37,7 @@ export function collectWork(models: Models, events: CollectEvents): JobWork<Coll
           job.subject(id)
           const { requests, byKey, done: finished } = remaining(settings, tasks, project.responses.finishedKeys(id))
           let done = finished
+          const start = performance.now()
           job.phase('Generating', { done, total: planned })
           const shards = new ShardWriter(project.statesDirectory, id, project.responses.shardLengths(id, host.loaded.stateSize))
           try {
@@ -47,6 +48,11 @@ export function collectWork(models: Models, events: CollectEvents): JobWork<Coll
                 signal: job.signal,
                 onEvent: (event) => {
                   if (event.kind === 'token') return
+                  if (event.kind === 'progress') {
+                    job.remark(`Generating, ${tokenRate(event.tokens, start)} tokens/s`)
+                    job.progress(done, undefined, event.partial)
+                    return
+                  }
                   const { task, sample, seed } = byKey.get(event.key) as Place
                   if (event.kind === 'skipped') project.responses.skip(id, task.id, sample, event.reason)
                   else if (event.states !== null) {
@@ -74,6 +80,10 @@ export function collectWork(models: Models, events: CollectEvents): JobWork<Coll
       deleteShards(project.statesDirectory, collection)
     }
   }
+}
+
+function tokenRate(tokens: number, start: number): string {
+  return ((tokens * 1000) / (performance.now() - start)).toFixed(0)
 }
 
 interface Place {

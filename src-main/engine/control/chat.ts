@@ -78,7 +78,7 @@ export class Chat {
             const pane = panes[event.key] as Pane
             pane.text = event.text
             close(event.key, event.finish)
-          } else failure = event.reason
+          } else if (event.kind === 'skipped') failure = event.reason
         }
       })
     } catch (error) {

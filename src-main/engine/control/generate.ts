@@ -1,7 +1,7 @@
 /** Responses by any method: what the terminal's generate, the chat and an evaluation all go through. */
 import type { Message, Sampling } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { FinishedEvent, SkippedEvent, TokenEvent } from '../../model-host/messages.ts'
+import type { GenerateEvent } from '../../model-host/messages.ts'
 import type { HostClient } from '../models/host-client.ts'
 import type { Project } from '../project/project.ts'
 import type { ResolvedMethod } from './methods.ts'
@@ -19,7 +19,7 @@ export interface GenerationOptions {
   sampling: Sampling
   tokens: boolean
   signal?: AbortSignal
-  onEvent: (event: TokenEvent | FinishedEvent | SkippedEvent) => void
+  onEvent: (event: GenerateEvent) => void
 }
 
 /** Resolves when all are finished or skipped. @returns tokens and wall seconds of the whole call */

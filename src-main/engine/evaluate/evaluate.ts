@@ -51,6 +51,10 @@ export function evaluateWork(models: Models): JobWork<EvaluateSettings> {
               signal: job.signal,
               onEvent: (event) => {
                 if (event.kind === 'token') return
+                if (event.kind === 'progress') {
+                  job.progress(done, undefined, event.partial)
+                  return
+                }
                 const task = rest[event.key] as Task
                 const response = event.kind === 'skipped'
                   ? { text: '', tokens: 0, edit: null, reward: null, failure: event.reason }

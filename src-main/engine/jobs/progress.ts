@@ -21,8 +21,9 @@ export class Rate {
     return ((last.done - first.done) / (last.at - first.at)) * 1000
   }
 
-  secondsLeft(done: number, total: number | null): number | null {
+  secondsLeft(total: number | null): number | null {
     const rate = this.perSecond
-    return total === null || rate === null || rate <= 0 ? null : (total - done) / rate
+    const done = this.#marks.at(-1)?.done ?? 0
+    return total === null || rate === null || rate <= 0 ? null : Math.max(0, total - done) / rate
   }
 }

@@ -18,7 +18,10 @@ export interface JobContext {
   readonly signal: AbortSignal
   /** What is happening now; starts the rate anew. */
   phase(text: string, progress?: { done: number; total: number | null }): void
-  progress(done: number, total?: number | null): void
+  /** `partial`: work on units that are not done yet, in units; it counts for the rate only. */
+  progress(done: number, total?: number | null, partial?: number): void
+  /** A remark beside the phase, e.g. tokens a second. */
+  remark(text: string): void
   /** The id of what the job makes. */
   subject(id: number): void
 }
@@ -130,13 +133,14 @@ export class JobRunner {
         rate.restart(current.done)
         tell()
       },
-      progress: (done, total) => {
+      progress: (done, total, partial = 0) => {
         current = { ...current, done, total: total === undefined ? current.total : total }
-        rate.mark(done)
+        rate.mark(done + partial)
         if (performance.now() - told < tellEveryMs) return
         jobs.update(job.id, { done: current.done, total: current.total })
         tell()
       },
+      remark: (text) => (current = { ...current, phase: text }),
       subject: (id) => (current = jobs.update(job.id, { subject: id }))
     }
     try {
@@ -168,7 +172,7 @@ export class JobRunner {
 
   #withRate({ settings: _settings, ...job }: StoredJob): Job {
     const rate = job.state === 'running' ? this.#running.get(job.id)?.rate : undefined
-    return { ...job, rate: rate?.perSecond ?? null, secondsLeft: rate?.secondsLeft(job.done, job.total) ?? null }
+    return { ...job, rate: rate?.perSecond ?? null, secondsLeft: rate?.secondsLeft(job.total) ?? null }
   }
 
   #open(): Project {

@@ -15,7 +15,7 @@ export const hhRlhf: Format = {
     const chosen = splitAnswer(textOf(row, 'chosen'), 'chosen')
     const rejected = splitAnswer(textOf(row, 'rejected'), 'rejected')
     const messages = turnsOf(chosen.prompt)
-    if (messages.at(-1)?.role !== 'user') throw new Error('its last turn before the answer is not the human\'s')
+    if (messages.length === 0) throw new Error('there is no turn before its last "Assistant:"')
     return { prompt: chosen.prompt, messages, chosen: chosen.answer, rejected: rejected.answer, used: ['chosen', 'rejected'] }
   }
 }

@@ -1,0 +1,44 @@
+/** The app's life: one window, one engine process, and an orderly end. */
+import { app, BrowserWindow } from 'electron'
+import { installMenu } from './menu.ts'
+import { registerScheme, servePage } from './protocol.ts'
+import { EngineProcess } from './engine-process.ts'
+import { denyEverything } from './permissions.ts'
+import { createWindow } from './window.ts'
+
+// as root (containers, CI) Chromium is started with --no-sandbox, and asking for the sandbox then crashes it
+if (!app.commandLine.hasSwitch('no-sandbox')) app.enableSandbox()
+app.setName('RE-Control Studio')
+registerScheme()
+
+if (app.requestSingleInstanceLock()) {
+  let engine: EngineProcess | null = null
+
+  const open = (): void => {
+    if (engine === null) return
+    const window = createWindow()
+    engine.attach(window)
+    void window.loadURL('studio://app/index.html')
+  }
+
+  app.on('second-instance', () => {
+    const [window] = BrowserWindow.getAllWindows()
+    if (window?.isMinimized() === true) window.restore()
+    window?.focus()
+  })
+  app.on('web-contents-created', (_event, contents) => denyEverything(contents))
+  app.on('window-all-closed', () => app.quit())
+  app.on('before-quit', (event) => {
+    if (engine === null || engine.ended) return
+    event.preventDefault()
+    // running jobs are paused, so that they can be resumed
+    void engine.quit().then(() => app.quit())
+  })
+
+  void app.whenReady().then(() => {
+    servePage()
+    installMenu()
+    engine = new EngineProcess()
+    open()
+  })
+} else app.quit()
