@@ -38,8 +38,9 @@ export class Terminal {
       this.#open = true
       return
     }
-    if (job.phase === this.#lastPhase && performance.now() - this.#lastPlain < plainEveryMs) return
-    this.#lastPhase = job.phase
+    const [phase = ''] = job.phase.split(',') // what follows is a remark that changes all the time
+    if (phase === this.#lastPhase && performance.now() - this.#lastPlain < plainEveryMs) return
+    this.#lastPhase = phase
     this.#lastPlain = performance.now()
     process.stderr.write(`${line}\n`)
   }
