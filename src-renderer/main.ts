@@ -4,7 +4,12 @@ import './ui/base.css'
 import './ui/controls.css'
 import App from './App.svelte'
 import { listenForPort } from './state/connection.ts'
+import { notices } from './state/notices.svelte.ts'
 import { studio } from './state/studio.svelte.ts'
+
+// What was not foreseen is still told; a ResizeObserver's harmless complaint has no error.
+window.addEventListener('error', (event) => event.error && notices.report(event.error))
+window.addEventListener('unhandledrejection', (event) => notices.report(event.reason))
 
 studio.start()
 listenForPort()

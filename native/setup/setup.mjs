@@ -21,6 +21,7 @@ export async function setup({ test = false, stream = process.stdout } = {}) {
   const options = { test }
   const report = new Progress(stream, steps.length)
   try {
+    checkNode()
     const unlock = steps.every((step) => step.ready(options)) ? null : await lockSetup((text) => stream.write(`${text}\n`))
     for (const step of steps) {
       report.begin(step.title)
@@ -39,6 +40,13 @@ export async function setup({ test = false, stream = process.stdout } = {}) {
     console.error(`Set-up failed. ${error.message}`)
     process.exit(1)
   }
+}
+
+// What vite and node-llama-cpp ask for; older versions fail later, and less clearly.
+function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number)
+  if (major > 20 || (major === 20 && minor >= 19)) return
+  throw new SetupFailure(`Node 20.19 or newer is needed, this is ${process.versions.node}. Get it from nodejs.org.`)
 }
 
 if (isStarted(import.meta.url)) await setup()

@@ -58,9 +58,9 @@ export async function prepare({ test }, report) {
       what,
       next: `Please run it by hand: apt-get update && ${byHand}`
     })
-  report.update('reading the package lists')
+  report.phase('reading the package lists')
   await apt('apt-update', ['update'], 'apt-get update failed')
-  report.update(`installing ${packages.join(' ')}`)
+  report.phase(`installing ${packages.join(' ')}`)
   await apt(
     'apt-install',
     ['install', '-y', '--no-install-recommends', ...packages.map(nameHere)],

@@ -7,7 +7,7 @@ import { hasDisplay, startVirtualDisplay } from './display.mjs'
 import { electronPath } from './electron.mjs'
 import { inRoot, root } from './paths.mjs'
 import { setup } from './setup.mjs'
-import { countPlaywright, countVitest } from './test-counts.mjs'
+import { countPlaywright, countVitest, crashed } from './test-counts.mjs'
 
 const parts = { types, imports, vitest, e2e }
 
@@ -19,7 +19,10 @@ if (chosen !== undefined && !(chosen in parts)) {
 await setup({ test: true })
 const total = { passed: 0, failed: 0, skipped: 0 }
 for (const part of chosen ? [parts[chosen]] : Object.values(parts)) {
-  const counts = await part(further)
+  const counts = await part(further).catch((error) => {
+    console.error(error)
+    return crashed
+  })
   for (const kind in total) total[kind] += counts[kind]
 }
 console.log(`\n${total.passed} passed, ${total.failed} failed${total.skipped ? `, ${total.skipped} skipped` : ''}`)

@@ -29,7 +29,7 @@ export class Session {
       tell: (event, payload) => {
         const told = { event, payload } as AnyEvent
         if (told.event === 'job' && told.payload.state === 'running') terminal.progress(told.payload)
-        else if (told.event === 'model' && told.payload.loaded === null) terminal.note(told.payload.note)
+        else if (told.event === 'notice') terminal.note(told.payload.text)
       }
     })
   }

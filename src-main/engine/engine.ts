@@ -46,7 +46,13 @@ export class Engine {
   constructor(options: EngineOptions) {
     const { tell } = options
     this.options = options
-    this.models = new Models(options.launchHost, options.cacheDirectory, { loaded: (loaded, note) => tell('model', { loaded, note }) })
+    this.models = new Models(options.launchHost, options.cacheDirectory, {
+      loaded: (loaded, note) => tell('model', { loaded, note }),
+      died: (text) => {
+        tell('model', { loaded: null, note: 'Starting again' })
+        tell('notice', { level: 'warning', text })
+      }
+    })
     this.chat = new Chat(this.models, {
       token: (event) => tell('chat.token', event),
       pane: (event) => tell('chat.pane', event),

@@ -32,7 +32,9 @@ class ChatStage {
 
   #keys = 0
   #stored = 0
-  /** Ten times a second is smooth to read, whatever the model's speed. */
+  /** Whether a steered pane was offered since there is a value function; a removed one does not come back. */
+  #offered = false
+  /** A dozen times a second is smooth to read, whatever the model's speed. */
   #flush = throttled(() => {
     for (const pane of this.current?.panes ?? []) pane.flush()
   }, 80)
@@ -43,6 +45,7 @@ class ChatStage {
         this.turns = []
         this.panes = []
         this.#stored = 0
+        this.#offered = false
         this.#ended()
       }
       if (studio.project !== null && other) void this.loadTurns()
@@ -60,12 +63,14 @@ class ChatStage {
     })
   }
 
-  /** Sets up the first panes once the methods and value functions are known. */
+  /** Sets up the first panes, and one with RE-Control when the first value function has come since. */
   async enter(): Promise<void> {
-    if (this.panes.length > 0) return
     if (control.methods.length === 0) await control.load()
     if (train.list.length === 0) await train.refresh()
     if (this.panes.length === 0) for (const choice of control.beginnings()) this.addPane(choice)
+    const steered = this.panes.some((pane) => control.needsValueFunction(pane.name))
+    if (!steered && !this.#offered && train.newest !== undefined) this.addPane(control.choice('re-control'))
+    this.#offered ||= train.newest !== undefined
   }
 
   addPane(choice: MethodChoice): void {

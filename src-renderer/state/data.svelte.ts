@@ -75,12 +75,22 @@ class DataStage {
 
 export const data = new DataStage()
 
+/** The columns that each format reads, by the names that a mapping can give to others. */
+export const formatParts: Record<DataFormat, readonly string[]> = {
+  'hh-rlhf': ['chosen', 'rejected'],
+  preference: ['prompt', 'chosen', 'rejected'],
+  shp: ['history', 'human_ref_A', 'human_ref_B', 'labels'],
+  prompts: ['prompt']
+}
+
 /** An import before it starts: the file, how it is read, and its first rows. */
 class ImportDraft {
   file = $state<string | null>(null)
   format = $state<DataFormat | null>(null)
   map = $state<Record<string, string>>({})
   preview = $state.raw<DataPreview | null>(null)
+  /** Every column that was seen: a preview names a mapped column by its part. */
+  columns = $state.raw<string[]>([])
   reading = $state(false)
 
   async choose(): Promise<void> {
@@ -89,6 +99,7 @@ class ImportDraft {
     this.file = file
     this.format = null
     this.map = {}
+    this.columns = []
     this.preview = null
     await this.read()
     if (this.preview === null) this.file = null
@@ -103,6 +114,7 @@ class ImportDraft {
     this.reading = false
     if (preview === undefined || file !== this.file) return
     this.preview = preview
+    if (Object.keys(map).length === 0 || this.columns.length === 0) this.columns = [...new Set([...preview.columns, ...Object.values(map)])]
     this.format = preview.format
   }
 

@@ -10,7 +10,8 @@ export interface Notice {
   details: string | undefined
 }
 
-const shownFor = 7000
+/** Milliseconds; an error stays until it is dismissed. */
+const shownFor = { info: 7000, warning: 15_000 }
 const most = 4
 
 class Notices {
@@ -25,7 +26,7 @@ class Notices {
     if (this.list.some((notice) => notice.text === text && notice.level === level)) return
     const key = ++this.#last
     this.list = [...this.list, { key, level, text, details }].slice(-most)
-    if (level === 'info') setTimeout(() => this.dismiss(key), shownFor)
+    if (level !== 'error') setTimeout(() => this.dismiss(key), shownFor[level])
   }
 
   dismiss(key: number): void {

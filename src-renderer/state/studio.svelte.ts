@@ -42,7 +42,8 @@ class Studio {
     this.recent = state.recent
     this.model = state.model
     jobs.reset(state.jobs)
-    this.#takeProject(state.project, everything)
+    const project = state.project ?? (everything ? await this.#reopened() : null)
+    this.#takeProject(project, everything)
     this.ready = true
   }
 
@@ -79,6 +80,17 @@ class Studio {
       await this.refresh()
     })
     this.opening = null
+  }
+
+  /** An engine that was restarted has no project open; the person's is still on the screen. */
+  async #reopened(): Promise<Project | null> {
+    const before = this.project
+    if (before === null) return null
+    const project = await notices.guard(() => call('project.open', { directory: before.path }))
+    if (project === undefined) return null
+    const state = await notices.guard(() => call('studio.state', {}))
+    jobs.reset(state?.jobs ?? [])
+    return project
   }
 
   #takeProject(project: Project | null, everything = false): void {

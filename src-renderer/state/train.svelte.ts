@@ -62,7 +62,8 @@ class TrainStage {
   /** Opens on the collection that was labelled last. */
   async enter(): Promise<void> {
     if (!collect.collections.some((one) => one.id === this.settings.collection)) {
-      this.settings.collection = reward.collection ?? collect.collections.at(-1)?.id ?? 0
+      const whole = collect.collections.findLast((one) => one.responses >= one.planned) ?? collect.collections.at(-1)
+      this.settings.collection = reward.collection ?? whole?.id ?? 0
     }
     await this.loadSources()
   }

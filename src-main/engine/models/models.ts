@@ -19,6 +19,8 @@ const firstPause = 500 // milliseconds; doubled each time
 
 export interface ModelEvents {
   loaded(model: LoadedModel | null, note: string): void
+  /** Its process ended by itself and is started again. */
+  died(text: string): void
 }
 
 export class Models {
@@ -73,7 +75,7 @@ export class Models {
         if (deaths >= maxDeaths) {
           throw new StudioError('model-host-exited', `${error.message} ${deaths} times in a row; what was finished is kept, and the job can be resumed`, { retryable: true })
         }
-        this.#events.loaded(null, `${error.message}; what was finished is kept, starting it again (${deaths} of ${maxDeaths - 1})`)
+        this.#events.died(`${sentence(error.message)}. What was finished is kept; starting it again (${deaths} of ${maxDeaths - 1})`)
         await pause(firstPause * 2 ** (deaths - 1), undefined, { signal }).catch(() => {
           throw new StudioError('cancelled', 'stopped')
         })
@@ -100,4 +102,8 @@ export class Models {
     this.#events.loaded(loaded, 'Ready')
     return client
   }
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
 }

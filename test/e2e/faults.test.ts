@@ -1,0 +1,65 @@
+/** What goes wrong in the window: said clearly, and nothing lost. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from './studio.ts'
+
+test('a model process that is killed while collecting is replaced, and no response is lost or doubled', async ({ studio }) => {
+  const { page, go } = studio
+  await page.getByRole('button', { name: 'Open the sample project' }).click()
+  await expect(page.getByText('248 train')).toBeVisible()
+  await go('Collect')
+  await page.getByLabel('Limit, prompts').fill('20')
+  await page.getByLabel('Max tokens').fill('12')
+  await page.getByRole('button', { name: 'Start collecting' }).click()
+  await expect(page.getByText(/tokens\/s/).first()).toBeVisible({ timeout: 60_000 })
+
+  const [pid] = await studio.modelHosts()
+  expect(pid).toBeDefined()
+  process.kill(pid as number, 'SIGKILL')
+  await expect(page.getByText(/model's process .* starting it again/i).first()).toBeVisible()
+  await studio.picture('20-model-host-killed')
+
+  const job = page.getByRole('region', { name: 'Jobs' }).getByRole('listitem').filter({ hasText: /Collect/ }).first()
+  await expect(job).toContainText('Done', { timeout: 240_000 })
+  const [collection] = await page.evaluate(() => [document.body.innerText.match(/(\d+) (?:of \d+ )?responses/)?.[1]])
+  expect(Number(collection)).toBe(20)
+})
+
+test('files that cannot be used are refused in one clear sentence', async ({ studio }) => {
+  const { page, go, folder } = studio
+  await page.getByRole('button', { name: 'Open the sample project' }).click()
+  await expect(page.getByText('248 train')).toBeVisible()
+
+  const text = join(folder, 'letter.gguf')
+  writeFileSync(text, 'Dear model,')
+  await go('Model')
+  await studio.answerDialog(text)
+  await page.getByRole('button', { name: 'Choose a GGUF file' }).click()
+  await expect(page.getByText(/not usable as a model: it does not begin like a GGUF file/).first()).toBeVisible()
+  await studio.picture('21-not-a-model')
+
+  const empty = join(folder, 'empty.jsonl')
+  writeFileSync(empty, '')
+  await go('Data')
+  await studio.answerDialog(empty)
+  await page.getByRole('button', { name: 'Import a data set' }).click()
+  await expect(page.getByText(/empty\.jsonl is empty/).first()).toBeVisible()
+  expect(readFileSync(text, 'utf8')).toBe('Dear model,')
+})
+
+test('broken rows are reported with their lines, the others are in', async ({ studio }) => {
+  const { page, go, folder } = studio
+  await page.getByRole('button', { name: 'Open the sample project' }).click()
+  await expect(page.getByText('248 train')).toBeVisible()
+  const file = join(folder, 'mixed.jsonl')
+  writeFileSync(file, '{"prompt": "One good row"}\n{broken\n{"prompt": 7}\n{"prompt": "Another good row"}\n')
+  await go('Data')
+  await studio.answerDialog(file)
+  await page.getByRole('button', { name: 'Import a data set' }).click()
+  await expect(page.getByText('One good row').first()).toBeVisible()
+  await studio.picture('22-import-preview')
+  await page.getByRole('button', { name: 'Import', exact: true }).click()
+  await page.getByText('Rejected rows 2').click()
+  await expect(page.getByText(/it is not JSON/).first()).toBeVisible()
+  await studio.picture('23-rejected-rows')
+})
