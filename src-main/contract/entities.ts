@@ -284,6 +284,20 @@ export const tokenStep = z.object({
 })
 export type TokenStep = z.infer<typeof tokenStep>
 
+/** How one pane's answer ended; the reward is its tone. */
+export const answerEnd = z.object({
+  finish: z.enum(['end', 'length', 'stopped']),
+  tokensPerSecond: z.number(),
+  reward: z.number().nullable()
+})
+export type AnswerEnd = z.infer<typeof answerEnd>
+
+export const chatPane = z.object({ method: methodChoice, text: z.string(), steps: z.array(tokenStep), end: answerEnd.nullable() })
+export type ChatPane = z.infer<typeof chatPane>
+
+export const chatTurn = z.object({ turn: id, created: z.string(), prompt: z.string(), seed: z.int(), panes: z.array(chatPane) })
+export type ChatTurn = z.infer<typeof chatTurn>
+
 // Evaluate
 
 export const evaluateSettings = z.object({

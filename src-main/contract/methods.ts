@@ -93,20 +93,12 @@ export const methods = {
   'chat.stop': { input: nothing, output: nothing },
   'chat.turns': {
     input: z.object({ ...page }),
-    output: z.array(
-      z.object({
-        turn: e.id,
-        created: z.string(),
-        prompt: z.string(),
-        seed: z.int(),
-        panes: z.array(z.object({ method: e.methodChoice, text: z.string(), steps: z.array(e.tokenStep) }))
-      })
-    )
+    output: z.array(e.chatTurn)
   },
 
   'evaluate.start': { input: e.evaluateSettings, output: e.job },
   'evaluate.list': { input: nothing, output: z.array(e.evaluation) },
-  'evaluate.responses': { input: z.object({ evaluation: e.id, ...page }), output: z.array(e.evaluationResponse) },
+  'evaluate.responses': { input: z.object({ evaluation: e.id, ...page }), output: z.object({ total: z.int(), responses: z.array(e.evaluationResponse) }) },
 
   'jobs.pause': { input: z.object({ job: e.id }), output: e.job },
   'jobs.resume': { input: z.object({ job: e.id }), output: e.job },
@@ -131,7 +123,7 @@ export const events = {
   'collect.sample': z.object({ collection: e.id, prompt: z.string(), text: z.string() }),
   'train.epoch': z.object({ job: e.id, epoch: e.epoch }),
   'chat.token': z.object({ turn: e.id, pane: z.int(), step: e.tokenStep }),
-  'chat.pane': z.object({ turn: e.id, pane: z.int(), text: z.string(), finish: z.enum(['end', 'length', 'stopped']), tokensPerSecond: z.number(), reward: z.number().nullable() }),
+  'chat.pane': e.answerEnd.extend({ turn: e.id, pane: z.int(), text: z.string() }),
   'chat.done': z.object({ turn: e.id, failure: z.string().nullable() }),
   notice: z.object({ level: z.enum(['info', 'warning', 'error']), text: z.string(), details: z.string().optional() })
 } as const

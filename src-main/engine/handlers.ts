@@ -95,7 +95,10 @@ export function createHandlers(engine: Engine): Handlers {
 
     'evaluate.start': (input) => engine.jobs.start('evaluate', input),
     'evaluate.list': () => engine.project.evaluations.list(),
-    'evaluate.responses': ({ evaluation, offset, limit }) => engine.project.evaluations.sideBySide(evaluation, offset, limit),
+    'evaluate.responses': ({ evaluation, offset, limit }) => ({
+      total: engine.project.evaluations.prompts(evaluation),
+      responses: engine.project.evaluations.sideBySide(evaluation, offset, limit)
+    }),
 
     'jobs.pause': ({ job }) => engine.jobs.pause(job),
     'jobs.resume': ({ job }) => engine.jobs.resume(job),

@@ -57,7 +57,7 @@ class ChatStage {
       this.#find(turn)?.panes[pane]?.arrive(step)
       this.#flush()
     })
-    on('chat.pane', (ended) => this.#find(ended.turn)?.panes[ended.pane]?.end(ended))
+    on('chat.pane', ({ turn, pane, text, ...end }) => this.#find(turn)?.panes[pane]?.end(text, end))
     on('chat.done', ({ turn, failure }) => {
       if (this.#find(turn) !== undefined) this.#end(failure)
     })

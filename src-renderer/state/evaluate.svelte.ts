@@ -59,9 +59,8 @@ class EvaluateStage {
         evaluation === null
           ? null
           : async (offset, limit) => {
-              const rows = await call('evaluate.responses', { evaluation, offset, limit })
-              // The contract tells no total: a full page promises at least one row more.
-              return { total: offset + rows.length + (rows.length === limit ? 1 : 0), rows }
+              const { total, responses } = await call('evaluate.responses', { evaluation, offset, limit })
+              return { total, rows: responses }
             }
       )
       .then(() => {

@@ -1,6 +1,5 @@
 /** One prompt and its answers, while they stream in and afterwards. */
-import type { MethodChoice, TokenStep } from '../../src-main/contract/entities.ts'
-import type { EventPayload, Output } from '../../src-main/contract/methods.ts'
+import type { AnswerEnd, ChatTurn, MethodChoice, TokenStep } from '../../src-main/contract/entities.ts'
 
 export class Pane {
   readonly method: MethodChoice
@@ -40,7 +39,7 @@ export class Pane {
     if (seconds > 0.5) this.tokensPerSecond = this.steps.length / seconds
   }
 
-  end({ text, finish, tokensPerSecond, reward }: EventPayload<'chat.pane'>): void {
+  end(text: string, { finish, tokensPerSecond, reward }: AnswerEnd): void {
     this.flush()
     this.text = text
     this.finish = finish
@@ -48,8 +47,6 @@ export class Pane {
     this.reward = reward
   }
 }
-
-type StoredTurn = Output<'chat.turns'>[number]
 
 export class Turn {
   /** null until the engine gave it a number. */
@@ -66,11 +63,15 @@ export class Turn {
     this.panes = panes
   }
 
-  static stored(stored: StoredTurn): Turn {
+  static stored(stored: ChatTurn): Turn {
     const turn = new Turn(
       stored.prompt,
       stored.seed,
-      stored.panes.map((pane) => new Pane(pane.method, pane.text, pane.steps))
+      stored.panes.map(({ method, text, steps, end }) => {
+        const pane = new Pane(method, text, steps)
+        if (end !== null) pane.end(text, end)
+        return pane
+      })
     )
     turn.id = stored.turn
     return turn

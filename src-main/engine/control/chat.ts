@@ -1,8 +1,8 @@
 /** One prompt, answered in every pane at once from the same seed. */
+import type { AnswerEnd, ChatPane } from '../../contract/entities.ts'
 import type { EventPayload, Parsed } from '../../contract/methods.ts'
 import { StudioError, toFailure } from '../../contract/errors.ts'
 import type { Models } from '../models/models.ts'
-import type { Pane } from '../project/chats.ts'
 import type { Project } from '../project/project.ts'
 import { labelled } from '../reward/label.ts'
 import { sourceNamed } from '../reward/sources.ts'
@@ -46,16 +46,19 @@ export class Chat {
   }
 
   async #answer(project: Project, turn: number, input: Parsed<'chat.send'>, methods: ResolvedMethod[], abort: AbortController): Promise<void> {
-    const panes: Pane[] = input.panes.map((method) => ({ method, text: '', steps: [] }))
+    const panes = input.panes.map((method): ChatPane => ({ method, text: '', steps: [], end: null }))
     const open = new Set(panes.keys())
     const start = performance.now()
     const tone = sourceNamed('tone')
-    const close = (pane: number, finish: 'end' | 'length' | 'stopped'): void => {
-      const { text, steps } = panes[pane] as Pane
-      open.delete(pane)
-      const reward = labelled(tone, { prompt: input.prompt, text, columns: {} }, {}).value
-      const tokensPerSecond = steps.length / ((performance.now() - start) / 1000)
-      this.#events.pane({ turn, pane, text, finish, tokensPerSecond, reward })
+    const close = (index: number, finish: AnswerEnd['finish']): void => {
+      const pane = panes[index] as ChatPane
+      open.delete(index)
+      pane.end = {
+        finish,
+        tokensPerSecond: pane.steps.length / ((performance.now() - start) / 1000),
+        reward: labelled(tone, { prompt: input.prompt, text: pane.text, columns: {} }, {}).value
+      }
+      this.#events.pane({ turn, pane: index, text: pane.text, ...pane.end })
     }
     let failure: string | null = null
     try {
@@ -70,12 +73,12 @@ export class Chat {
         onEvent: (event) => {
           if (event.kind === 'token') {
             const { kind: _kind, key, ...step } = event
-            const pane = panes[key] as Pane
+            const pane = panes[key] as ChatPane
             pane.steps.push(step)
             pane.text += step.text
             this.#events.token({ turn, pane: key, step })
           } else if (event.kind === 'finished') {
-            const pane = panes[event.key] as Pane
+            const pane = panes[event.key] as ChatPane
             pane.text = event.text
             close(event.key, event.finish)
           } else if (event.kind === 'skipped') failure = event.reason

@@ -17,6 +17,7 @@ export interface ImportSettings {
 const rowsPerTransaction = 1000
 const previewRows = 20
 const previewRejected = 100
+const previewColumns = 200
 
 export const importWork: JobWork<ImportSettings> = {
   unit: 'rows',
@@ -67,11 +68,12 @@ export const importWork: JobWork<ImportSettings> = {
 export async function previewData(settings: ImportSettings): Promise<DataPreview> {
   const preview: DataPreview = { format: settings.format ?? 'prompts', columns: [], rows: [], rejected: [] }
   for await (const row of readRows(settings.file, settings)) {
+    const columns = 'bad' in row ? row.row : row.good.row
+    preview.columns = [...new Set([...preview.columns, ...Object.keys(columns ?? {})])].slice(0, previewColumns)
     if ('bad' in row) preview.rejected.push(row.bad)
     else {
       const { line, parsed } = row.good
       preview.format = row.format.name
-      preview.columns = [...new Set([...preview.columns, ...Object.keys(row.good.row)])]
       preview.rows.push({ line, prompt: parsed.prompt, chosen: parsed.chosen, rejected: parsed.rejected })
     }
     if (preview.rows.length >= previewRows || preview.rejected.length >= previewRejected) break

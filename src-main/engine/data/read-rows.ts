@@ -21,18 +21,19 @@ export interface ReadOptions {
 }
 
 /** @throws StudioError 'not-found' or 'not-usable' before the first row */
-export async function* readRows(path: string, options: ReadOptions): AsyncGenerator<{ good: GoodRow; format: Format } | { bad: RejectedRow }> {
+export async function* readRows(path: string, options: ReadOptions): AsyncGenerator<{ good: GoodRow; format: Format } | { bad: RejectedRow; row: Row | null }> {
   const file = checkFile(path)
   let format = options.format === null ? null : formatNamed(options.format)
   try {
     for await (const line of readLines(file, options.signal)) {
+      let row: Row | null = null
       try {
         if (line.text === null) throw new Error(line.problem ?? 'it cannot be read')
-        const row = mapped(parseObject(line.text), options.map)
+        row = mapped(parseObject(line.text), options.map)
         format ??= recognise(row)
         yield { good: { line: line.number, row, parsed: format.parse(row) }, format }
       } catch (error) {
-        yield { bad: { line: line.number, reason: error instanceof Error ? error.message : String(error) } }
+        yield { bad: { line: line.number, reason: error instanceof Error ? error.message : String(error) }, row }
       }
     }
   } catch (error) {

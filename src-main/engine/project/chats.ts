@@ -1,20 +1,6 @@
 /** Chat turns: one prompt and every pane's answer to it. */
-import type { MethodChoice, TokenStep } from '../../contract/entities.ts'
+import type { ChatPane, ChatTurn, MethodChoice } from '../../contract/entities.ts'
 import type { Db } from './database.ts'
-
-export interface Pane {
-  method: MethodChoice
-  text: string
-  steps: TokenStep[]
-}
-
-export interface Turn {
-  turn: number
-  created: string
-  prompt: string
-  seed: number
-  panes: Pane[]
-}
 
 export class Chats {
   readonly #db: Db
@@ -24,22 +10,22 @@ export class Chats {
   }
 
   add(prompt: string, seed: number, methods: MethodChoice[]): number {
-    const panes: Pane[] = methods.map((method) => ({ method, text: '', steps: [] }))
+    const panes = methods.map((method): ChatPane => ({ method, text: '', steps: [], end: null }))
     const { lastInsertRowid } = this.#db
       .prepare('INSERT INTO turns (created, prompt, seed, panes) VALUES (?, ?, ?, ?)')
       .run(new Date().toISOString(), prompt, seed, JSON.stringify(panes))
     return Number(lastInsertRowid)
   }
 
-  finish(turn: number, panes: Pane[]): void {
+  finish(turn: number, panes: ChatPane[]): void {
     this.#db.prepare('UPDATE turns SET panes = ? WHERE id = ?').run(JSON.stringify(panes), turn)
   }
 
   /** Newest first. */
-  list(offset: number, limit: number): Turn[] {
+  list(offset: number, limit: number): ChatTurn[] {
     const rows = this.#db
       .prepare('SELECT id AS turn, created, prompt, seed, panes FROM turns ORDER BY id DESC LIMIT ? OFFSET ?')
-      .all(limit, offset) as (Omit<Turn, 'panes'> & { panes: string })[]
-    return rows.map((row) => ({ ...row, panes: JSON.parse(row.panes) as Pane[] }))
+      .all(limit, offset) as (Omit<ChatTurn, 'panes'> & { panes: string })[]
+    return rows.map((row) => ({ ...row, panes: JSON.parse(row.panes) as ChatPane[] }))
   }
 }

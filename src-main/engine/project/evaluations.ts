@@ -73,6 +73,10 @@ export class Evaluations {
       .all(evaluation) as ScoredResponse[]
   }
 
+  prompts(evaluation: number): number {
+    return this.#db.prepare('SELECT count(DISTINCT example) FROM evaluationResponses WHERE evaluation = ?').pluck().get(evaluation) as number
+  }
+
   /** Responses side by side, a row a prompt. */
   sideBySide(id: number, offset: number, limit: number): EvaluationResponse[] {
     const names = this.get(id).settings.methods.map((method) => method.name)

@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { steeringMethod, type Message } from '../../src-main/contract/entities.ts'
+import { listMethods, methodNamed, resolveMethod } from '../../src-main/engine/control/methods.ts'
+
+const question: Message[] = [{ role: 'user', content: 'Why?' }]
+
+describe('every method', () => {
+  test('can be chosen by its name and says where it comes from', () => {
+    const methods = listMethods()
+    expect(methods.map((method) => method.name)).toEqual(['base', 'prompting', 're-control', 're-control+prompting'])
+    for (const method of methods) expect(steeringMethod.parse(method)).toEqual(method)
+    expect(methods.find((method) => method.name === 're-control')?.source).toContain('2406.05954')
+  })
+
+  test('describes its settings as JSON Schema, defaults and limits included', () => {
+    const settings = listMethods().find((method) => method.name === 're-control')?.settings
+    expect(settings).toMatchObject({
+      type: 'object',
+      required: ['valueFunction'],
+      properties: { valueFunction: { type: 'integer' }, alpha: { type: 'number', minimum: 0, default: 3 }, updates: { type: 'integer', default: 30 } }
+    })
+  })
+})
+
+describe('base', () => {
+  test('changes nothing', () => {
+    const base = resolveMethod({ name: 'base', settings: {} })
+    expect(base.messages(question)).toEqual(question)
+    expect(base.control).toBeNull()
+  })
+})
+
+describe('prompting', () => {
+  test('puts its instruction before the conversation', () => {
+    const { messages, control } = resolveMethod({ name: 'prompting', settings: { instruction: 'Be kind.' } })
+    expect(messages(question)).toEqual([{ role: 'system', content: 'Be kind.' }, ...question])
+    expect(control).toBeNull()
+  })
+
+  test('keeps a system message that is there, and the conversation it was given', () => {
+    const given: Message[] = [{ role: 'system', content: 'You know birds.' }, ...question]
+    const { messages } = resolveMethod({ name: 'prompting', settings: { instruction: 'Be kind.' } })
+    expect(messages(given)).toEqual([{ role: 'system', content: 'Be kind.\n\nYou know birds.' }, ...question])
+    expect(given[0]?.content).toBe('You know birds.')
+  })
+})
+
+describe('re-control', () => {
+  test('is a plan of edits with the defaults filled in', () => {
+    const { control, messages } = resolveMethod({ name: 're-control', settings: { valueFunction: 4 } })
+    expect(control).toEqual({ valueFunction: 4, alpha: 3, updates: 30 })
+    expect(messages(question)).toEqual(question)
+  })
+
+  test.each([
+    {},
+    { valueFunction: 0 },
+    { valueFunction: 1.5 },
+    { valueFunction: 1, alpha: -1 },
+    { valueFunction: 1, alpha: NaN },
+    { valueFunction: 1, alpha: Infinity },
+    { valueFunction: 1, updates: 2.5 },
+    { valueFunction: 1, updates: 1e9 },
+    { valueFunction: '1' }
+  ])('settings %j are refused', (settings) => {
+    expect(() => resolveMethod({ name: 're-control', settings })).toThrow(z.ZodError)
+  })
+})
+
+describe('methods joined by +', () => {
+  test('do both, each with its own settings', () => {
+    const both = resolveMethod({ name: 're-control+prompting', settings: { valueFunction: 2, alpha: 0.5, updates: 7, instruction: 'Be kind.' } })
+    expect(both.messages(question)).toEqual([{ role: 'system', content: 'Be kind.' }, ...question])
+    expect(both.control).toMatchObject({ valueFunction: 2, alpha: 0.5, updates: 7 })
+    expect(Object.keys(methodNamed('re-control+prompting').settings.shape).sort()).toEqual(['alpha', 'instruction', 'updates', 'valueFunction'])
+  })
+
+  test('mean the same in either order', () => {
+    const settings = { valueFunction: 2, instruction: 'Be kind.' }
+    const [a, b] = ['re-control+prompting', 'prompting+re-control'].map((name) => resolveMethod({ name, settings }))
+    expect(a?.messages(question)).toEqual(b?.messages(question))
+    expect(a?.control).toEqual(b?.control)
+  })
+
+  test('two that both edit states do not compose', () => {
+    expect(() => methodNamed('re-control+re-control')).toThrow(/do not compose/)
+  })
+
+  test.each(['', '+', 're-control+', 'nothing', 'base+nothing', '__proto__', 'constructor'])('"%s" is no method', (name) => {
+    expect(() => methodNamed(name)).toThrow(/there is no method .*; there are base, prompting, re-control, re-control\+prompting/)
+  })
+})

@@ -1,0 +1,86 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { evaluateSettings } from '../../src-main/contract/entities.ts'
+import { html } from '../../src-main/engine/evaluate/html.ts'
+import { writeReport } from '../../src-main/engine/evaluate/report.ts'
+import { evaluationTable } from '../../src-main/engine/evaluate/table.ts'
+import { Project } from '../../src-main/engine/project/project.ts'
+
+describe('html', () => {
+  test('escapes what comes from outside', () => {
+    expect(html`<p title="${`"'<&>`}">${'<b>'}</p>`.text).toBe('<p title="&quot;&#39;&lt;&amp;&gt;">&lt;b&gt;</p>')
+  })
+
+  test('keeps its own parts, one or many, and numbers', () => {
+    expect(html`<ul>${[1, 2].map((n) => html`<li>${n}${'<'}</li>`)}${['>']}</ul>`.text).toBe('<ul><li>1&lt;</li><li>2&lt;</li>&gt;</ul>')
+    expect(html`${html.trusted('<i>')}${html`<b>`}`.text).toBe('<i><b>')
+  })
+})
+
+describe('the report', () => {
+  const hostile = [
+    '<script>alert(1)</script>',
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    '</style><script src=https://example.com/x.js></script>',
+    '<!-- --><svg/onload=alert(1)>',
+    '&lt;script&gt;',
+    '</p></div></section><iframe srcdoc="<script>1</script>">'
+  ]
+  let directory = ''
+  let page = ''
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 're-control-report-'))
+    const project = Project.create(join(directory, 'project<b>'), null)
+    const dataset = project.datasets.create('<img src=x onerror=alert(1)>', 'rows.jsonl', 'prompts')
+    project.datasets.add(dataset, hostile.map((prompt, i) => ({ line: i + 1, split: 'held-out', prompt, messages: [], chosen: null, rejected: null, columns: {} })), [])
+    const valueFunction = project.valueFunctions.add({
+      name: '<script>', collection: null, source: 'imported', scale: 1, rewardMean: 0, rewardScale: 1, settings: null, bestEpoch: 0, curve: [], calibration: [],
+      network: { inputDim: 2, layers: [{ weight: new Float32Array(2), bias: new Float32Array(1) }, { weight: new Float32Array(1), bias: new Float32Array(1) }] }
+    })
+    const settings = evaluateSettings.parse({
+      dataset,
+      methods: [{ name: 'base' }, { name: 'prompting', settings: { instruction: hostile[1] } }, { name: 're-control', settings: { valueFunction } }]
+    })
+    const id = project.evaluations.create(settings, { model: '</pre><script>' })
+    const examples = project.datasets.tasks(dataset, null, null)
+    for (const { id: example, prompt } of examples) {
+      for (const method of [0, 1, 2]) {
+        project.evaluations.addResponse(id, { method, example, text: `${prompt} as an answer`, tokens: 3, edit: null, reward: example % 2 === 0 ? example : null, failure: example % 2 === 0 ? null : 'none' })
+      }
+    }
+    const file = join(directory, 'report.html')
+    writeReport(file, project, id, evaluationTable(settings, project.evaluations.responses(id), [0.1, 0.1, 0.2]))
+    project.close()
+    page = readFileSync(file, 'utf8')
+  })
+  afterEach(() => rmSync(directory, { recursive: true }))
+
+  test('has no element but its own, whatever data and model wrote', () => {
+    const elements = new Set([...page.matchAll(/<\/?([a-z][^\s/>]*)/gi)].map((match) => match[1]!.toLowerCase()))
+    const own = ['html', 'head', 'meta', 'title', 'style', 'body', 'main', 'h1', 'h2', 'h3', 'p', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'small', 'figure', 'figcaption', 'svg', 'line', 'text', 'circle', 'polyline', 'section', 'div', 'strong', 'span', 'pre']
+    expect([...elements].filter((element) => !own.includes(element))).toEqual([])
+    expect(page).not.toContain('<!--')
+  })
+
+  test('has no attribute that runs or loads anything', () => {
+    for (const [tag] of page.matchAll(/<[a-z][^>]*>/gi)) expect(tag).not.toMatch(/\s(on\w+|src|href|srcdoc|action)\s*=/i)
+    expect(page).toContain("default-src 'none'")
+  })
+
+  test('shows every prompt and answer as text', () => {
+    const shown = page.replaceAll(/<[^>]*>/g, '').replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&')
+    for (const text of hostile) {
+      expect(shown).toContain(text)
+      expect(shown).toContain(`${text} as an answer`)
+    }
+  })
+
+  test('has a figure or "not measured" everywhere', () => {
+    expect(page).not.toMatch(/NaN|undefined|Infinity|>null</)
+    expect(page).toContain('not measured')
+  })
+})
