@@ -4,6 +4,7 @@
       "target_name": "re_control",
       "sources": [
         "src/addon.cc",
+        "src/arguments.cc",
         "src/library.cc",
         "src/model.cc",
         "src/sampler.cc",
@@ -22,7 +23,7 @@
         "llama.cpp/include",
         "llama.cpp/ggml/include"
       ],
-      "defines": ["NAPI_VERSION=9", "NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED", "NAPI_CPP_EXCEPTIONS"],
+      "defines": ["NAPI_VERSION=9", "NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED", "NAPI_CPP_EXCEPTIONS", "NODE_ADDON_API_CPP_EXCEPTIONS_ALL"],
       "cflags!": ["-fno-exceptions", "-O2"],
       "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-O2"],
       "cflags": ["-O3"],

@@ -76,6 +76,8 @@ export interface EpochResult {
   trainLoss: number
   /** NaN without validation trajectories */
   validationLoss: number
+  /** Mean of (V(h_t) - r)^2 over all validation states, r the reward of the state's trajectory; NaN without any */
+  returnError: number
   /** Pearson, of V(h_T) with the reward over the validation trajectories; 0 where undefined */
   correlation: number
   /** training states seen */

@@ -6,281 +6,252 @@
 #include "sampler.h"
 #include "value_function_binding.h"
 
-namespace {
-
-int integerOf(const Napi::Object & settings, const char * name, int low, int high) {
-    Napi::Value value = settings.Get(name);
-    double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
-    if (!(number >= low && number <= high) || number != std::floor(number)) {
-        throw Napi::RangeError::New(settings.Env(), std::string(name) + " must be a whole number from " + std::to_string(low) + " to " + std::to_string(high));
-    }
-    return static_cast<int>(number);
-}
-
-template <typename Array>
-Array arrayOf(const Napi::Object & object, const char * name, napi_typedarray_type type) {
-    Napi::Value value = object.Get(name);
-    if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type) {
-        throw Napi::TypeError::New(object.Env(), std::string(name) + " must be a typed array of the documented type");
-    }
-    return value.As<Array>();
-}
-
-Napi::Float32Array copyOf(Napi::Env env, const std::vector<float> & values) {
-    Napi::Float32Array array = Napi::Float32Array::New(env, values.size());
-    std::copy(values.begin(), values.end(), array.Data());
-    return array;
-}
-
-}  // namespace
-
 // One batch on its way through llama_decode, off the JS thread.
 class DecodeWorker : public Napi::AsyncWorker {
-   public:
-    DecodeWorker(Napi::Env env, ContextBinding & binding, Napi::Object object)
-        : AsyncWorker(env), deferred(Napi::Promise::Deferred::New(env)), binding(binding), self(Napi::Persistent(object)) {}
+ public:
+  DecodeWorker(Napi::Env env, ContextBinding &binding, Napi::Object object)
+      : AsyncWorker(env),
+        deferred(Napi::Promise::Deferred::New(env)),
+        binding(binding),
+        self(Napi::Persistent(object)) {}
 
-    std::vector<llama_token> tokens;
-    std::vector<llama_pos> positions;
-    std::vector<llama_seq_id> sequences;
-    std::vector<int8_t> outputs;
+  std::vector<llama_token> tokens;
+  std::vector<llama_pos> positions;
+  std::vector<llama_seq_id> sequences;
+  std::vector<int8_t> outputs;
 
-    Napi::Promise promise() { return deferred.Promise(); }
+  Napi::Promise promise() { return deferred.Promise(); }
 
-    void Execute() override {
-        std::vector<int32_t> sequenceCounts(tokens.size(), 1);
-        std::vector<llama_seq_id *> sequenceLists;
-        for (auto & sequence : sequences) {
-            sequenceLists.push_back(&sequence);
-        }
-        llama_batch batch = {};
-        batch.n_tokens = static_cast<int32_t>(tokens.size());
-        batch.token = tokens.data();
-        batch.pos = positions.data();
-        batch.n_seq_id = sequenceCounts.data();
-        batch.seq_id = sequenceLists.data();
-        batch.logits = outputs.data();
-
-        takeLog();
-        const int result = library().llama_decode(binding.context.get(), batch);
-        if (!binding.hook->failure.empty()) {
-            throw std::runtime_error(binding.hook->failure);
-        }
-        if (result == 1) {
-            throw std::runtime_error("the context is full: fewer or shorter sequences are needed");
-        }
-        if (result != 0) {
-            throw std::runtime_error("llama_decode failed (" + std::to_string(result) + "): " + takeLog());
-        }
-        if (binding.hook->rowsSeen != static_cast<int>(binding.outputTokens.size())) {
-            throw std::runtime_error("this architecture shows no final hidden state (result_norm), so it cannot be steered");
-        }
+  void Execute() override {
+    std::vector<int32_t> sequenceCounts(tokens.size(), 1);
+    std::vector<llama_seq_id *> sequenceLists;
+    for (auto &sequence : sequences) {
+      sequenceLists.push_back(&sequence);
     }
+    llama_batch batch = {};
+    batch.n_tokens = static_cast<int32_t>(tokens.size());
+    batch.token = tokens.data();
+    batch.pos = positions.data();
+    batch.n_seq_id = sequenceCounts.data();
+    batch.seq_id = sequenceLists.data();
+    batch.logits = outputs.data();
 
-    void OnOK() override {
-        binding.decoding = false;
-        const StateHook & hook = *binding.hook;
-        Napi::Object result = Napi::Object::New(Env());
-        result["states"] = copyOf(Env(), hook.states);
-        result["edited"] = hook.edited.empty() ? Env().Null() : Napi::Value(copyOf(Env(), hook.edited));
-        result["valueBefore"] = copyOf(Env(), hook.valueBefore);
-        result["valueAfter"] = copyOf(Env(), hook.valueAfter);
-        deferred.Resolve(result);
+    takeLog();
+    const int result = library().llama_decode(binding.context.get(), batch);
+    if (!binding.hook->failure.empty()) {
+      throw std::runtime_error(binding.hook->failure);
     }
-
-    void OnError(const Napi::Error & error) override {
-        binding.decoding = false;
-        binding.outputTokens.clear();
-        deferred.Reject(error.Value());
+    if (result == 1) {
+      throw std::runtime_error("the context is full: fewer or shorter sequences are needed");
     }
+    if (result != 0) {
+      throw std::runtime_error("llama_decode failed (" + std::to_string(result) + "): " + takeLog());
+    }
+    if (binding.hook->rowsSeen != static_cast<int>(binding.outputTokens.size())) {
+      throw std::runtime_error("this architecture shows no final hidden state (result_norm), so it cannot be steered");
+    }
+  }
 
-   private:
-    Napi::Promise::Deferred deferred;
-    ContextBinding & binding;
-    Napi::ObjectReference self;  // keeps the context alive until the batch is through
+  void OnOK() override {
+    binding.decoding = false;
+    const StateHook &hook = *binding.hook;
+    Napi::Object result = Napi::Object::New(Env());
+    result["states"] = toFloat32Array(Env(), hook.states);
+    result["edited"] = hook.edited.empty() ? Env().Null() : Napi::Value(toFloat32Array(Env(), hook.edited));
+    result["valueBefore"] = toFloat32Array(Env(), hook.valueBefore);
+    result["valueAfter"] = toFloat32Array(Env(), hook.valueAfter);
+    deferred.Resolve(result);
+  }
+
+  void OnError(const Napi::Error &error) override {
+    binding.decoding = false;
+    binding.outputTokens.clear();
+    deferred.Reject(error.Value());
+  }
+
+ private:
+  Napi::Promise::Deferred deferred;
+  ContextBinding &binding;
+  Napi::ObjectReference self;  // keeps the context alive until the batch is through
 };
 
 Napi::Function ContextBinding::define(Napi::Env env) {
-    return DefineClass(env, "Context",
-                       {InstanceMethod<&ContextBinding::decode>("decode"), InstanceMethod<&ContextBinding::sample>("sample"),
-                        InstanceMethod<&ContextBinding::logits>("logits"),
-                        InstanceMethod<&ContextBinding::removeSequence>("removeSequence"),
-                        InstanceMethod<&ContextBinding::copySequence>("copySequence"),
-                        InstanceMethod<&ContextBinding::setThreads>("setThreads"), InstanceMethod<&ContextBinding::free>("free")});
+  return DefineClass(
+      env, "Context",
+      {InstanceMethod<&ContextBinding::decode>("decode"), InstanceMethod<&ContextBinding::sample>("sample"),
+       InstanceMethod<&ContextBinding::logits>("logits"),
+       InstanceMethod<&ContextBinding::removeSequence>("removeSequence"),
+       InstanceMethod<&ContextBinding::copySequence>("copySequence"),
+       InstanceMethod<&ContextBinding::setThreads>("setThreads"), InstanceMethod<&ContextBinding::free>("free")});
 }
 
-ContextBinding::ContextBinding(const Napi::CallbackInfo & info) : ObjectWrap(info), context(nullptr, library().llama_free) {
-    if (info.Length() != 2 || !info[0].IsObject() || !info[1].IsObject()) {
-        throw Napi::TypeError::New(info.Env(), "new Context(model, {contextTokens, sequences, batchTokens, threads})");
-    }
-    const Library & lib = library();
-    model = ModelBinding::Unwrap(info[0].As<Napi::Object>())->model(info.Env());
-    Napi::Object settings = info[1].As<Napi::Object>();
-    sequences = integerOf(settings, "sequences", 1, 256);
-    batchTokens = integerOf(settings, "batchTokens", 1, 8192);
-    vocabularySize = lib.llama_vocab_n_tokens(lib.llama_model_get_vocab(model.get()));
-    stateSize = lib.llama_model_n_embd_out(model.get());
-    hook = std::make_unique<StateHook>(stateSize);
+ContextBinding::ContextBinding(const Napi::CallbackInfo &info)
+    : ObjectWrap(info), context(nullptr, library().llama_free) {
+  const Library &lib = library();
+  model = requireInstance<ModelBinding>(info[0], "the first argument")->model(info.Env());
+  const Napi::Object settings = requireObject(info[1], "the settings");
+  const auto setting = [&](const char *name, int64_t most) {
+    return static_cast<int>(requireInteger(settings.Get(name), name, 1, most));
+  };
+  const int contextTokens = setting("contextTokens", 1 << 24), threads = setting("threads", 512);
+  sequences = setting("sequences", 256);
+  batchTokens = setting("batchTokens", 8192);
+  if (batchTokens >
+      contextTokens) {  // llama.cpp would take smaller batches than it was asked for, and abort on larger ones
+    throw Napi::RangeError::New(info.Env(), "batchTokens must not be more than contextTokens");
+  }
+  vocabularySize = lib.llama_vocab_n_tokens(lib.llama_model_get_vocab(model.get()));
+  stateSize = lib.llama_model_n_embd_out(model.get());
+  hook = std::make_unique<StateHook>(stateSize);
 
-    llama_context_params params = lib.llama_context_default_params();
-    params.n_ctx = integerOf(settings, "contextTokens", 1, 1 << 24);
-    params.n_batch = params.n_ubatch = batchTokens;  // one graph a batch
-    params.n_seq_max = sequences;
-    params.n_threads = params.n_threads_batch = integerOf(settings, "threads", 1, 512);
-    params.kv_unified = true;  // a step with gaps between sequences stays one graph
-    params.embeddings = false;
-    params.cb_eval = StateHook::callback;
-    params.cb_eval_user_data = hook.get();
-    takeLog();
-    context.reset(lib.llama_init_from_model(model.get(), params));
-    if (!context) {
-        throw Napi::Error::New(info.Env(), "llama.cpp could not make a context: " + takeLog());
-    }
+  llama_context_params params = lib.llama_context_default_params();
+  params.n_ctx = contextTokens;
+  params.n_batch = params.n_ubatch = batchTokens;  // one graph a batch
+  params.n_seq_max = sequences;
+  params.n_threads = params.n_threads_batch = threads;
+  params.kv_unified = true;  // a step with gaps between sequences stays one graph
+  params.embeddings = false;
+  params.cb_eval = StateHook::callback;
+  params.cb_eval_user_data = hook.get();
+  takeLog();
+  context.reset(lib.llama_init_from_model(model.get(), params));
+  if (!context) {
+    throw Napi::Error::New(info.Env(), "llama.cpp could not make a context: " + takeLog());
+  }
 }
 
-llama_context * ContextBinding::idle(Napi::Env env) const {
-    if (!context) {
-        throw Napi::Error::New(env, "the context was freed");
-    }
-    if (decoding) {
-        throw Napi::Error::New(env, "a batch is being decoded");
-    }
-    return context.get();
+llama_context *ContextBinding::idle(Napi::Env env) const {
+  if (!context) {
+    throw Napi::Error::New(env, "the context was freed");
+  }
+  if (decoding) {
+    throw Napi::Error::New(env, "a batch is being decoded");
+  }
+  return context.get();
 }
 
 // decode({tokens, positions, sequences: Int32Array(n), outputs: Uint8Array(n), controls: [{valueFunction, stepSize,
 // updates, rows: Int32Array}]}) -> Promise<{states, edited, valueBefore, valueAfter}>. Rows count the outputs.
-Napi::Value ContextBinding::decode(const Napi::CallbackInfo & info) {
-    Napi::Env env = info.Env();
-    idle(env);
-    if (info.Length() != 1 || !info[0].IsObject()) {
-        throw Napi::TypeError::New(env, "decode(batch)");
+Napi::Value ContextBinding::decode(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  idle(env);
+  const Napi::Object batch = requireObject(info[0], "the batch");
+  const Napi::Int32Array tokens = requireInt32Array(batch.Get("tokens"), "tokens");
+  const Napi::Int32Array positions = requireInt32Array(batch.Get("positions"), "positions");
+  const Napi::Int32Array ids = requireInt32Array(batch.Get("sequences"), "sequences");
+  const Napi::Uint8Array flags = requireUint8Array(batch.Get("outputs"), "outputs");
+  const size_t n = tokens.ElementLength();
+  if (n == 0 || n > static_cast<size_t>(batchTokens) || positions.ElementLength() != n || ids.ElementLength() != n ||
+      flags.ElementLength() != n) {
+    throw Napi::RangeError::New(env, "a batch has 1 to " + std::to_string(batchTokens) +
+                                         " tokens and as many positions, sequences and outputs");
+  }
+  auto worker = std::make_unique<DecodeWorker>(env, *this, info.This().As<Napi::Object>());
+  std::vector<int> outputs;
+  for (size_t i = 0; i < n; i++) {
+    if (tokens[i] < 0 || tokens[i] >= vocabularySize || ids[i] < 0 || ids[i] >= sequences || positions[i] < 0) {
+      throw Napi::RangeError::New(
+          env, "batch entry " + std::to_string(i) + " has a token, position or sequence out of range");
     }
-    Napi::Object batch = info[0].As<Napi::Object>();
-    auto tokens = arrayOf<Napi::Int32Array>(batch, "tokens", napi_int32_array);
-    auto positions = arrayOf<Napi::Int32Array>(batch, "positions", napi_int32_array);
-    auto ids = arrayOf<Napi::Int32Array>(batch, "sequences", napi_int32_array);
-    auto flags = arrayOf<Napi::Uint8Array>(batch, "outputs", napi_uint8_array);
-    const size_t n = tokens.ElementLength();
-    if (n == 0 || n > static_cast<size_t>(batchTokens) || positions.ElementLength() != n || ids.ElementLength() != n || flags.ElementLength() != n) {
-        throw Napi::RangeError::New(env, "a batch has 1 to " + std::to_string(batchTokens) + " tokens and as many positions, sequences and outputs");
+    worker->tokens.push_back(tokens[i]);
+    worker->positions.push_back(positions[i]);
+    worker->sequences.push_back(ids[i]);
+    worker->outputs.push_back(flags[i] != 0);
+    if (flags[i] != 0) {
+      outputs.push_back(static_cast<int>(i));
     }
-    auto worker = std::make_unique<DecodeWorker>(env, *this, info.This().As<Napi::Object>());
-    std::vector<int> outputs;
-    for (size_t i = 0; i < n; i++) {
-        if (tokens[i] < 0 || tokens[i] >= vocabularySize || ids[i] < 0 || ids[i] >= sequences || positions[i] < 0) {
-            throw Napi::RangeError::New(env, "batch entry " + std::to_string(i) + " has a token, position or sequence out of range");
-        }
-        worker->tokens.push_back(tokens[i]);
-        worker->positions.push_back(positions[i]);
-        worker->sequences.push_back(ids[i]);
-        worker->outputs.push_back(flags[i] != 0);
-        if (flags[i] != 0) {
-            outputs.push_back(static_cast<int>(i));
-        }
-    }
+  }
 
-    std::vector<Control> controls;
-    Napi::Array list = batch.Get("controls").As<Napi::Array>();
-    for (uint32_t i = 0; i < list.Length(); i++) {
-        Napi::Object entry = list.Get(i).As<Napi::Object>();
-        Control control;
-        if (!ValueFunctionBinding::isInstance(entry.Get("valueFunction"))) {
-            throw Napi::TypeError::New(env, "a control needs a ValueFunction");
-        }
-        control.valueFunction = ValueFunctionBinding::Unwrap(entry.Get("valueFunction").As<Napi::Object>())->valueFunction();
-        if (control.valueFunction->inputDim() != stateSize) {
-            throw Napi::RangeError::New(env, "the value function takes states of " + std::to_string(control.valueFunction->inputDim()) +
-                                                 " numbers, the model has " + std::to_string(stateSize));
-        }
-        control.updates = integerOf(entry, "updates", 0, 100000);
-        double stepSize = entry.Get("stepSize").ToNumber();
-        if (!std::isfinite(stepSize)) {
-            throw Napi::RangeError::New(env, "stepSize must be finite");
-        }
-        control.stepSize = static_cast<float>(stepSize);
-        auto rows = arrayOf<Napi::Int32Array>(entry, "rows", napi_int32_array);
-        for (size_t r = 0; r < rows.ElementLength(); r++) {
-            if (rows[r] < 0 || rows[r] >= static_cast<int>(outputs.size())) {
-                throw Napi::RangeError::New(env, "a control names an output row that is not in the batch");
-            }
-            control.rows.push_back(rows[r]);
-        }
-        controls.push_back(std::move(control));
+  std::vector<Control> controls;
+  if (!batch.Get("controls").IsArray()) {
+    throw Napi::TypeError::New(env, "controls must be an array");
+  }
+  const Napi::Array list = batch.Get("controls").As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); i++) {
+    const Napi::Object entry = requireObject(list.Get(i), "a control");
+    Control control;
+    control.valueFunction =
+        requireInstance<ValueFunctionBinding>(entry.Get("valueFunction"), "valueFunction")->valueFunction();
+    if (control.valueFunction->inputDim() != stateSize) {
+      throw Napi::RangeError::New(env, "the value function takes states of " +
+                                           std::to_string(control.valueFunction->inputDim()) +
+                                           " numbers, the model has " + std::to_string(stateSize));
     }
+    control.updates = static_cast<int>(requireInteger(entry.Get("updates"), "updates", 0, 100000));
+    control.stepSize = static_cast<float>(requireNumber(entry.Get("stepSize"), "stepSize"));
+    const Napi::Int32Array rows = requireInt32Array(entry.Get("rows"), "rows");
+    for (size_t r = 0; r < rows.ElementLength(); r++) {
+      if (rows[r] < 0 || rows[r] >= static_cast<int>(outputs.size())) {
+        throw Napi::RangeError::New(env, "a control names an output row that is not in the batch");
+      }
+      control.rows.push_back(rows[r]);
+    }
+    controls.push_back(std::move(control));
+  }
 
-    outputTokens = std::move(outputs);
-    hook->prepare(static_cast<int>(outputTokens.size()), std::move(controls));
-    decoding = true;
-    Napi::Promise promise = worker->promise();
-    worker.release()->Queue();  // deletes itself
-    return promise;
+  outputTokens = std::move(outputs);
+  hook->prepare(static_cast<int>(outputTokens.size()), std::move(controls));
+  decoding = true;
+  Napi::Promise promise = worker->promise();
+  worker.release()->Queue();  // deletes itself
+  return promise;
 }
 
-int ContextBinding::checkedOutput(const Napi::CallbackInfo & info) const {
-    double row = info.Length() > 0 && info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : -1;
-    if (!(row >= 0 && row < static_cast<double>(outputTokens.size()))) {
-        throw Napi::RangeError::New(info.Env(), "no such output row in the last batch");
-    }
-    return outputTokens[static_cast<size_t>(row)];
+int ContextBinding::checkedOutput(const Napi::CallbackInfo &info) const {
+  if (outputTokens.empty()) {
+    throw Napi::RangeError::New(info.Env(), "no such output row: the last batch had none");
+  }
+  return outputTokens[static_cast<size_t>(
+      requireInteger(info[0], "row", 0, static_cast<int64_t>(outputTokens.size()) - 1))];
 }
 
 // sample(row, sampler) -> token id, drawn from the logits of that output row of the last batch
-Napi::Value ContextBinding::sample(const Napi::CallbackInfo & info) {
-    llama_context * ctx = idle(info.Env());
-    int output = checkedOutput(info);
-    if (info.Length() != 2 || !info[1].IsObject()) {
-        throw Napi::TypeError::New(info.Env(), "sample(row, sampler)");
-    }
-    llama_sampler * chain = SamplerBinding::Unwrap(info[1].As<Napi::Object>())->chain();
-    return Napi::Number::New(info.Env(), library().llama_sampler_sample(chain, ctx, output));
+Napi::Value ContextBinding::sample(const Napi::CallbackInfo &info) {
+  llama_context *ctx = idle(info.Env());
+  int output = checkedOutput(info);
+  llama_sampler *chain = requireInstance<SamplerBinding>(info[1], "sampler")->chain();
+  return Napi::Number::New(info.Env(), library().llama_sampler_sample(chain, ctx, output));
 }
 
 // logits(row) -> Float32Array(vocabulary)
-Napi::Value ContextBinding::logits(const Napi::CallbackInfo & info) {
-    llama_context * ctx = idle(info.Env());
-    const float * row = library().llama_get_logits_ith(ctx, checkedOutput(info));
-    if (!row) {
-        throw Napi::Error::New(info.Env(), "llama.cpp has no logits for this row");
-    }
-    return copyOf(info.Env(), std::vector<float>(row, row + vocabularySize));
+Napi::Value ContextBinding::logits(const Napi::CallbackInfo &info) {
+  llama_context *ctx = idle(info.Env());
+  const float *row = library().llama_get_logits_ith(ctx, checkedOutput(info));
+  if (!row) {
+    throw Napi::Error::New(info.Env(), "llama.cpp has no logits for this row");
+  }
+  return toFloat32Array(info.Env(), std::vector<float>(row, row + vocabularySize));
 }
 
-int ContextBinding::checkedSequence(const Napi::CallbackInfo & info, size_t argument) const {
-    double id = info.Length() > argument && info[argument].IsNumber() ? info[argument].As<Napi::Number>().DoubleValue() : -1;
-    if (!(id >= 0 && id < sequences)) {
-        throw Napi::RangeError::New(info.Env(), "no such sequence");
-    }
-    return static_cast<int>(id);
+int ContextBinding::checkedSequence(const Napi::CallbackInfo &info, size_t argument) const {
+  return static_cast<int>(requireInteger(info[argument], "sequence", 0, sequences - 1));
 }
 
 // removeSequence(sequence): forgets its tokens, so that the place can be taken by another
-void ContextBinding::removeSequence(const Napi::CallbackInfo & info) {
-    llama_context * ctx = idle(info.Env());
-    library().llama_memory_seq_rm(library().llama_get_memory(ctx), checkedSequence(info, 0), -1, -1);
+void ContextBinding::removeSequence(const Napi::CallbackInfo &info) {
+  llama_context *ctx = idle(info.Env());
+  library().llama_memory_seq_rm(library().llama_get_memory(ctx), checkedSequence(info, 0), -1, -1);
 }
 
 // copySequence(from, to): `to` shares the tokens of `from`
-void ContextBinding::copySequence(const Napi::CallbackInfo & info) {
-    llama_context * ctx = idle(info.Env());
-    library().llama_memory_seq_cp(library().llama_get_memory(ctx), checkedSequence(info, 0), checkedSequence(info, 1), -1, -1);
+void ContextBinding::copySequence(const Napi::CallbackInfo &info) {
+  llama_context *ctx = idle(info.Env());
+  library().llama_memory_seq_cp(library().llama_get_memory(ctx), checkedSequence(info, 0), checkedSequence(info, 1), -1,
+                                -1);
 }
 
-void ContextBinding::setThreads(const Napi::CallbackInfo & info) {
-    llama_context * ctx = idle(info.Env());
-    double threads = info.Length() == 1 && info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : 0;
-    if (!(threads >= 1 && threads <= 512)) {
-        throw Napi::RangeError::New(info.Env(), "threads must be from 1 to 512");
-    }
-    library().llama_set_n_threads(ctx, static_cast<int>(threads), static_cast<int>(threads));
+void ContextBinding::setThreads(const Napi::CallbackInfo &info) {
+  llama_context *ctx = idle(info.Env());
+  const int threads = static_cast<int>(requireInteger(info[0], "threads", 1, 512));
+  library().llama_set_n_threads(ctx, threads, threads);
 }
 
-void ContextBinding::free(const Napi::CallbackInfo & info) {
-    if (decoding) {
-        throw Napi::Error::New(info.Env(), "a batch is being decoded");
-    }
-    context.reset();
-    model.reset();
+void ContextBinding::free(const Napi::CallbackInfo &info) {
+  if (decoding) {
+    throw Napi::Error::New(info.Env(), "a batch is being decoded");
+  }
+  context.reset();
+  model.reset();
 }
 
 void initContext(Napi::Env env, Napi::Object exports) { exports["Context"] = ContextBinding::define(env); }

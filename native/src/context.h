@@ -9,33 +9,33 @@
 #include "state_hook.h"
 
 class ContextBinding : public Napi::ObjectWrap<ContextBinding> {
-   public:
-    static Napi::Function define(Napi::Env env);
-    // new Context(model, {contextTokens, sequences, batchTokens, threads})
-    explicit ContextBinding(const Napi::CallbackInfo & info);
+ public:
+  static Napi::Function define(Napi::Env env);
+  // new Context(model, {contextTokens, sequences, batchTokens, threads})
+  explicit ContextBinding(const Napi::CallbackInfo& info);
 
-   private:
-    friend class DecodeWorker;
+ private:
+  friend class DecodeWorker;
 
-    Napi::Value decode(const Napi::CallbackInfo & info);
-    Napi::Value sample(const Napi::CallbackInfo & info);
-    Napi::Value logits(const Napi::CallbackInfo & info);
-    void removeSequence(const Napi::CallbackInfo & info);
-    void copySequence(const Napi::CallbackInfo & info);
-    void setThreads(const Napi::CallbackInfo & info);
-    void free(const Napi::CallbackInfo & info);
+  Napi::Value decode(const Napi::CallbackInfo& info);
+  Napi::Value sample(const Napi::CallbackInfo& info);
+  Napi::Value logits(const Napi::CallbackInfo& info);
+  void removeSequence(const Napi::CallbackInfo& info);
+  void copySequence(const Napi::CallbackInfo& info);
+  void setThreads(const Napi::CallbackInfo& info);
+  void free(const Napi::CallbackInfo& info);
 
-    // Throws a JS error after free() and while a decode runs.
-    llama_context * idle(Napi::Env env) const;
-    int checkedSequence(const Napi::CallbackInfo & info, size_t argument) const;
-    int checkedOutput(const Napi::CallbackInfo & info) const;
+  // Throws a JS error after free() and while a decode runs.
+  llama_context* idle(Napi::Env env) const;
+  int checkedSequence(const Napi::CallbackInfo& info, size_t argument) const;
+  int checkedOutput(const Napi::CallbackInfo& info) const;
 
-    ModelPointer model;  // a context must not outlive its model
-    std::unique_ptr<StateHook> hook;
-    std::unique_ptr<llama_context, decltype(&llama_free)> context;
-    int sequences = 0, batchTokens = 0, vocabularySize = 0, stateSize = 0;
-    std::vector<int> outputTokens;  // batch index of every output row of the last decode
-    bool decoding = false;
+  ModelPointer model;  // a context must not outlive its model
+  std::unique_ptr<StateHook> hook;
+  std::unique_ptr<llama_context, decltype(&llama_free)> context;
+  int sequences = 0, batchTokens = 0, vocabularySize = 0, stateSize = 0;
+  std::vector<int> outputTokens;  // batch index of every output row of the last decode
+  bool decoding = false;
 };
 
 void initContext(Napi::Env env, Napi::Object exports);

@@ -125,9 +125,7 @@ KERNEL_BODY void tileBody(int depth, const float* a, const float* b, float* c, s
   for (int k = 0; k < depth; k++) {
     Lanes column[Vectors];
     UNROLL for (int v = 0; v < Vectors; v++) load(column[v], b + v * width);
-    UNROLL for (int i = 0; i < Rows; i++) {
-      UNROLL for (int v = 0; v < Vectors; v++) sum[i][v] += column[v] * a[i];
-    }
+    UNROLL for (int i = 0; i < Rows; i++) { UNROLL for (int v = 0; v < Vectors; v++) sum[i][v] += column[v] * a[i]; }
     a += Rows;
     b += Vectors * width;
   }
@@ -164,12 +162,19 @@ constexpr int portableRows = 6, portableVectors = 2;
 void tilePortable(int depth, const float* a, const float* b, float* c, size_t ldc) {
   tileBody<Lanes4, portableRows, portableVectors>(depth, a, b, c, ldc);
 }
-constexpr Kernels portableKernels = {dotPortable, dot4Portable, axpyPortable, axpy4Portable, tilePortable, portableRows,
-                                     portableVectors * int(sizeof(Lanes4) / sizeof(float))};
+constexpr Kernels portableKernels = {dotPortable,
+                                     dot4Portable,
+                                     axpyPortable,
+                                     axpy4Portable,
+                                     tilePortable,
+                                     portableRows,
+                                     portableVectors* int(sizeof(Lanes4) / sizeof(float))};
 
 #if defined(X86_DISPATCH)
 TARGET_AVX2 float dotAvx2(const float* a, const float* b, size_t n) { return dotBody<Lanes8>(a, b, n); }
-TARGET_AVX2 void dot4Avx2(const float* const* a, const float* b, size_t n, float* out) { dot4Body<Lanes8>(a, b, n, out); }
+TARGET_AVX2 void dot4Avx2(const float* const* a, const float* b, size_t n, float* out) {
+  dot4Body<Lanes8>(a, b, n, out);
+}
 TARGET_AVX2 void axpyAvx2(float* y, float s, const float* x, size_t n) { axpyBody<Lanes8>(y, s, x, n); }
 TARGET_AVX2 void axpy4Avx2(float* y, const float* s, const float* const* x, size_t n) { axpy4Body<Lanes8>(y, s, x, n); }
 TARGET_AVX2 void tileAvx2(int depth, const float* a, const float* b, float* c, size_t ldc) {
@@ -178,9 +183,13 @@ TARGET_AVX2 void tileAvx2(int depth, const float* a, const float* b, float* c, s
 constexpr Kernels avx2Kernels = {dotAvx2, dot4Avx2, axpyAvx2, axpy4Avx2, tileAvx2, 6, 16};
 
 TARGET_AVX512 float dotAvx512(const float* a, const float* b, size_t n) { return dotBody<Lanes16>(a, b, n); }
-TARGET_AVX512 void dot4Avx512(const float* const* a, const float* b, size_t n, float* out) { dot4Body<Lanes16>(a, b, n, out); }
+TARGET_AVX512 void dot4Avx512(const float* const* a, const float* b, size_t n, float* out) {
+  dot4Body<Lanes16>(a, b, n, out);
+}
 TARGET_AVX512 void axpyAvx512(float* y, float s, const float* x, size_t n) { axpyBody<Lanes16>(y, s, x, n); }
-TARGET_AVX512 void axpy4Avx512(float* y, const float* s, const float* const* x, size_t n) { axpy4Body<Lanes16>(y, s, x, n); }
+TARGET_AVX512 void axpy4Avx512(float* y, const float* s, const float* const* x, size_t n) {
+  axpy4Body<Lanes16>(y, s, x, n);
+}
 TARGET_AVX512 void tileAvx512(int depth, const float* a, const float* b, float* c, size_t ldc) {
   tileBody<Lanes16, 14, 2>(depth, a, b, c, ldc);
 }
@@ -258,10 +267,12 @@ void gemmBlock(int rows, int columns, int depth, Operand a, Operand b, float* c,
     const int n = std::min(blockColumns, columns - n0);
     for (int k0 = 0; k0 < depth; k0 += blockDepth) {
       const int k = std::min(blockDepth, depth - k0);
-      packPanels(b.data + n0 * b.laneStride + k0 * b.depthStride, b.laneStride, b.depthStride, n, k, tileColumns, packedB);
+      packPanels(b.data + n0 * b.laneStride + k0 * b.depthStride, b.laneStride, b.depthStride, n, k, tileColumns,
+                 packedB);
       for (int m0 = 0; m0 < rows; m0 += blockRows) {
         const int m = std::min(blockRows, rows - m0);
-        packPanels(a.data + m0 * a.laneStride + k0 * a.depthStride, a.laneStride, a.depthStride, m, k, tileRows, packedA);
+        packPanels(a.data + m0 * a.laneStride + k0 * a.depthStride, a.laneStride, a.depthStride, m, k, tileRows,
+                   packedA);
         for (int j = 0; j < n; j += tileColumns) {
           for (int i = 0; i < m; i += tileRows) {
             const float* panelA = packedA + size_t(i) * k;
@@ -327,8 +338,8 @@ void parallelRanges(int threads, size_t count, size_t granule, const std::functi
   }
 }
 
-void gemm(GemmLayout layout, int M, int N, int K, const float* A, int lda, const float* B, int ldb,
-          float* C, int ldc, bool accumulate, int threads) {
+void gemm(GemmLayout layout, int M, int N, int K, const float* A, int lda, const float* B, int ldb, float* C, int ldc,
+          bool accumulate, int threads) {
   if (!accumulate) {
     for (int i = 0; i < M; i++) std::fill(C + size_t(i) * ldc, C + size_t(i) * ldc + N, 0.0f);
   }
@@ -343,8 +354,8 @@ void gemm(GemmLayout layout, int M, int N, int K, const float* A, int lda, const
     });
   } else {
     parallelRanges(useful, N, kernels().tileColumns, [&](size_t begin, size_t end) {
-      gemmBlock(M, int(end - begin), K, a, {b.data + begin * b.laneStride, b.laneStride, b.depthStride},
-                C + begin, ldc);
+      gemmBlock(M, int(end - begin), K, a, {b.data + begin * b.laneStride, b.laneStride, b.depthStride}, C + begin,
+                ldc);
     });
   }
 }

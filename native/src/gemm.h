@@ -47,5 +47,5 @@ enum class GemmLayout { NN, NT, TN };
 
 // C = product, or C += product with `accumulate`. Leading dimensions are row strides in floats. Every
 // element of C is summed in the same order whatever `threads` is, so the result does not depend on it.
-void gemm(GemmLayout layout, int M, int N, int K, const float* A, int lda, const float* B, int ldb,
-          float* C, int ldc, bool accumulate, int threads);
+void gemm(GemmLayout layout, int M, int N, int K, const float* A, int lda, const float* B, int ldb, float* C, int ldc,
+          bool accumulate, int threads);

@@ -8,78 +8,78 @@
 #include "ggml-backend.h"
 #include "llama.h"
 
-#define RE_CONTROL_FUNCTIONS(X)        \
-    X(ggml_backend_load_all_from_path) \
-    X(ggml_backend_reg_count)          \
-    X(ggml_backend_dev_count)          \
-    X(ggml_backend_dev_get)            \
-    X(ggml_backend_dev_name)           \
-    X(ggml_backend_dev_description)    \
-    X(ggml_backend_dev_type)           \
-    X(ggml_backend_tensor_get)         \
-    X(ggml_backend_tensor_set)         \
-    X(llama_backend_init)              \
-    X(llama_log_set)                   \
-    X(llama_print_system_info)         \
-    X(llama_model_default_params)      \
-    X(llama_model_load_from_file)      \
-    X(llama_model_free)                \
-    X(llama_model_get_vocab)           \
-    X(llama_model_n_embd)              \
-    X(llama_model_n_embd_out)          \
-    X(llama_model_n_layer)             \
-    X(llama_model_n_ctx_train)         \
-    X(llama_model_desc)                \
-    X(llama_model_size)                \
-    X(llama_model_n_params)            \
-    X(llama_model_chat_template)       \
-    X(llama_model_has_encoder)         \
-    X(llama_model_has_decoder)         \
-    X(llama_vocab_n_tokens)            \
-    X(llama_vocab_type)                \
-    X(llama_vocab_is_eog)              \
-    X(llama_vocab_bos)                 \
-    X(llama_vocab_eos)                 \
-    X(llama_vocab_get_add_bos)         \
-    X(llama_tokenize)                  \
-    X(llama_token_to_piece)            \
-    X(llama_context_default_params)    \
-    X(llama_init_from_model)           \
-    X(llama_free)                      \
-    X(llama_n_ctx)                     \
-    X(llama_n_batch)                   \
-    X(llama_set_n_threads)             \
-    X(llama_get_memory)                \
-    X(llama_memory_clear)              \
-    X(llama_memory_seq_rm)             \
-    X(llama_memory_seq_cp)             \
-    X(llama_memory_seq_pos_max)        \
-    X(llama_decode)                    \
-    X(llama_get_logits_ith)            \
-    X(llama_sampler_chain_default_params) \
-    X(llama_sampler_chain_init)        \
-    X(llama_sampler_chain_add)         \
-    X(llama_sampler_free)              \
-    X(llama_sampler_init_greedy)       \
-    X(llama_sampler_init_dist)         \
-    X(llama_sampler_init_top_k)        \
-    X(llama_sampler_init_top_p)        \
-    X(llama_sampler_init_min_p)        \
-    X(llama_sampler_init_temp)         \
-    X(llama_sampler_sample)
+#define RE_CONTROL_FUNCTIONS(X)         \
+  X(ggml_backend_load_all_from_path)    \
+  X(ggml_backend_reg_count)             \
+  X(ggml_backend_dev_count)             \
+  X(ggml_backend_dev_get)               \
+  X(ggml_backend_dev_name)              \
+  X(ggml_backend_dev_description)       \
+  X(ggml_backend_dev_type)              \
+  X(ggml_backend_tensor_get)            \
+  X(ggml_backend_tensor_set)            \
+  X(llama_backend_init)                 \
+  X(llama_log_set)                      \
+  X(llama_print_system_info)            \
+  X(llama_model_default_params)         \
+  X(llama_model_load_from_file)         \
+  X(llama_model_free)                   \
+  X(llama_model_get_vocab)              \
+  X(llama_model_n_embd)                 \
+  X(llama_model_n_embd_out)             \
+  X(llama_model_n_layer)                \
+  X(llama_model_n_ctx_train)            \
+  X(llama_model_desc)                   \
+  X(llama_model_size)                   \
+  X(llama_model_n_params)               \
+  X(llama_model_chat_template)          \
+  X(llama_model_has_encoder)            \
+  X(llama_model_has_decoder)            \
+  X(llama_vocab_n_tokens)               \
+  X(llama_vocab_type)                   \
+  X(llama_vocab_is_eog)                 \
+  X(llama_vocab_bos)                    \
+  X(llama_vocab_eos)                    \
+  X(llama_vocab_get_add_bos)            \
+  X(llama_tokenize)                     \
+  X(llama_token_to_piece)               \
+  X(llama_context_default_params)       \
+  X(llama_init_from_model)              \
+  X(llama_free)                         \
+  X(llama_n_ctx)                        \
+  X(llama_n_batch)                      \
+  X(llama_set_n_threads)                \
+  X(llama_get_memory)                   \
+  X(llama_memory_clear)                 \
+  X(llama_memory_seq_rm)                \
+  X(llama_memory_seq_cp)                \
+  X(llama_memory_seq_pos_max)           \
+  X(llama_decode)                       \
+  X(llama_get_logits_ith)               \
+  X(llama_sampler_chain_default_params) \
+  X(llama_sampler_chain_init)           \
+  X(llama_sampler_chain_add)            \
+  X(llama_sampler_free)                 \
+  X(llama_sampler_init_greedy)          \
+  X(llama_sampler_init_dist)            \
+  X(llama_sampler_init_top_k)           \
+  X(llama_sampler_init_top_p)           \
+  X(llama_sampler_init_min_p)           \
+  X(llama_sampler_init_temp)            \
+  X(llama_sampler_sample)
 
 struct Library {
 #define RE_CONTROL_DECLARE(name) decltype(&::name) name = nullptr;
-    RE_CONTROL_FUNCTIONS(RE_CONTROL_DECLARE)
+  RE_CONTROL_FUNCTIONS(RE_CONTROL_DECLARE)
 #undef RE_CONTROL_DECLARE
 };
 
 // Opens libggml-base, libggml and libllama of `directory` (once a process: variants must not be mixed) and
 // loads ggml's backends from there. Throws std::runtime_error naming the library or function that is missing.
-void openLibrary(const std::string & directory);
+void openLibrary(const std::string& directory);
 
 // The open table; throws std::runtime_error if openLibrary has not succeeded.
-const Library & library();
+const Library& library();
 
 // llama.cpp's warnings and errors since the last call, joined by "; ": the reason behind a null result.
 std::string takeLog();

@@ -9,11 +9,12 @@
 #endif
 #include <windows.h>
 #else
-#include <cerrno>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cerrno>
 #endif
 
 namespace {
@@ -29,7 +30,8 @@ namespace {
 MappedFile::MappedFile(const std::string& path) {
   std::wstring wide(MultiByteToWideChar(CP_UTF8, 0, path.data(), int(path.size()), nullptr, 0), L'\0');
   MultiByteToWideChar(CP_UTF8, 0, path.data(), int(path.size()), &wide[0], int(wide.size()));
-  const HANDLE file = CreateFileW(wide.c_str(), GENERIC_READ, FILE_SHARE_READ, nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
+  const HANDLE file =
+      CreateFileW(wide.c_str(), GENERIC_READ, FILE_SHARE_READ, nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
   if (file == INVALID_HANDLE_VALUE) fail(path, int(GetLastError()));
   LARGE_INTEGER size;
   DWORD code = GetFileSizeEx(file, &size) ? 0 : GetLastError();

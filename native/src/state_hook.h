@@ -12,33 +12,33 @@
 
 // n = `updates` steps of gradient ascent at `stepSize` (in units of the raw state) for these output rows.
 struct Control {
-    std::shared_ptr<const ValueFunction> valueFunction;
-    float stepSize = 0;
-    int updates = 0;
-    std::vector<int> rows;
+  std::shared_ptr<const ValueFunction> valueFunction;
+  float stepSize = 0;
+  int updates = 0;
+  std::vector<int> rows;
 };
 
 class StateHook {
-   public:
-    explicit StateHook(int stateSize) : stateSize(stateSize) {}
+ public:
+  explicit StateHook(int stateSize) : stateSize(stateSize) {}
 
-    // Before a decode that has `rows` outputs.
-    void prepare(int rows, std::vector<Control> controls);
+  // Before a decode that has `rows` outputs.
+  void prepare(int rows, std::vector<Control> controls);
 
-    // cb_eval; `user` is the StateHook. Never throws: a failure is kept for `failure()` and the graph is stopped.
-    static bool callback(ggml_tensor * tensor, bool ask, void * user);
+  // cb_eval; `user` is the StateHook. Never throws: a failure is kept for `failure()` and the graph is stopped.
+  static bool callback(ggml_tensor* tensor, bool ask, void* user);
 
-    // After the decode: states (rows, D) as the model made them, and as the output head saw them (empty where no
-    // row was edited).
-    std::vector<float> states, edited;
-    // V before and after the edit, one a row; NaN for rows that no control names.
-    std::vector<float> valueBefore, valueAfter;
-    int rowsSeen = 0;
-    std::string failure;
+  // After the decode: states (rows, D) as the model made them, and as the output head saw them (empty where no
+  // row was edited).
+  std::vector<float> states, edited;
+  // V before and after the edit, one a row; NaN for rows that no control names.
+  std::vector<float> valueBefore, valueAfter;
+  int rowsSeen = 0;
+  std::string failure;
 
-   private:
-    void observe(ggml_tensor * tensor);
+ private:
+  void observe(ggml_tensor* tensor);
 
-    int stateSize;
-    std::vector<Control> controls;
+  int stateSize;
+  std::vector<Control> controls;
 };

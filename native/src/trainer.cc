@@ -22,8 +22,8 @@ KERNEL_BODY void adamBody(TrainedTensor& tensor, size_t begin, size_t end, float
   float* __restrict second = tensor.secondMoment.data();
   for (size_t i = begin; i < end; i++) {
     const float g = gradient[i];
-    first[i] += 0.1f * (g - first[i]);                   // beta1 = 0.9
-    second[i] = 0.999f * second[i] + 0.001f * (g * g);   // beta2 = 0.999
+    first[i] += 0.1f * (g - first[i]);                  // beta1 = 0.9
+    second[i] = 0.999f * second[i] + 0.001f * (g * g);  // beta2 = 0.999
     value[i] -= rate * first[i] / (std::sqrt(second[i]) * correction + 1e-8f);
   }
 }
@@ -31,7 +31,9 @@ KERNEL_BODY void adamBody(TrainedTensor& tensor, size_t begin, size_t end, float
 using Adam = void (*)(TrainedTensor&, size_t, size_t, float, float);
 void adamPortable(TrainedTensor& t, size_t begin, size_t end, float rate, float c) { adamBody(t, begin, end, rate, c); }
 #if defined(X86_DISPATCH)
-TARGET_AVX2 void adamAvx2(TrainedTensor& t, size_t begin, size_t end, float rate, float c) { adamBody(t, begin, end, rate, c); }
+TARGET_AVX2 void adamAvx2(TrainedTensor& t, size_t begin, size_t end, float rate, float c) {
+  adamBody(t, begin, end, rate, c);
+}
 #endif
 
 Adam chooseAdam() {
@@ -91,9 +93,9 @@ void Trainer::mapFiles() {
     if (!file) file = std::make_shared<MappedFile>(trajectory.file);
     const uint64_t bytes = trajectory.count * config_.inputDim * sizeof(uint16_t);
     if (trajectory.offset > file->size() || bytes > file->size() - trajectory.offset) {
-      throw std::runtime_error("trajectory " + std::to_string(i) + " needs bytes " + std::to_string(trajectory.offset) + " to " +
-                               std::to_string(trajectory.offset + bytes) + " of " + trajectory.file + ", which has only " +
-                               std::to_string(file->size()));
+      throw std::runtime_error("trajectory " + std::to_string(i) + " needs bytes " + std::to_string(trajectory.offset) +
+                               " to " + std::to_string(trajectory.offset + bytes) + " of " + trajectory.file +
+                               ", which has only " + std::to_string(file->size()));
     }
     files_[i] = file;
   }
@@ -191,7 +193,8 @@ void Trainer::initialise() {
   }
   validateLayers(initial);
   for (LinearLayer& layer : initial) {
-    layers_.push_back({layer.inputs, layer.outputs, TrainedTensor(std::move(layer.weight)), TrainedTensor(std::move(layer.bias))});
+    layers_.push_back(
+        {layer.inputs, layer.outputs, TrainedTensor(std::move(layer.weight)), TrainedTensor(std::move(layer.bias))});
   }
   config_.initialLayers.clear();
   activation_.resize(layers_.size() - 1);
@@ -249,7 +252,8 @@ void Trainer::forward(size_t rows) {
   const TrainedLayer& last = layers_.back();
   values_.resize(rows);
   for (size_t r = 0; r < rows; r++) {
-    values_[r] = dot(activation_.back().data() + r * last.inputs, last.weight.value.data(), last.inputs) + last.bias.value[0];
+    values_[r] =
+        dot(activation_.back().data() + r * last.inputs, last.weight.value.data(), last.inputs) + last.bias.value[0];
   }
 }
 
@@ -306,8 +310,8 @@ void Trainer::backward(size_t rows) {
       }
     });
     const std::vector<float>& below = l == 0 ? input_ : activation_[l - 1];
-    gemm(GemmLayout::TN, layer.outputs, layer.inputs, int(rows), delta.data(), layer.outputs, below.data(), layer.inputs,
-         layer.weight.gradient.data(), layer.inputs, false, config_.threads);
+    gemm(GemmLayout::TN, layer.outputs, layer.inputs, int(rows), delta.data(), layer.outputs, below.data(),
+         layer.inputs, layer.weight.gradient.data(), layer.inputs, false, config_.threads);
   }
 }
 
@@ -318,9 +322,8 @@ void Trainer::adamStep() {
   const float correction = float(1 / std::sqrt(1 - std::pow(0.999, double(steps_))));
   for (TrainedLayer& layer : layers_) {
     for (TrainedTensor* tensor : {&layer.weight, &layer.bias}) {
-      parallelRanges(config_.threads, tensor->value.size(), worthAThread, [&](size_t begin, size_t end) {
-        adam(*tensor, begin, end, rate, correction);
-      });
+      parallelRanges(config_.threads, tensor->value.size(), worthAThread,
+                     [&](size_t begin, size_t end) { adam(*tensor, begin, end, rate, correction); });
     }
   }
 }
@@ -347,19 +350,24 @@ EpochResult Trainer::epoch(const std::atomic<bool>& cancelled) {
     adamStep();
   }
 
-  double validationErrors = 0, validationStates = 0;  // without any, 0 / 0 is the NaN that is promised
+  double validationErrors = 0, returnErrors = 0,
+         validationStates = 0;  // without any, 0 / 0 is the NaN that is promised
   std::vector<double> predicted, rewards;
   for (const std::vector<Span>& batch : pack(validation_)) {
     validationErrors += errorsOf(batch, false);
     validationStates += double(values_.size());
     size_t row = 0;
     for (const Span& span : batch) {
-      row += span.count;
+      const double reward = trajectories_[span.trajectory].reward;
+      for (const size_t end = row + span.count; row < end; row++) {
+        returnErrors += (values_[row] - reward) * (values_[row] - reward);
+      }
       predicted.push_back(values_[row - 1]);
-      rewards.push_back(trajectories_[span.trajectory].reward);
+      rewards.push_back(reward);
     }
   }
-  return {trainErrors / double(trainStates), validationErrors / validationStates, pearson(predicted, rewards), trainStates};
+  return {trainErrors / double(trainStates), validationErrors / validationStates, returnErrors / validationStates,
+          pearson(predicted, rewards), trainStates};
 }
 
 std::vector<LinearLayer> Trainer::layers() const {

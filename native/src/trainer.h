@@ -42,9 +42,10 @@ struct TrainingTrajectory {
 };
 
 // Losses are means over states, the training loss as met before each batch's step. Without validation
-// trajectories the validation loss is NaN; an undefined correlation is 0.
+// trajectories the validation loss and the return error are NaN; an undefined correlation is 0.
 struct EpochResult {
   double trainLoss, validationLoss;
+  double returnError;  // mean over the validation states of (V(h_t) - r)^2, r the reward of the state's trajectory
   double correlation;  // Pearson, of V(h_T) with r over the validation trajectories
   uint64_t states;     // training states
 };

@@ -9,16 +9,6 @@ namespace {
 
 constexpr int64_t largestSafeInteger = (int64_t(1) << 53) - 1;
 
-bool requireBoolean(Napi::Value value, const std::string& name) {
-  if (!value.IsBoolean()) throw Napi::TypeError::New(value.Env(), name + " must be a boolean");
-  return value.As<Napi::Boolean>();
-}
-
-std::string requireString(Napi::Value value, const std::string& name) {
-  if (!value.IsString()) throw Napi::TypeError::New(value.Env(), name + " must be a string");
-  return value.As<Napi::String>();
-}
-
 TrainerConfig configFromJs(Napi::Value value) {
   const Napi::Env env = value.Env();
   const Napi::Object object = requireObject(value, "the configuration");
@@ -98,6 +88,7 @@ class TrainerBinding::EpochWorker : public Napi::AsyncWorker {
     Napi::Object result = Napi::Object::New(Env());
     result.Set("trainLoss", result_.trainLoss);
     result.Set("validationLoss", result_.validationLoss);
+    result.Set("returnError", result_.returnError);
     result.Set("correlation", result_.correlation);
     result.Set("states", double(result_.states));
     deferred_.Resolve(result);
@@ -164,14 +155,20 @@ Napi::Value TrainerBinding::predict(const Napi::CallbackInfo& info) {
   return toFloat32Array(info.Env(), trainer_->predict());
 }
 
-Napi::Value TrainerBinding::mean(const Napi::CallbackInfo& info) { return toFloat32Array(info.Env(), trainer_->mean()); }
+Napi::Value TrainerBinding::mean(const Napi::CallbackInfo& info) {
+  return toFloat32Array(info.Env(), trainer_->mean());
+}
 
-Napi::Value TrainerBinding::scale(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), trainer_->scale()); }
+Napi::Value TrainerBinding::scale(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), trainer_->scale());
+}
 
 void initTrainer(Napi::Env env, Napi::Object exports) {
   using Class = TrainerBinding;
-  exports.Set("Trainer", Class::DefineClass(env, "Trainer",
-                                            {Class::InstanceMethod<&Class::epoch>("epoch"), Class::InstanceMethod<&Class::cancel>("cancel"),
-                                             Class::InstanceMethod<&Class::layers>("layers"), Class::InstanceMethod<&Class::predict>("predict"),
-                                             Class::InstanceAccessor<&Class::mean>("mean"), Class::InstanceAccessor<&Class::scale>("scale")}));
+  exports.Set("Trainer",
+              Class::DefineClass(
+                  env, "Trainer",
+                  {Class::InstanceMethod<&Class::epoch>("epoch"), Class::InstanceMethod<&Class::cancel>("cancel"),
+                   Class::InstanceMethod<&Class::layers>("layers"), Class::InstanceMethod<&Class::predict>("predict"),
+                   Class::InstanceAccessor<&Class::mean>("mean"), Class::InstanceAccessor<&Class::scale>("scale")}));
 }

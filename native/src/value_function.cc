@@ -53,7 +53,8 @@ void addRows(const float* W, size_t columns, const Selection& selected, float* y
   size_t i = 0;
   for (; i + 4 <= selected.index.size(); i += 4) {
     const int* index = selected.index.data() + i;
-    const float* const rows[4] = {W + index[0] * columns, W + index[1] * columns, W + index[2] * columns, W + index[3] * columns};
+    const float* const rows[4] = {W + index[0] * columns, W + index[1] * columns, W + index[2] * columns,
+                                  W + index[3] * columns};
     axpy4(y, selected.scale.data() + i, rows, columns);
   }
   for (; i < selected.index.size(); i++) axpy(y, selected.scale[i], W + selected.index[i] * columns, columns);
@@ -218,8 +219,9 @@ void validateLayers(const Layers& layers) {
     const std::string name = "layer " + std::to_string(l);
     if (layer.inputs < 1 || layer.outputs < 1) throw std::invalid_argument(name + " is empty");
     if (l > 0 && layer.inputs != layers[l - 1].outputs) {
-      throw std::invalid_argument(name + " takes " + std::to_string(layer.inputs) + " inputs, but the layer before has " +
-                                  std::to_string(layers[l - 1].outputs) + " outputs");
+      throw std::invalid_argument(name + " takes " + std::to_string(layer.inputs) +
+                                  " inputs, but the layer before has " + std::to_string(layers[l - 1].outputs) +
+                                  " outputs");
     }
     if (layer.weight.size() != size_t(layer.inputs) * layer.outputs || layer.bias.size() != size_t(layer.outputs)) {
       throw std::invalid_argument(name + ": the weight must hold outputs x inputs numbers and the bias one per output");
@@ -299,7 +301,8 @@ const float* ValueFunction::gram() const {
     Vector G(size_t(H1) * H1);
     for (int first = 0; first < H1; first += blockRows) {
       const int count = std::min(blockRows, H1 - first);
-      gemm(GemmLayout::NT, count, first + count, D, W1 + size_t(first) * D, D, W1, D, &G[size_t(first) * H1], H1, false, 1);
+      gemm(GemmLayout::NT, count, first + count, D, W1 + size_t(first) * D, D, W1, D, &G[size_t(first) * H1], H1, false,
+           1);
     }
     for (int i = 0; i < H1; i++) {
       for (int j = 0; j < i; j++) G[size_t(j) * H1 + i] = G[size_t(i) * H1 + j];

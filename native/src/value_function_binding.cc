@@ -7,9 +7,6 @@
 
 namespace {
 
-// Marks the objects of this class, so that no other object is taken for one.
-constexpr napi_type_tag typeTag = {0x5a1f3c0e7d2b4e86, 0x9b60d4f1c83e7a25};
-
 constexpr int64_t largestDim = 1 << 20;
 
 // The number of states in an argument that holds whole ones.
@@ -33,7 +30,8 @@ Napi::Value runAscent(const Napi::CallbackInfo& info, const ValueFunction& V, As
 
   Napi::Float32Array states = Napi::Float32Array::New(info.Env(), given.ElementLength());
   std::copy_n(given.Data(), given.ElementLength(), states.Data());
-  Napi::Float32Array before = Napi::Float32Array::New(info.Env(), rows), after = Napi::Float32Array::New(info.Env(), rows);
+  Napi::Float32Array before = Napi::Float32Array::New(info.Env(), rows),
+                     after = Napi::Float32Array::New(info.Env(), rows);
   (V.*ascent)(states.Data(), rows, float(stepSize), updates, before.Data(), after.Data());
 
   Napi::Object result = Napi::Object::New(info.Env());
@@ -44,39 +42,6 @@ Napi::Value runAscent(const Napi::CallbackInfo& info, const ValueFunction& V, As
 }
 
 }  // namespace
-
-Napi::Object requireObject(Napi::Value value, const std::string& name) {
-  if (!value.IsObject()) throw Napi::TypeError::New(value.Env(), name + " must be an object");
-  return value.As<Napi::Object>();
-}
-
-double requireNumber(Napi::Value value, const std::string& name) {
-  if (!value.IsNumber()) throw Napi::TypeError::New(value.Env(), name + " must be a number");
-  const double number = value.As<Napi::Number>().DoubleValue();
-  if (!std::isfinite(number)) throw Napi::RangeError::New(value.Env(), name + " must be finite");
-  return number;
-}
-
-int64_t requireInteger(Napi::Value value, const std::string& name, int64_t least, int64_t most) {
-  const double number = requireNumber(value, name);
-  if (number != std::floor(number) || number < double(least) || number > double(most)) {
-    throw Napi::RangeError::New(value.Env(), name + " must be a whole number from " + std::to_string(least) + " to " + std::to_string(most));
-  }
-  return int64_t(number);
-}
-
-Napi::Float32Array requireFloat32Array(Napi::Value value, const std::string& name) {
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array) {
-    throw Napi::TypeError::New(value.Env(), name + " must be a Float32Array");
-  }
-  return value.As<Napi::Float32Array>();
-}
-
-Napi::Float32Array toFloat32Array(Napi::Env env, const std::vector<float>& numbers) {
-  Napi::Float32Array array = Napi::Float32Array::New(env, numbers.size());
-  std::copy(numbers.begin(), numbers.end(), array.Data());
-  return array;
-}
 
 std::vector<LinearLayer> layersFromJs(Napi::Value value, int inputDim, const char* name) {
   const Napi::Env env = value.Env();
@@ -92,11 +57,12 @@ std::vector<LinearLayer> layersFromJs(Napi::Value value, int inputDim, const cha
     const Napi::Float32Array bias = requireFloat32Array(object.Get("bias"), at + ".bias");
     const int64_t outputs = int64_t(bias.ElementLength());
     if (outputs < 1 || outputs > largestDim || int64_t(weight.ElementLength()) != outputs * inputs) {
-      throw Napi::RangeError::New(env, at + ".weight holds " + std::to_string(weight.ElementLength()) + " numbers, but " +
-                                           std::to_string(outputs) + " outputs (the bias) x " + std::to_string(inputs) +
-                                           " inputs are " + std::to_string(outputs * inputs));
+      throw Napi::RangeError::New(env, at + ".weight holds " + std::to_string(weight.ElementLength()) +
+                                           " numbers, but " + std::to_string(outputs) + " outputs (the bias) x " +
+                                           std::to_string(inputs) + " inputs are " + std::to_string(outputs * inputs));
     }
-    layers.push_back({int(inputs), int(outputs), std::vector<float>(weight.Data(), weight.Data() + weight.ElementLength()),
+    layers.push_back({int(inputs), int(outputs),
+                      std::vector<float>(weight.Data(), weight.Data() + weight.ElementLength()),
                       std::vector<float>(bias.Data(), bias.Data() + bias.ElementLength())});
     inputs = outputs;
   }
@@ -119,15 +85,12 @@ Napi::Array layersToJs(Napi::Env env, const std::vector<LinearLayer>& layers) {
   return array;
 }
 
-ValueFunctionBinding::ValueFunctionBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ValueFunctionBinding>(info) {
+ValueFunctionBinding::ValueFunctionBinding(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<ValueFunctionBinding>(info) {
   const Napi::Object config = requireObject(info[0], "the argument of ValueFunction");
   const int inputDim = int(requireInteger(config.Get("inputDim"), "inputDim", 1, largestDim));
   valueFunction_ = std::make_shared<ValueFunction>(layersFromJs(config.Get("layers"), inputDim, "layers"));
-  info.This().As<Napi::Object>().TypeTag(&typeTag);
-}
-
-bool ValueFunctionBinding::isInstance(Napi::Value value) {
-  return value.IsObject() && value.As<Napi::Object>().CheckTypeTag(&typeTag);
+  info.This().As<Napi::Object>().TypeTag(&tag);
 }
 
 Napi::Value ValueFunctionBinding::inputDim(const Napi::CallbackInfo& info) {

@@ -8,14 +8,15 @@
 #include <string>
 #include <vector>
 
+#include "arguments.h"
 #include "value_function.h"
 
 class ValueFunctionBinding : public Napi::ObjectWrap<ValueFunctionBinding> {
  public:
   explicit ValueFunctionBinding(const Napi::CallbackInfo& info);
 
-  // Whether Unwrap may be called on the value.
-  static bool isInstance(Napi::Value value);
+  static constexpr const char* className = "ValueFunction";
+  static constexpr napi_type_tag tag = {0x5a1f3c0e7d2b4e86, 0x9b60d4f1c83e7a25};
 
   std::shared_ptr<const ValueFunction> valueFunction() const { return valueFunction_; }
 
@@ -37,10 +38,3 @@ void initValueFunction(Napi::Env env, Napi::Object exports);
 // or a number that is not finite; the messages begin with `name`.
 std::vector<LinearLayer> layersFromJs(Napi::Value value, int inputDim, const char* name);
 Napi::Array layersToJs(Napi::Env env, const std::vector<LinearLayer>& layers);
-
-// Arguments read strictly, with the same errors.
-Napi::Object requireObject(Napi::Value value, const std::string& name);
-double requireNumber(Napi::Value value, const std::string& name);
-int64_t requireInteger(Napi::Value value, const std::string& name, int64_t least, int64_t most);
-Napi::Float32Array requireFloat32Array(Napi::Value value, const std::string& name);
-Napi::Float32Array toFloat32Array(Napi::Env env, const std::vector<float>& numbers);

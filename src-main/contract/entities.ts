@@ -209,7 +209,7 @@ export const trainSettings = z.object({
   learningRate: z.number().positive().max(1).default(1e-4),
   batch: z.int().min(1).max(65536).default(512),
   epochs: z.int().min(1).max(10000).default(100),
-  /** Stop when the validation loss has not improved for so many epochs; 0 never stops early. */
+  /** Stop when the return error of the validation prompts has not improved for so many epochs; 0 never stops early. */
   patience: z.int().min(0).max(10000).default(10),
   validation: z.number().min(0).max(0.5).default(0.15),
   objective: objective.default('semi-gradient'),
@@ -222,6 +222,8 @@ export const epoch = z.object({
   epoch: z.int(),
   trainLoss: z.number(),
   validationLoss: z.number(),
+  /** Mean over the validation states of (V(h_t) - r)^2, in standardised rewards: 1 is no better than their mean. */
+  returnError: z.number(),
   correlation: z.number()
 })
 export type Epoch = z.infer<typeof epoch>
@@ -244,6 +246,7 @@ export const valueFunction = z.object({
   bestEpoch: z.int(),
   trainLoss: z.number(),
   validationLoss: z.number(),
+  returnError: z.number(),
   correlation: z.number()
 })
 export type ValueFunction = z.infer<typeof valueFunction>

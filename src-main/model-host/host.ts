@@ -45,7 +45,7 @@ export function createHost(): Handlers {
       const sequenceTokens = facts.trainedContext
       const contextTokens = Math.max(input.contextTokens, 512)
       const context = new Context(model, { contextTokens, sequences: input.sequences, batchTokens, threads: input.threads ?? 1 })
-      const threadMeasurement = input.threads === null ? await measureThreads(context, Math.max(facts.beginToken, 0)) : []
+      const threadMeasurement = input.threads === null ? await measureThreads(context, Math.max(facts.beginToken, 0), input.sequences) : []
       threads = input.threads ?? bestThreads(threadMeasurement)
       context.setThreads(threads)
       const renderer = new PromptRenderer(model)

@@ -60,6 +60,7 @@ export class Scheduler {
     for (const { control } of input.requests) {
       if (control !== null && !this.#networks.has(control.network)) throw new StudioError('bad-request', `value function ${control.network} is not in the model host`)
     }
+    if (signal.aborted) throw new StudioError('cancelled', 'generation was stopped')
     return new Promise((resolve, reject) => {
       const call: Call = {
         input, emit, resolve, reject,
@@ -103,7 +104,9 @@ export class Scheduler {
         }
         if (this.#reservedCells() + prompt.tokens.length + request.maxTokens > this.#settings.contextTokens) return
         call.waiting.shift()
-        call.running.add(new Sequence(this.#model, this.#freePlaces.pop() as number, request, prompt, call.input.states))
+        const place = this.#freePlaces.at(-1) as number
+        call.running.add(new Sequence(this.#model, place, request, prompt, call.input.states))
+        this.#freePlaces.pop()
       }
       if (call.waiting.length === 0 && call.running.size === 0) this.#end(call, null)
     }

@@ -62,13 +62,12 @@ export class Sequence {
     const token = sample(this.#sampler)
     this.#tokens.push(token)
     const ends = this.#model.isEndOfGeneration(token)
-    const text = ends ? this.#decoder.decode() : this.#decoder.decode(this.#model.piece(token), { stream: true })
-    this.#text += text
     if (ends) this.#finish = 'end'
-    else if (this.#tokens.length === this.#maxTokens) {
-      this.#text += this.#decoder.decode()
-      this.#finish = 'length'
-    }
+    else if (this.#tokens.length === this.#maxTokens) this.#finish = 'length'
+    // the last token takes what is left of an unfinished character with it
+    const bytes = ends ? new Uint8Array() : this.#model.piece(token)
+    const text = this.#decoder.decode(bytes, { stream: this.#finish === null })
+    this.#text += text
 
     const event: TokenEvent = { kind: 'token', key: this.key, token, text, valueBefore: null, valueAfter: null, edit: null }
     if (this.control !== null) {

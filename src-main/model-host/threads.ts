@@ -10,12 +10,14 @@ export interface ThreadMeasurement {
   tokensPerSecond: number
 }
 
-const rows = 4
+const mostRows = 4
 const timedSteps = 3
 /** A busy neighbour makes every further spinning thread a risk: it must gain at least this much. */
 const worthwhileGain = 1.15
 
-export async function measureThreads(context: Context, token: number): Promise<ThreadMeasurement[]> {
+/** Leaves the context empty, with the last thread count that was tried. @param sequences places of the context */
+export async function measureThreads(context: Context, token: number, sequences: number): Promise<ThreadMeasurement[]> {
+  const rows = Math.min(mostRows, sequences)
   const measured: ThreadMeasurement[] = []
   for (const threads of candidates(availableParallelism())) {
     context.setThreads(threads)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ValueFunction } from '../../native/value-function.ts'
 import { createHost } from '../../src-main/model-host/host.ts'
-import type { EpochEvent, FinishedEvent, GenerateInput, GenerationRequest, Prompt, SkippedEvent, TokenEvent, TrainInput } from '../../src-main/model-host/messages.ts'
+import type { EpochEvent, GenerateEvent, GenerateInput, GenerationRequest, Prompt, TrainInput } from '../../src-main/model-host/messages.ts'
 import { relativeError } from '../fixtures/batches.ts'
 import { seededRandom } from '../fixtures/random.ts'
 import { writeTinyModel, type TinyModelOptions, type TinyWeights } from '../fixtures/tiny-model.ts'
@@ -13,7 +13,6 @@ import { randomValueFunction } from '../fixtures/value-functions.ts'
 import { ReferenceLlama } from './reference-llama.ts'
 
 type Host = ReturnType<typeof createHost>
-type Event = TokenEvent | FinishedEvent | SkippedEvent
 
 const D = 64
 const contextTokens = 1024
@@ -47,14 +46,14 @@ const request = (key: number, changes: Partial<GenerationRequest> = {}): Generat
 })
 const many = (count: number, changes: Partial<GenerationRequest> = {}): GenerationRequest[] => Array.from({ length: count }, (_, key) => request(key, changes))
 
-async function generate(requests: GenerationRequest[], options: Partial<GenerateInput> & { signal?: AbortSignal; on?: Host; onEvent?: (event: Event) => void } = {}) {
+async function generate(requests: GenerationRequest[], options: Partial<GenerateInput> & { signal?: AbortSignal; on?: Host; onEvent?: (event: GenerateEvent) => void } = {}) {
   const { signal = never, on = host, onEvent = ignore, ...input } = options
-  const events: Event[] = []
+  const events: GenerateEvent[] = []
   const totals = await on.generate({ requests, parallel: 4, states: true, tokens: true, ...input }, (event) => {
     events.push(event)
     onEvent(event)
   }, signal)
-  const of = <K extends Event['kind']>(kind: K) => events.filter((event): event is Extract<Event, { kind: K }> => event.kind === kind)
+  const of = <K extends GenerateEvent['kind']>(kind: K) => events.filter((event): event is Extract<GenerateEvent, { kind: K }> => event.kind === kind)
   return { events, totals, tokens: of('token'), skipped: of('skipped'), finished: of('finished').sort((a, b) => a.key - b.key) }
 }
 
@@ -133,22 +132,21 @@ describe('generate', () => {
   })
 
   test('the states are those of the model at the tokens it drew', async () => {
-    const prompt = { text: 'e' } // begin, space, letter
-    const space = weights.tokens.findIndex(({ text }) => text === '\u2581')
-    const letter = weights.tokens.findIndex(({ text }) => text === 'e')
-    const word = weights.tokens.findIndex(({ text }) => text === '\u2581e')
-    const promptTokens = word === -1 ? [1, space, letter] : [1, word]
+    const prompt = { text: 'love' }
+    const promptTokens = [1, weights.tokens.findIndex(({ text }) => text === '\u2581love')]
     const { finished: [one] } = await generate([request(0, { prompt, maxTokens: 12 })])
-    expect(one).toMatchObject({ promptText: 'e', promptTokens: promptTokens.length })
+    expect(one).toMatchObject({ promptText: 'love', promptTokens: 2 })
     expect(relativeError(floats(one!.states!), referenceStates(promptTokens, one!.tokens))).toBeLessThan(stateNoise)
   })
 
   test('a prompt longer than a batch is taken in pieces', async () => {
-    const begin = 1
-    const the = weights.tokens.findIndex(({ text }) => text === '\u2581the')
-    const { finished: [one] } = await generate([request(0, { prompt: { text: Array(600).fill('the').join(' ') }, maxTokens: 2 }), request(1)])
+    const words = 'why is it that the good people know no love and'.split(' ')
+    const text = Array.from({ length: 600 }, (_, i) => words[i % words.length]).join(' ')
+    const tokens = text.split(' ').map((word) => weights.tokens.findIndex((token) => token.text === `\u2581${word}`))
+    const { finished: [one] } = await generate([request(0, { prompt: { text }, maxTokens: 2 }), request(1)])
     expect(one!.promptTokens).toBe(601)
-    expect(relativeError(floats(one!.states!), referenceStates([begin, ...Array<number>(600).fill(the)], one!.tokens))).toBeLessThan(stateNoise)
+    // over 600 positions the float16 sums of small batches are off by more
+    expect(relativeError(floats(one!.states!), referenceStates([1, ...tokens], one!.tokens))).toBeLessThan(2e-2)
   })
 
   test('states and token events only when asked for', async () => {
@@ -184,7 +182,7 @@ describe('generate', () => {
   })
 
   test('a prompt that the context cannot hold is skipped with the reason, and the others finish', async () => {
-    const long = { text: 'the '.repeat(contextTokens) }
+    const long = { text: Array<string>(contextTokens).fill('the').join(' ') }
     const { finished, skipped } = await generate([request(0), request(1, { prompt: long }), request(2, { maxTokens: contextTokens }), request(3)])
     expect(finished.map(({ key }) => key)).toEqual([0, 3])
     expect(skipped.map(({ key }) => key)).toEqual([1, 2])
@@ -215,19 +213,19 @@ describe('generate', () => {
     const expected = await generate(many(4))
     for (let round = 0; round < 3; round++) {
       const abort = new AbortController()
-      const events: Event[] = []
+      const events: GenerateEvent[] = []
       const running = generate([request(0, { maxTokens: 2 }), ...many(4, { maxTokens: 200 }).slice(1)], {
         signal: abort.signal,
         onEvent: (event) => {
           events.push(event)
-          if (events.length === 20) abort.abort()
+          if (events.filter(({ kind }) => kind === 'token').length === 20) abort.abort()
         }
       })
       await expect(running).rejects.toMatchObject({ code: 'cancelled' })
       const told = events.length
       const next = await generate(many(4))
       expect(events.length).toBe(told)
-      expect(events.filter(({ kind }) => kind === 'finished').map(({ key }) => key)).toEqual([0])
+      expect(events.flatMap((event) => (event.kind === 'finished' ? [event.key] : []))).toEqual([0])
       expect(next.finished.map(({ tokens }) => tokens)).toEqual(expected.finished.map(({ tokens }) => tokens))
     }
   })
@@ -317,7 +315,7 @@ describe('train', () => {
     expect(epochs.map(({ kind: _, ...epoch }) => epoch)).toEqual(curve)
     expect(curve.map(({ epoch }) => epoch)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1))
     expect(curve.at(-1)!.trainLoss).toBeLessThan(0.9 * curve[0]!.trainLoss)
-    expect(curve[bestEpoch - 1]!.validationLoss).toBe(Math.min(...curve.map(({ validationLoss }) => validationLoss)))
+    expect(curve[bestEpoch - 1]!.returnError).toBe(Math.min(...curve.map(({ returnError }) => returnError)))
     expect(curve[bestEpoch - 1]!.correlation).toBeGreaterThan(0.3)
     expect(scale).toBeGreaterThan(0.5)
   })
@@ -342,13 +340,19 @@ describe('train', () => {
     expect(curve.every(({ trainLoss, validationLoss }) => trainLoss === validationLoss)).toBe(true)
   })
 
-  test('can be cancelled between two epochs and within one', async () => {
-    const { trajectories } = shard('cancelled', (last) => last[0]!)
-    const between = new AbortController()
-    await expect(train(input(trajectories), between.signal, () => between.abort()).then(() => 'it finished')).rejects.toMatchObject({ code: 'cancelled' })
-    const within = new AbortController()
-    const running = train(input(trajectories, { epochs: 100000 }), within.signal)
-    setTimeout(() => within.abort(), 50)
+  test('can be cancelled between two epochs', async () => {
+    const { trajectories } = shard('between', (last) => last[0]!)
+    const abort = new AbortController()
+    const running = train(input(trajectories), abort.signal, () => abort.abort()).then(({ curve }) => `finished ${curve.length} epochs`)
+    await expect(running).rejects.toMatchObject({ code: 'cancelled' })
+  })
+
+  test('can be cancelled within an epoch', async () => {
+    const { trajectories } = shard('within', (last) => last[0]!)
+    const abort = new AbortController()
+    const many = Array.from({ length: 400 }, () => trajectories).flat() // an epoch of a second or so
+    const running = train(input(many, { epochs: 20, batchStates: 16 }), abort.signal).then(({ curve }) => `finished ${curve.length} epochs`)
+    setTimeout(() => abort.abort(), 50)
     await expect(running).rejects.toMatchObject({ code: 'cancelled' })
   }, 20_000)
 

@@ -29,7 +29,7 @@ export const train: Command = {
     const v = project.valueFunctions.detail(job.subject ?? 0)
     session.terminal.result(
       {
-        valueFunction: v.id, epochs: v.epochs, bestEpoch: v.bestEpoch, trainLoss: v.trainLoss, validationLoss: v.validationLoss, correlation: v.correlation,
+        valueFunction: v.id, epochs: v.epochs, bestEpoch: v.bestEpoch, trainLoss: v.trainLoss, validationLoss: v.validationLoss, returnError: v.returnError, correlation: v.correlation,
         inputDim: v.inputDim, hiddenDims: v.hiddenDims, scale: v.scale, rewardMean: v.rewardMean, rewardScale: v.rewardScale
       },
       [`Value function ${v.id}: ${v.epochs} epochs, best ${v.bestEpoch}, train loss ${v.trainLoss.toFixed(4)}, validation loss ${v.validationLoss.toFixed(4)}, correlation ${v.correlation.toFixed(3)}`]

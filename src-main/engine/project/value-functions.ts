@@ -87,6 +87,7 @@ function toDetail(row: Row): ValueFunctionDetail {
     epochs: curve.length,
     trainLoss: best?.trainLoss ?? 0,
     validationLoss: best?.validationLoss ?? 0,
+    returnError: best?.returnError ?? 0,
     correlation: best?.correlation ?? 0,
     curve,
     calibration: JSON.parse(row.calibration) as { reward: number; predicted: number }[]

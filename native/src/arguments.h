@@ -1,0 +1,33 @@
+// Arguments from JavaScript, read strictly: a TypeError for a wrong type, a RangeError for a wrong number, and the
+// message begins with the argument's name. llama.cpp aborts on much of what is refused here.
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+Napi::Object requireObject(Napi::Value value, const std::string& name);
+std::string requireString(Napi::Value value, const std::string& name);
+bool requireBoolean(Napi::Value value, const std::string& name);
+double requireNumber(Napi::Value value, const std::string& name);
+int64_t requireInteger(Napi::Value value, const std::string& name, int64_t least, int64_t most);
+Napi::Int32Array requireInt32Array(Napi::Value value, const std::string& name);
+Napi::Uint8Array requireUint8Array(Napi::Value value, const std::string& name);
+Napi::Float32Array requireFloat32Array(Napi::Value value, const std::string& name);
+Napi::Float32Array toFloat32Array(Napi::Env env, const std::vector<float>& numbers);
+
+// Marks the objects of one class, so that no other object is taken for one; `Class::tag` is its napi_type_tag,
+// set by its constructor.
+template <typename Class>
+bool isInstance(Napi::Value value) {
+  return value.IsObject() && value.As<Napi::Object>().CheckTypeTag(&Class::tag);
+}
+
+// The C++ object behind an instance of `Class`.
+template <typename Class>
+Class* requireInstance(Napi::Value value, const std::string& name) {
+  if (!isInstance<Class>(value)) throw Napi::TypeError::New(value.Env(), name + " must be a " + Class::className);
+  return Class::Unwrap(value.As<Napi::Object>());
+}

@@ -1,0 +1,161 @@
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Job } from '../../src-main/contract/entities.ts'
+import { importWork, previewData } from '../../src-main/engine/data/import.ts'
+import { JobRunner } from '../../src-main/engine/jobs/runner.ts'
+import { Project } from '../../src-main/engine/project/project.ts'
+import { ownDirectory, writeRows } from './studio.ts'
+
+let directory = ''
+let project: Project
+let jobs: JobRunner
+
+beforeEach(() => {
+  directory = ownDirectory()
+  project = Project.create(join(directory, 'project'), null)
+  jobs = new JobRunner({ import: importWork }, () => {})
+  jobs.setProject(project)
+})
+afterEach(() => project.close())
+
+const file = (name: string): string => join(directory, name)
+const run = (path: string, settings: object = {}): Promise<Job> => jobs.finished(jobs.start('import', { file: path, format: null, map: {}, ...settings }).id)
+const write = (name: string, content: string | Buffer): string => {
+  writeFileSync(file(name), content)
+  return file(name)
+}
+const everything = { search: '', split: null, offset: 0, limit: 500 }
+
+describe('an import', () => {
+  test('brings every row in, with its line, its side and its other columns', async () => {
+    const rows = Array.from({ length: 2500 }, (_, i) => ({ prompt: `prompt ${i}`, chosen: i % 2 === 0 ? `answer ${i}` : undefined, score: i, tags: { a: [i] } }))
+    const job = await run(writeRows(file('many.jsonl'), rows))
+    expect(job).toMatchObject({ kind: 'import', state: 'done', done: 2500, total: 2500, unit: 'rows', failure: null })
+    const dataset = project.datasets.get(job.subject as number)
+    expect(dataset).toMatchObject({ name: 'many', source: file('many.jsonl'), format: 'prompts', examples: 2500, rejected: 0 })
+    expect(dataset.train + dataset.heldOut).toBe(2500)
+    expect(dataset.heldOut / 2500).toBeCloseTo(0.2, 1)
+    const tasks = project.datasets.tasks(dataset.id, null, null)
+    expect(tasks.map(({ line, prompt, columns }) => ({ line, prompt, columns }))).toEqual(rows.map((row, i) => ({ line: i + 1, prompt: row.prompt, columns: { score: i, tags: { a: [i] } } })))
+    expect(project.datasets.examples(dataset.id, { ...everything, limit: 2 }).examples.map((e) => e.chosen)).toEqual(['answer 0', null])
+  })
+
+  test('keeps the good rows and reports each bad one with its line in the file', async () => {
+    const job = await run(write('mixed.jsonl', Buffer.concat([
+      Buffer.from('{"prompt": "one"}\r\n\n{"prompt": \n["list"]\n{"prompt": 3}\n'), Buffer.of(0xff, 10), Buffer.from('{"prompt": "two"}\n{"prompt": NaN}\n{"prompt": "three"}')
+    ])))
+    expect(job.state).toBe('done')
+    const id = job.subject as number
+    expect(project.datasets.tasks(id, null, null).map(({ line, prompt }) => [line, prompt])).toEqual([[1, 'one'], [7, 'two'], [9, 'three']])
+    const rejected = project.datasets.rejected(id, 0, 100)
+    expect(rejected.map((row) => row.line)).toEqual([3, 4, 5, 6, 8])
+    expect(rejected.map((row) => row.reason)).toEqual([
+      expect.stringContaining('not JSON'), 'it is not a JSON object', 'its "prompt" is not text', 'it is not valid UTF-8', expect.stringContaining('not JSON')
+    ])
+    expect(project.datasets.rejected(id, 2, 2).map((row) => row.line)).toEqual([5, 6])
+  })
+
+  test('rows that would leave the project if they were taken as names are rows like any other', async () => {
+    const rows = ['constructor', '__proto__', 'toString'].map((split, i) => ({ prompt: `prompt ${i}`, split }))
+    const job = await run(writeRows(file('hostile.jsonl'), rows))
+    expect(job).toMatchObject({ state: 'done', failure: null })
+    expect(project.datasets.get(job.subject as number).examples).toBe(3)
+  })
+
+  test('takes a mapped column and an own split column', async () => {
+    const rows = [{ question: 'a', split: 'train' }, { question: 'b', split: 'test' }, { question: 'c', split: 'held-out' }]
+    const job = await run(writeRows(file('split.jsonl'), rows), { map: { prompt: 'question' } })
+    const id = job.subject as number
+    expect(project.datasets.tasks(id, 'train', null).map((t) => t.prompt)).toEqual(['a'])
+    expect(project.datasets.tasks(id, 'held-out', null).map((t) => t.prompt)).toEqual(['b', 'c'])
+    expect(project.datasets.tasks(id, null, 2).map((t) => t.prompt)).toEqual(['a', 'b'])
+  })
+
+  test('reads a packed file', async () => {
+    const job = await run(write('packed.jsonl.gz', gzipSync('{"prompt": "one"}\n{"prompt": "two"}\n')))
+    expect(project.datasets.get(job.subject as number)).toMatchObject({ name: 'packed', examples: 2 })
+  })
+
+  test('that was interrupted starts again, without a row twice', async () => {
+    const path = writeRows(file('again.jsonl'), Array.from({ length: 3000 }, (_, i) => ({ prompt: `prompt ${i}` })))
+    const { id } = jobs.start('import', { file: path, format: null, map: {} })
+    while (project.datasets.list().length === 0) await new Promise(setImmediate)
+    expect((await jobs.pause(id)).state).toBe('paused')
+    jobs.resume(id)
+    const job = await jobs.finished(id)
+    expect(job.state).toBe('done')
+    expect(project.datasets.list().map((d) => [d.id, d.examples])).toEqual([[job.subject, 3000]])
+  })
+})
+
+describe('a file that cannot be imported leaves nothing behind', () => {
+  const cases: [string, () => string, string, RegExp][] = [
+    ['one that is not there', () => file('none.jsonl'), 'not-found', /no file/],
+    ['a folder', () => { mkdirSync(file('folder')); return file('folder') }, 'not-usable', /folder/],
+    ['an empty one', () => write('empty.jsonl', ''), 'not-usable', /empty/],
+    ['blank lines', () => write('blank.jsonl', '\n \r\n\n'), 'not-usable', /no rows/],
+    ['one without a usable row', () => write('bad.jsonl', '\n{"x": 1}\nnope\n'), 'not-usable', /no usable row; line 2/],
+    ['a .gz that is cut off after thousands of rows', () => {
+      const packed = gzipSync(Array.from({ length: 5000 }, (_, i) => `{"prompt": "prompt ${i * 7919}"}`).join('\n'))
+      return write('cut.jsonl.gz', packed.subarray(0, packed.length - 100))
+    }, 'not-usable', /cannot be read to its end/],
+    ['text named .gz', () => write('text.jsonl.gz', '{"prompt": "q"}\n'), 'not-usable', /cannot be read to its end/],
+    ['a device', () => { symlinkSync('/dev/zero', file('zero.jsonl')); return file('zero.jsonl') }, 'not-usable', /not an ordinary file/]
+  ]
+  test.each(cases)('%s', async (_what, make, code, message) => {
+    const job = await run(make())
+    expect(job).toMatchObject({ state: 'failed', failure: { code, message: expect.stringMatching(message) } })
+    expect(project.datasets.list()).toEqual([])
+    expect(project.summary().counts.examples).toBe(0)
+  })
+
+  test.each(cases.slice(0, 4))('nor can it be previewed: %s', async (_what, make, code) => {
+    await expect(previewData({ file: make(), format: null, map: {} })).rejects.toThrow(expect.objectContaining({ code }))
+  })
+})
+
+describe('browsing', () => {
+  let id = 0
+  const search = (text: string, options: object = {}) => project.datasets.examples(id, { ...everything, search: text, ...options })
+
+  beforeEach(async () => {
+    const rows = [
+      { prompt: '100% sure', split: 'train' }, { prompt: '100 sure', split: 'train' }, { prompt: 'snake_case', split: 'test' }, { prompt: 'snakeXcase', split: 'train' },
+      { prompt: 'back\\slash', split: 'train' }, { prompt: 'plain', chosen: 'ÄPFEL and 50%', split: 'train' }, { prompt: "it's; DROP TABLE", rejected: 'needle', split: 'test' }
+    ]
+    id = (await run(writeRows(file('browse.jsonl'), rows))).subject as number
+  })
+
+  test.each([
+    ['%', ['100% sure', 'plain']],
+    ['_', ['snake_case']],
+    ['\\', ['back\\slash']],
+    ['e_c', ['snake_case']],
+    ['SURE', ['100% sure', '100 sure']],
+    ['needle', ["it's; DROP TABLE"]],
+    ["it's;", ["it's; DROP TABLE"]],
+    ['nowhere', []]
+  ])('a search for %j means these characters', (text, prompts) => {
+    const found = search(text)
+    expect(found.examples.map((e) => e.prompt)).toEqual(prompts)
+    expect(found.total).toBe(prompts.length)
+  })
+
+  test('pages are parts of one order and know the whole', () => {
+    const all = search('').examples
+    expect(all.map((e) => e.line)).toEqual([1, 2, 3, 4, 5, 6, 7])
+    expect(search('', { offset: 2, limit: 3 })).toEqual({ total: 7, examples: all.slice(2, 5) })
+    expect(search('', { split: 'held-out' }).examples.map((e) => e.line)).toEqual([3, 7])
+    expect(search('', { offset: 100 })).toEqual({ total: 7, examples: [] })
+  })
+
+  test('a data set can be discarded by its job, the source stays', async () => {
+    const [job] = jobs.list()
+    await jobs.discard(job!.id)
+    expect(project.datasets.list()).toEqual([])
+    expect(project.summary().counts.examples).toBe(0)
+    expect(readFileSync(file('browse.jsonl'), 'utf8')).toContain('needle')
+  })
+})
