@@ -1,5 +1,5 @@
 /**
- * Who may import whom: the rules of CONTRIBUTING's "The shape". Imports go one way:
+ * Who may import whom. Imports go one way:
  * stages -> state -> contract; app and cli -> engine -> contract; the engine knows the model host only by its messages.
  */
 
@@ -7,7 +7,7 @@
 const forbid = (name, comment, from, to) => ({ name, comment, severity: 'error', from, to })
 
 /** The packages of the window, which are bundled into it. */
-const windowPackages = '^node_modules/(svelte|chart\\.js|virtua|@kurkle/color)(/|$)'
+const windowPackages = '(^|/)node_modules/(svelte|chart\\.js|virtua|@kurkle/color)(/|$)'
 
 module.exports = {
   forbidden: [
@@ -21,7 +21,7 @@ module.exports = {
     ),
     forbid(
       'no-development-packages',
-      'What runs on the person\'s machine is a dependency; electron and the bundled window excepted.',
+      'What these processes import is a dependency, so that a package has it.',
       { path: '^src-main/(contract|engine|model-host|cli)/|^native/[^/]+\\.ts$' },
       { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] }
     ),
@@ -39,7 +39,7 @@ module.exports = {
       to: { path: '^(src-main|src-renderer)/|^native/[^/]+\\.ts$', pathNot: '\\.d\\.ts$|^src-main/(app/main|engine/main|model-host/main|cli/main|preload)\\.ts$|^src-renderer/main\\.ts$', reachable: false }
     },
 
-    forbid('contract-is-pure', 'The contract imports zod and itself: it is the same in every process.', { path: '^src-main/contract/' }, { pathNot: '^src-main/contract/|^node_modules/zod/' }),
+    forbid('contract-is-pure', 'The contract imports zod and itself: it is the same in every process.', { path: '^src-main/contract/' }, { pathNot: '^src-main/contract/|(^|/)node_modules/zod/' }),
 
     forbid('engine-below-app-and-cli', 'The engine knows neither window nor terminal.', { path: '^src-main/engine/' }, { path: '^src-main/(app|cli)/|^src-main/preload\\.ts$' }),
     forbid(
@@ -67,7 +67,7 @@ module.exports = {
       'electron-only-in-app',
       'Everything else runs without a window, on Electron as node.',
       { pathNot: '^src-main/(app/|preload\\.ts$)' },
-      { path: '^node_modules/electron/|^electron$' }
+      { path: '(^|/)node_modules/electron/|^electron$' }
     ),
 
     forbid(
@@ -89,7 +89,7 @@ module.exports = {
       { path: '^native/setup/cache\\.mjs$' }
     ),
     forbid('native-imports-nothing-above', 'native/ is the lowest layer.', { path: '^native/' }, { path: '^src-' }),
-    forbid('setup-has-no-packages', 'The set-up runs before there are any.', { path: '^native/setup/' }, { path: '^node_modules/' }),
+    forbid('setup-has-no-packages', 'The set-up runs before there are any.', { path: '^native/setup/' }, { path: '(^|/)node_modules/' }),
 
     forbid('nothing-imports-the-renderer', 'The window is an end.', { pathNot: '^src-renderer/' }, { path: '^src-renderer/' }),
     forbid('renderer-knows-the-contract', 'Of the other processes the window knows the contract.', { path: '^src-renderer/' }, { path: '^(src-main|native)/', pathNot: '^src-main/contract/' }),
@@ -105,7 +105,7 @@ module.exports = {
       { path: '^src-renderer/' },
       { dependencyTypes: ['core'] }
     ),
-    forbid('renderer-packages', 'What the window bundles.', { path: '^src-renderer/' }, { path: '^node_modules/', pathNot: windowPackages }),
+    forbid('renderer-packages', 'What the window bundles.', { path: '^src-renderer/' }, { path: '(^|/)node_modules/', pathNot: windowPackages }),
     forbid(
       'state-below-stages',
       'State is used by stages and shell, not the other way, and draws nothing: of ui/ it may take plain functions.',

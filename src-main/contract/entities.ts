@@ -358,6 +358,16 @@ export const evaluationResponse = z.object({
 })
 export type EvaluationResponse = z.infer<typeof evaluationResponse>
 
+// Settings of a whole pipeline
+
+/** What the forms of the stages begin with; in a project's settings.json, which the terminal's run reads and writes. */
+export const stageSettings = z.object({
+  collect: collectSettings.omit({ dataset: true }).prefault({}),
+  train: trainSettings.omit({ collection: true, source: true }).prefault({}),
+  evaluate: evaluateSettings.omit({ dataset: true, source: true, methods: true }).prefault({})
+})
+export type StageSettings = z.infer<typeof stageSettings>
+
 // Jobs
 
 export const jobKind = z.enum(['fetch-model', 'import', 'collect', 'reward', 'train', 'evaluate'])

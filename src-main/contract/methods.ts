@@ -30,6 +30,8 @@ export const methods = {
   /** Makes the sample project in the studio's own folder, or opens it again. */
   'project.openSample': { input: nothing, output: e.project },
   'project.close': { input: nothing, output: nothing },
+  /** What the forms of the open project begin with. */
+  'project.settings': { input: nothing, output: e.stageSettings },
 
   'model.catalogue': { input: nothing, output: z.array(e.catalogueModel) },
   'model.inspect': { input: z.object({ file }), output: e.modelFacts },

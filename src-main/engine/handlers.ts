@@ -7,6 +7,7 @@ import { previewData } from './data/import.ts'
 import type { Engine, Handlers, Shell } from './engine.ts'
 import { catalogue } from './models/catalogue.ts'
 import { inspectModel } from './models/inspect.ts'
+import { stageSettingsOf } from './pipeline.ts'
 import { Project } from './project/project.ts'
 import { addRecent, listRecent } from './project/recent.ts'
 import { rewardSummary } from './reward/label.ts'
@@ -51,6 +52,8 @@ export function createHandlers(engine: Engine): Handlers {
       await engine.close()
       return {}
     },
+
+    'project.settings': () => stageSettingsOf(engine.project),
 
     'model.catalogue': () => catalogue(cacheDirectory, resourcesDirectory),
     'model.inspect': ({ file }) => inspectModel(file),

@@ -1,9 +1,13 @@
 /** The settings of a whole pipeline: one JSON file, from the data to the table. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { z } from 'zod'
-import { collectSettings, dataFormat, evaluateSettings, methodChoice, trainSettings } from '../contract/entities.ts'
+import writeFileAtomic from 'write-file-atomic'
+import { dataFormat, methodChoice, stageSettings, type StageSettings } from '../contract/entities.ts'
 import { StudioError } from '../contract/errors.ts'
+import type { Project } from './project/project.ts'
+
+const { collect, train, evaluate } = stageSettings.shape
 
 const pipeline = z.strictObject({
   /** a folder, made if it is not there; relative to the settings file */
@@ -13,10 +17,10 @@ const pipeline = z.strictObject({
   /** a GGUF file; without it the sample's model */
   model: z.string().min(1).optional(),
   data: z.strictObject({ file: z.string().min(1), format: dataFormat.nullable().default(null), map: z.record(z.string(), z.string()).default({}) }),
-  collect: collectSettings.omit({ dataset: true }).strict().prefault({}),
+  collect: collect.unwrap().strict().prefault({}),
   reward: z.strictObject({ source: z.string(), settings: z.record(z.string(), z.unknown()).default({}) }).prefault({ source: 'tone' }),
-  train: trainSettings.omit({ collection: true, source: true }).strict().prefault({}),
-  evaluate: evaluateSettings.omit({ dataset: true, source: true, methods: true }).strict().extend({ methods: z.array(methodChoice).min(1) })
+  train: train.unwrap().strict().prefault({}),
+  evaluate: evaluate.unwrap().strict().extend({ methods: z.array(methodChoice).min(1) })
 })
 export type Pipeline = z.infer<typeof pipeline>
 
@@ -38,4 +42,14 @@ export function readPipeline(path: string): Pipeline {
     model: settings.model && absolute(settings.model),
     data: { ...settings.data, file: absolute(settings.data.file) }
   }
+}
+
+/** Keeps the settings with the project, so that its forms begin with them and it can be run again. */
+export function keepPipeline(project: Project, settings: Pipeline): Promise<void> {
+  return writeFileAtomic(project.settingsFile, `${JSON.stringify({ ...settings, project: project.directory, name: undefined }, null, 2)}\n`)
+}
+
+/** The stages' settings of the pipeline that is kept with the project; the usual ones without it. */
+export function stageSettingsOf(project: Project): StageSettings {
+  return stageSettings.parse(existsSync(project.settingsFile) ? readPipeline(project.settingsFile) : {})
 }

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Project as Summary } from '../contract/entities.ts'
 import type { Engine } from './engine.ts'
+import { keepPipeline, readPipeline } from './pipeline.ts'
 import { isPresent, modelPath } from './models/catalogue.ts'
 import { Project } from './project/project.ts'
 
@@ -16,7 +17,9 @@ export async function openSample(engine: Engine, open: (make: () => Project) => 
   const summary = await open(() => (existsSync(join(directory, 'project.db')) ? Project.open(directory) : Project.create(directory, model)))
   const unfinished = engine.jobs.list().some((job) => job.state === 'running')
   if (summary.counts.datasets === 0 && !unfinished) {
-    await engine.jobs.finished(engine.jobs.start('import', { file: join(resourcesDirectory, 'sample', 'prompts.jsonl'), format: null, map: {} }).id)
+    const settings = readPipeline(join(resourcesDirectory, 'sample', 'settings.json'))
+    await keepPipeline(engine.project, settings)
+    await engine.jobs.finished(engine.jobs.start('import', settings.data).id)
   }
   if (!isPresent(sampleModel, cacheDirectory, resourcesDirectory)) engine.jobs.start('fetch-model', { id: sampleModel })
   return engine.project.summary()

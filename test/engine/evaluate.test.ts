@@ -12,6 +12,7 @@ describe('an evaluation', () => {
   const methods = [{ name: 'base' }, { name: 'prompting' }]
   const settings = (dataset: number) => evaluateSettings.parse({ dataset, split: null, methods, maxTokens: 12, parallel: 2, sampling: greedy })
 
+  // the seconds of a method that was through before the pause belong to another run of the job
   test('paused goes on where it was, and every method\'s time is known', async () => {
     studio = await openStudio()
     const { jobs } = studio.engine

@@ -57,7 +57,8 @@ describe('an import', () => {
     expect(project.datasets.rejected(id, 2, 2).map((row) => row.line)).toEqual([5, 6])
   })
 
-  test('rows that would leave the project if they were taken as names are rows like any other', async () => {
+  // looked up in a plain object these words are functions, and SQLite takes none
+  test('words that every object inherits are no split, and no reason to give up the file', async () => {
     const rows = ['constructor', '__proto__', 'toString'].map((split, i) => ({ prompt: `prompt ${i}`, split }))
     const job = await run(writeRows(file('hostile.jsonl'), rows))
     expect(job).toMatchObject({ state: 'done', failure: null })
@@ -97,6 +98,7 @@ describe('a file that cannot be imported leaves nothing behind', () => {
     ['an empty one', () => write('empty.jsonl', ''), 'not-usable', /empty/],
     ['blank lines', () => write('blank.jsonl', '\n \r\n\n'), 'not-usable', /no rows/],
     ['one without a usable row', () => write('bad.jsonl', '\n{"x": 1}\nnope\n'), 'not-usable', /no usable row; line 2/],
+    // more rows than one transaction holds: what was written before the cut has to go again
     ['a .gz that is cut off after thousands of rows', () => {
       const packed = gzipSync(Array.from({ length: 5000 }, (_, i) => `{"prompt": "prompt ${i * 7919}"}`).join('\n'))
       return write('cut.jsonl.gz', packed.subarray(0, packed.length - 100))

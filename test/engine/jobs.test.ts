@@ -74,7 +74,7 @@ describe('a job', () => {
     for (const one of [started, job, ...told, ...jobs.list()]) expect(jobSchema.parse(one)).toEqual(one)
     expect(told[0]?.state).toBe('running')
     expect(told.at(-1)?.state).toBe('done')
-    expect(jobs.list()).toEqual([job])
+    expect(jobs.list()).toEqual([job]) // what is told is what is stored, the time of the update included
   })
 
   test('paused keeps what is finished, and resumed does the rest only', async () => {

@@ -4,7 +4,7 @@ import type { Collection, Dataset, Evaluation, ValueFunction } from '../../contr
 import { StudioError } from '../../contract/errors.ts'
 import { modelPath } from '../../engine/models/catalogue.ts'
 import { inspectModel } from '../../engine/models/inspect.ts'
-import { readPipeline, type Pipeline } from '../../engine/pipeline.ts'
+import { keepPipeline, readPipeline, type Pipeline } from '../../engine/pipeline.ts'
 import { Project } from '../../engine/project/project.ts'
 import { rewardSummary } from '../../engine/reward/label.ts'
 import { sampleModel } from '../../engine/sample.ts'
@@ -23,6 +23,7 @@ export const run: Command = {
   async run(session, input) {
     const settings = readPipeline(input.positionals[0] ?? '')
     const project = await openOrCreate(session, settings, text(input, 'project'))
+    await keepPipeline(project, settings)
     session.terminal.note(`Project: ${project.directory}`)
     await session.ensureModel()
 

@@ -68,6 +68,11 @@ export class Project {
     return join(this.directory, 'states')
   }
 
+  /** The pipeline that the project was made with; see pipeline.ts. */
+  get settingsFile(): string {
+    return join(this.directory, 'settings.json')
+  }
+
   get modelFile(): string | null {
     return this.#row().modelFile
   }

@@ -1,0 +1,123 @@
+/** What scripts depend on: the words of each command, and the keys of its --json. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readSafetensors } from '../../src-main/engine/value/safetensors.ts'
+import { makeHome, type Home, type Result } from './terminal.ts'
+
+let home: Home
+beforeAll(async () => {
+  home = await makeHome()
+  const rows = Array.from({ length: 20 }, (_, i) => ({ prompt: `Question ${i}: what of ${i * 7}?`, score: Math.cos(i), split: i < 14 ? 'train' : 'held-out' }))
+  writeFileSync(home.path('rows.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+})
+afterAll(() => home.remove())
+
+/** Runs a command that must succeed. */
+async function good(...words: string[]): Promise<Record<string, any>> {
+  const result = await home.cli(...words, '--json')
+  expect(result, result.stderr).toMatchObject({ code: 0 })
+  expect(result.stdout.trimEnd().split('\n')).toHaveLength(1)
+  return result.json
+}
+const number = expect.any(Number) as number
+
+// one project, step by step: each test goes on from the one before
+describe('the commands in their order', () => {
+  test('project new', async () => {
+    expect(await good('project', 'new', 'p', '--model', 'tiny.gguf')).toMatchObject({ id: expect.stringMatching(/^[0-9a-f-]{36}$/), path: home.path('p') })
+    expect(existsSync(home.path('p', 'project.db'))).toBe(true)
+  })
+
+  test('model inspect', async () => {
+    expect(await good('model', 'inspect', 'tiny.gguf')).toMatchObject({ architecture: 'llama', parameters: number, embeddingLength: 64, contextLength: 2048, quantization: 'F32' })
+  })
+
+  test('data import', async () => {
+    expect(await good('data', 'import', 'p', 'rows.jsonl')).toMatchObject({ dataset: 1, imported: 20, rejected: [] })
+  })
+
+  test('data import with a mapped column', async () => {
+    writeFileSync(home.path('mapped.jsonl'), '{"question": "a"}\n{"question": "b"}\n')
+    expect(await good('data', 'import', 'p', 'mapped.jsonl', '--format', 'prompts', '--map', 'prompt=question')).toMatchObject({ dataset: 2, imported: 2 })
+  })
+
+  test('collect', async () => {
+    const words = ['--dataset', '1', '--limit', '12', '--samples', '2', '--max-tokens', '6', '--parallel', '4', '--seed', '3']
+    const result = await good('collect', 'p', ...words)
+    expect(result).toMatchObject({ collection: 1, responses: 24, tokens: number, states: result['tokens'], tokensPerSecond: number })
+    expect(result['tokens']).toBeGreaterThan(24)
+  })
+
+  test('reward', async () => {
+    const result = await good('reward', 'p', '--collection', '1', '--source', 'column', '--column', 'score')
+    expect(result).toMatchObject({ labelled: 24, failed: 0, mean: number, sd: number })
+    const scores = Array.from({ length: 12 }, (_, i) => Math.cos(i))
+    expect(result['mean']).toBeCloseTo(scores.reduce((a, b) => a + b) / 12, 9)
+  })
+
+  test('train', async () => {
+    const words = ['--source', 'column', '--hidden', '16', '--layers', '2', '--lr', '1e-3', '--batch', '32', '--epochs', '5', '--seed', '2']
+    expect(await good('train', 'p', '--collection', '1', ...words)).toMatchObject({ valueFunction: 1, epochs: 5, trainLoss: number, validationLoss: number, correlation: number })
+  })
+
+  test('generate from a prompt', async () => {
+    const words = ['--prompt', 'Why is that so?', '--max-tokens', '5', '--temperature', '0', '--seed', '1']
+    const base = await good('generate', 'p', '--method', 'base', ...words)
+    expect(base).toMatchObject({ responses: [{ prompt: 'Why is that so?', result: expect.any(String), response: expect.any(String), tokens: expect.any(Array), valueBefore: [], valueAfter: [] }], tokensPerSecond: number })
+    expect(base['responses'][0].tokens).toHaveLength(5)
+    expect(base['responses'][0].result).toBe(`<s>user: Why is that so?\nassistant:${base['responses'][0].response}`)
+
+    const steered = await good('generate', 'p', '--method', 're-control', '--value-function', '1', '--alpha', '0.5', '--updates', '10', ...words)
+    const { valueBefore, valueAfter } = steered['responses'][0]
+    expect(valueBefore).toHaveLength(5)
+    for (const [i, before] of valueBefore.entries()) expect(valueAfter[i]).toBeGreaterThan(before)
+
+    const unchanged = await good('generate', 'p', '--method', 're-control', '--alpha', '0', ...words)
+    expect(unchanged['responses'][0].tokens).toEqual(base['responses'][0].tokens)
+  })
+
+  test('generate from a data set', async () => {
+    const words = ['--dataset', '1', '--limit', '3', '--max-tokens', '4', '--seed', '9', '--parallel', '2']
+    const [first, second] = [await good('generate', 'p', '--method', 're-control+prompting', ...words), await good('generate', 'p', '--method', 're-control+prompting', ...words)]
+    expect(first['responses'].map((r: { prompt: string }) => r.prompt)).toEqual(['Question 0: what of 0?', 'Question 1: what of 7?', 'Question 2: what of 14?'])
+    expect(second['responses']).toEqual(first['responses'])
+    expect(first['responses'][0].result).toContain('system: ')
+  })
+
+  test('evaluate', async () => {
+    const result = await good('evaluate', 'p', '--methods', 'base,prompting,re-control', '--dataset', '1', '--limit', '4', '--max-tokens', '6', '--alpha', '1')
+    const row = { reward: { mean: number, low: number, high: number }, coherence: null, secondsPerToken: number }
+    expect(result['methods']).toMatchObject([{ name: 'base', ...row }, { name: 'prompting', ...row }, { name: 're-control', ...row }])
+    for (const method of result['methods']) expect(method).toHaveProperty('diversity')
+    expect(result['paired']).toMatchObject([{ a: 'base', b: 'prompting', difference: number, low: number, high: number }, { a: 'base', b: 're-control' }])
+    expect(readFileSync(result['report'], 'utf8')).toContain('<!doctype html>')
+  })
+
+  test('value-function export and import', async () => {
+    expect(await good('value-function', 'export', 'p', 'v.safetensors')).toMatchObject({ valueFunction: 1, inputDim: 64, hiddenDims: [16, 16] })
+    expect(readSafetensors(home.path('v.safetensors')).network.layers).toHaveLength(3)
+    expect(await good('value-function', 'import', 'p', 'v.safetensors')).toMatchObject({ valueFunction: 2, inputDim: 64, hiddenDims: [16, 16] })
+    const words = ['--prompt', 'Why?', '--max-tokens', '4', '--alpha', '1', '--temperature', '0']
+    const [own, imported] = [await good('generate', 'p', '--method', 're-control', '--value-function', '1', ...words), await good('generate', 'p', '--method', 're-control', '--value-function', '2', ...words)]
+    expect(imported['responses']).toEqual(own['responses'])
+  })
+})
+
+test('method list and reward list', async () => {
+  const { methods } = await good('method', 'list')
+  expect(methods.map((m: { name: string }) => m.name)).toEqual(['base', 'prompting', 're-control', 're-control+prompting'])
+  for (const method of methods) expect(method).toMatchObject({ source: expect.any(String), settings: { type: 'object' } })
+  const { sources } = await good('reward', 'list')
+  expect(sources).toMatchObject([{ name: 'tone', settings: { type: 'object' } }, { name: 'column' }])
+})
+
+test('without --json people get lines, and --help shows the words', async () => {
+  const list: Result = await home.cli('method', 'list')
+  expect(list).toMatchObject({ code: 0, stderr: '' })
+  expect(list.stdout).toMatch(/^base +The model as it is/)
+  for (const words of [[], ['--help'], ['collect', '--help']]) {
+    const help = await home.cli(...words)
+    expect(help).toMatchObject({ code: 0, stderr: '' })
+    expect(help.stdout).toContain('collect PROJECT --dataset D')
+  }
+})

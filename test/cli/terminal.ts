@@ -1,0 +1,62 @@
+/** The terminal as a script drives it: the built cli.js on Electron as node, in a home of its own. */
+import { spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { sha256Of } from '../../src-main/engine/models/checksum.ts'
+import { rememberThreads } from '../../src-main/engine/models/thread-memory.ts'
+import { writeTinyModel } from '../fixtures/tiny-model.ts'
+
+const entry = resolve(import.meta.dirname, '..', '..', 'out', 'main', 'cli.js')
+
+export interface Result {
+  code: number | null
+  stdout: string
+  stderr: string
+  /** stdout as the one JSON object that it must be */
+  json: Record<string, any>
+}
+
+export interface Home {
+  directory: string
+  modelFile: string
+  path(...names: string[]): string
+  cli(...words: string[]): Promise<Result>
+  remove(): void
+}
+
+export async function makeHome(): Promise<Home> {
+  const directory = mkdtempSync(join(tmpdir(), 're-control-cli-'))
+  const path = (...names: string[]): string => join(directory, ...names)
+  const env = {
+    ...process.env,
+    ELECTRON_RUN_AS_NODE: '1',
+    HOME: path('home'), XDG_CACHE_HOME: path('cache'), XDG_DATA_HOME: path('data'), LOCALAPPDATA: path('cache'), APPDATA: path('data')
+  }
+  mkdirSync(path('home'))
+  const modelFile = path('tiny.gguf')
+  writeTinyModel(modelFile)
+  // one thread: no time is lost to measuring
+  rememberThreads(path('cache', 're-control-studio'), await sha256Of(modelFile), { threads: 1, measurement: [{ threads: 1, tokensPerSecond: 1 }] })
+  return {
+    directory, modelFile, path,
+    cli: (...words) =>
+      new Promise((resolve, reject) => {
+        const child = spawn(process.execPath, [entry, ...words], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] })
+        let stdout = ''
+        let stderr = ''
+        child.stdout.on('data', (chunk: Buffer) => (stdout += chunk))
+        child.stderr.on('data', (chunk: Buffer) => (stderr += chunk))
+        child.on('error', reject)
+        child.on('close', (code) =>
+          resolve({
+            code, stdout, stderr,
+            get json() {
+              return JSON.parse(stdout) as Record<string, any>
+            }
+          })
+        )
+      }),
+    remove: () => rmSync(directory, { recursive: true, force: true })
+  }
+}
