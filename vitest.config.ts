@@ -9,8 +9,6 @@ export default defineConfig({
     // processes of their own: the addon and SQLite are loaded for good, and Electron has no worker threads for them
     pool: 'forks',
     testTimeout: 60_000,
-    hookTimeout: 60_000,
-    // what a test does to the environment is undone after it
-    unstubEnvs: true
+    hookTimeout: 60_000
   }
 })

@@ -2,18 +2,12 @@
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { StudioError } from '../contract/errors.ts'
-import type { Command } from './command.ts'
+import type { Command, Input } from './command.ts'
 
 export class UsageError extends StudioError {
   constructor(message: string) {
     super('bad-request', message)
   }
-}
-
-export interface Input {
-  positionals: string[]
-  /** flag (without dashes) -> its texts in the order given; a switch is [''] */
-  flags: Map<string, string[]>
 }
 
 /** @throws UsageError for a missing word, an unknown flag or a flag without its value */

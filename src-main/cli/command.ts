@@ -1,6 +1,11 @@
 /** What a command of the terminal is. */
-import type { Input } from './arguments.ts'
 import type { Session } from './session.ts'
+
+export interface Input {
+  positionals: string[]
+  /** flag (without dashes) -> its texts in the order given; a switch is [''] */
+  flags: Map<string, string[]>
+}
 
 export interface Command {
   /** its words, e.g. "data import" */

@@ -3,7 +3,8 @@ import type { MethodChoice } from '../contract/entities.ts'
 import { StudioError } from '../contract/errors.ts'
 import { listMethods, methodNamed } from '../engine/control/methods.ts'
 import type { Project } from '../engine/project/project.ts'
-import { flagsOf, settingsFrom, type Input } from './arguments.ts'
+import { flagsOf, settingsFrom } from './arguments.ts'
+import type { Input } from './command.ts'
 
 export const methodFlags: readonly string[] = [...new Set(listMethods().flatMap(({ name }) => flagsOf(methodNamed(name).settings)))]
 

@@ -1,6 +1,7 @@
 /** Flags that several commands share. */
 import { sampling, split, type Sampling, type Split } from '../contract/entities.ts'
-import { number, text, UsageError, type Input } from './arguments.ts'
+import { number, text, UsageError } from './arguments.ts'
+import type { Input } from './command.ts'
 
 export const samplingFlags = ['temperature', 'top-k', 'top-p', 'min-p'] as const
 export const runFlags = ['limit', 'split', 'max-tokens', 'parallel', 'seed', ...samplingFlags] as const

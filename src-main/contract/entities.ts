@@ -155,7 +155,9 @@ export const collection = z.object({
   responses: z.int(),
   tokens: z.int(),
   states: z.int(),
-  bytes: z.number()
+  bytes: z.number(),
+  /** Over all its runs; null before one ended. */
+  tokensPerSecond: z.number().nullable()
 })
 export type Collection = z.infer<typeof collection>
 
@@ -172,6 +174,15 @@ export const response = z.object({
   rewardFailure: z.string().nullable()
 })
 export type Response = z.infer<typeof response>
+
+// Settings of methods and reward sources
+
+const isSetting = (value: unknown): boolean => value === null || ['string', 'number', 'boolean'].includes(typeof value)
+
+/** As they come from a form or from flags; the method's or the source's own schema checks them further. */
+export const chosenSettings = z
+  .record(z.string(), z.unknown())
+  .refine((settings) => Object.values(settings).flat().every(isSetting), 'settings are texts, numbers, switches and lists of them')
 
 // Reward
 
@@ -272,7 +283,7 @@ export type SteeringMethod = z.infer<typeof steeringMethod>
 
 export const methodChoice = z.object({
   name: z.string(),
-  settings: z.record(z.string(), z.unknown()).default({})
+  settings: chosenSettings.default({})
 })
 export type MethodChoice = z.infer<typeof methodChoice>
 
@@ -309,6 +320,8 @@ export const evaluateSettings = z.object({
   limit: z.int().positive().nullable().default(null),
   methods: z.array(methodChoice).min(1),
   source: z.string().default('tone'),
+  /** null: those that the source labelled this project's responses with last */
+  sourceSettings: chosenSettings.nullable().default(null),
   maxTokens: z.int().min(1).max(4096).default(128),
   parallel: z.int().min(1).max(64).default(16),
   seed: z.int().min(0).max(0xffffffff).default(1),
@@ -322,7 +335,7 @@ export const evaluationTable = z.object({
   methods: z.array(
     z.object({
       name: z.string(),
-      settings: z.record(z.string(), z.unknown()),
+      settings: chosenSettings,
       responses: z.int(),
       unlabelled: z.int(),
       /** 95 % bootstrap interval over prompts. */
@@ -364,7 +377,7 @@ export type EvaluationResponse = z.infer<typeof evaluationResponse>
 export const stageSettings = z.object({
   collect: collectSettings.omit({ dataset: true }).prefault({}),
   train: trainSettings.omit({ collection: true, source: true }).prefault({}),
-  evaluate: evaluateSettings.omit({ dataset: true, source: true, methods: true }).prefault({})
+  evaluate: evaluateSettings.omit({ dataset: true, source: true, sourceSettings: true, methods: true }).prefault({})
 })
 export type StageSettings = z.infer<typeof stageSettings>
 

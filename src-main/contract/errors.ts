@@ -49,8 +49,17 @@ export class StudioError extends Error {
   }
 }
 
+/** A message is one line that can be read, whatever a request had put into it. */
+const maxMessage = 1000
+const maxIssues = 5
+
 /** Any thrown thing as a `Failure`; what was not thrown on purpose becomes 'internal' with its stack as details. */
 export function toFailure(error: unknown): Failure {
+  const { message, ...failure } = unbounded(error)
+  return { ...failure, message: message.length <= maxMessage ? message : `${message.slice(0, maxMessage)}...` }
+}
+
+function unbounded(error: unknown): Failure {
   if (error instanceof StudioError) {
     return { code: error.code, message: error.message, details: error.details, retryable: error.retryable }
   }
@@ -72,6 +81,7 @@ function isCancellation(error: Error): boolean {
 
 function describeIssues(error: z.ZodError): string {
   return error.issues
+    .slice(0, maxIssues)
     .map((issue) => (issue.path.length > 0 ? `${issue.path.join('.')}: ${issue.message}` : issue.message))
     .join('; ')
 }

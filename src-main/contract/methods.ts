@@ -4,7 +4,7 @@ import * as e from './entities.ts'
 
 const nothing = z.object({})
 const page = { offset: z.int().min(0).default(0), limit: z.int().min(1).max(500).default(100) }
-const file = z.string().min(1).max(4096)
+const file = z.string().min(1).max(4096).regex(/^[^\0]*$/, 'a path holds no null characters')
 
 export const methods = {
   /** Where things stand; asked once when a window connects. */
@@ -71,7 +71,7 @@ export const methods = {
   },
 
   'reward.sources': { input: nothing, output: z.array(e.rewardSource) },
-  'reward.start': { input: z.object({ collection: e.id, source: z.string(), settings: z.record(z.string(), z.unknown()).default({}) }), output: e.job },
+  'reward.start': { input: z.object({ collection: e.id, source: z.string(), settings: e.chosenSettings.default({}) }), output: e.job },
   /** One entry a source that has labelled anything in the collection. */
   'reward.summaries': { input: z.object({ collection: e.id }), output: z.array(e.rewardSummary) },
 

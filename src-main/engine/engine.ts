@@ -39,8 +39,6 @@ export class Engine {
   readonly models: Models
   readonly jobs: JobRunner
   readonly chat: Chat
-  /** of the last collection with this model, for estimates; null until one ran */
-  tokensPerSecond: number | null = null
   #project: Project | null = null
 
   constructor(options: EngineOptions) {
@@ -62,10 +60,7 @@ export class Engine {
       {
         'fetch-model': fetchModelWork(options.cacheDirectory, options.resourcesDirectory),
         import: importWork,
-        collect: collectWork(this.models, {
-          sample: (sample) => tell('collect.sample', sample),
-          rate: (tokensPerSecond) => (this.tokensPerSecond = tokensPerSecond)
-        }),
+        collect: collectWork(this.models, (sample) => tell('collect.sample', sample)),
         reward: rewardWork,
         train: trainWork(this.models, (event) => tell('train.epoch', event)),
         evaluate: evaluateWork(this.models)
@@ -107,7 +102,6 @@ export class Engine {
     await this.jobs.pauseAll()
     this.jobs.setProject(null)
     this.models.unload()
-    this.tokensPerSecond = null
     this.#project.close()
     this.#project = null
     this.options.tell('project', null)

@@ -75,7 +75,7 @@ export function createHandlers(engine: Engine): Handlers {
     'data.rejected': ({ dataset, offset, limit }) => engine.project.datasets.rejected(dataset, offset, limit),
     'data.rendered': ({ example }) => engine.models.render(engine.project, { messages: engine.project.datasets.task(example).messages }),
 
-    'collect.estimate': (input) => estimateCollection(input, engine.project, engine.tokensPerSecond),
+    'collect.estimate': (input) => estimateCollection(input, engine.project),
     'collect.start': (input) => engine.jobs.start('collect', input),
     'collect.list': () => engine.project.collections.list(),
     'collect.responses': ({ collection, ...options }) => engine.project.responses.page(collection, options),

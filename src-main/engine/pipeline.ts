@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { z } from 'zod'
 import writeFileAtomic from 'write-file-atomic'
-import { dataFormat, methodChoice, stageSettings, type StageSettings } from '../contract/entities.ts'
+import { chosenSettings, dataFormat, methodChoice, stageSettings, type StageSettings } from '../contract/entities.ts'
 import { StudioError } from '../contract/errors.ts'
 import type { Project } from './project/project.ts'
 
@@ -18,7 +18,7 @@ const pipeline = z.strictObject({
   model: z.string().min(1).optional(),
   data: z.strictObject({ file: z.string().min(1), format: dataFormat.nullable().default(null), map: z.record(z.string(), z.string()).default({}) }),
   collect: collect.unwrap().strict().prefault({}),
-  reward: z.strictObject({ source: z.string(), settings: z.record(z.string(), z.unknown()).default({}) }).prefault({ source: 'tone' }),
+  reward: z.strictObject({ source: z.string(), settings: chosenSettings.default({}) }).prefault({ source: 'tone' }),
   train: train.unwrap().strict().prefault({}),
   evaluate: evaluate.unwrap().strict().extend({ methods: z.array(methodChoice).min(1) })
 })

@@ -1,9 +1,8 @@
 /** The chat stage: its panes, its turns, and the answer that is being generated. */
 import type { MethodChoice, Sampling } from '../../src-main/contract/entities.ts'
 import { call, on, onConnect, RequestFailure } from './connection.ts'
-import { control } from './control.svelte.ts'
+import { control, sameChoices } from './control.svelte.ts'
 import { throttled } from './debounce.ts'
-import * as defaults from './defaults.ts'
 import { navigation } from './navigation.svelte.ts'
 import { notices } from './notices.svelte.ts'
 import { studio } from './studio.svelte.ts'
@@ -22,9 +21,9 @@ class ChatStage {
   turns = $state.raw<Turn[]>([])
   earlier = $state(false)
   prompt = $state('')
-  maxTokens = $state(128)
+  maxTokens = $state(0)
   seed = $state(1)
-  sampling = $state<Sampling>(defaults.sampling())
+  sampling = $state<Sampling>()!
   view = $state<'text' | 'colours' | 'numbers'>('colours')
 
   current = $derived(this.turns.findLast((turn) => turn.streaming))
@@ -32,8 +31,8 @@ class ChatStage {
 
   #keys = 0
   #stored = 0
-  /** Whether a steered pane was offered since there is a value function; a removed one does not come back. */
-  #offered = false
+  /** The panes as they were set up; null once a message was sent to them. */
+  #begun: MethodChoice[] | null = []
   /** A dozen times a second is smooth to read, whatever the model's speed. */
   #flush = throttled(() => {
     for (const pane of this.current?.panes ?? []) pane.flush()
@@ -45,7 +44,11 @@ class ChatStage {
         this.turns = []
         this.panes = []
         this.#stored = 0
-        this.#offered = false
+        this.#begun = []
+        if (studio.settings !== null) {
+          this.maxTokens = studio.settings.evaluate.maxTokens
+          this.sampling = studio.settings.evaluate.sampling
+        }
         this.#ended()
       }
       if (studio.project !== null && other) void this.loadTurns()
@@ -63,14 +66,15 @@ class ChatStage {
     })
   }
 
-  /** Sets up the first panes, and one with RE-Control when the first value function has come since. */
+  /** Sets up the panes; those that the person has left alone follow the newest value function. */
   async enter(): Promise<void> {
     if (control.methods.length === 0) await control.load()
     if (train.list.length === 0) await train.refresh()
-    if (this.panes.length === 0) for (const choice of control.beginnings()) this.addPane(choice)
-    const steered = this.panes.some((pane) => control.needsValueFunction(pane.name))
-    if (!steered && !this.#offered && train.newest !== undefined) this.addPane(control.choice('re-control'))
-    this.#offered ||= train.newest !== undefined
+    const beginnings = control.beginnings()
+    if (this.#begun === null || !sameChoices(this.panes, this.#begun) || sameChoices(this.panes, beginnings)) return
+    this.#begun = beginnings
+    this.panes = []
+    for (const choice of beginnings) this.addPane(choice)
   }
 
   addPane(choice: MethodChoice): void {
@@ -100,6 +104,7 @@ class ChatStage {
     this.turns = [...this.turns, turn]
     this.#stored += 1
     this.prompt = ''
+    this.#begun = null
     navigation.chatting = true
     try {
       const { turn: id } = await call('chat.send', { prompt, panes: choices, maxTokens: this.maxTokens, seed: this.seed, sampling: this.sampling })

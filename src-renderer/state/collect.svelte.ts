@@ -3,10 +3,10 @@ import type { Collection, CollectSettings, Response } from '../../src-main/contr
 import type { EventPayload, Output } from '../../src-main/contract/methods.ts'
 import { call, on } from './connection.ts'
 import { debounced, throttled } from './debounce.ts'
-import * as defaults from './defaults.ts'
 import { jobs } from './jobs.svelte.ts'
 import { notices } from './notices.svelte.ts'
 import { PagedRows } from './paged.svelte.ts'
+import { pick } from './pick.ts'
 import { studio } from './studio.svelte.ts'
 
 const mostSamples = 20
@@ -18,7 +18,8 @@ export interface Sample {
 }
 
 class CollectStage {
-  settings = $state<CollectSettings>(defaults.collectSettings(0))
+  /** From the project's settings; no form is shown before there is one. */
+  settings = $state<CollectSettings>()!
   estimate = $state.raw<Output<'collect.estimate'> | null>(null)
   collections = $state.raw<Collection[]>([])
   selected = $state<number | null>(null)
@@ -48,7 +49,7 @@ class CollectStage {
         this.selected = null
         this.samples = []
         this.estimate = null
-        this.settings = defaults.collectSettings(0)
+        if (studio.settings !== null) this.settings = { ...studio.settings.collect, dataset: 0 }
       }
       if (studio.project !== null) void this.refresh()
     })
@@ -59,7 +60,7 @@ class CollectStage {
 
   async refresh(show: number | null = null): Promise<void> {
     this.collections = (await notices.guard(() => call('collect.list', {}))) ?? this.collections
-    const next = show ?? this.selected ?? this.collections.at(-1)?.id ?? null
+    const next = pick(this.collections, show, this.selected)
     if (next !== this.selected || show !== null) this.select(next)
   }
 

@@ -44,4 +44,10 @@ class Control {
   }
 }
 
+/** Whether these are the same methods with the same settings. */
+export function sameChoices(a: readonly MethodChoice[], b: readonly MethodChoice[]): boolean {
+  const text = (choices: readonly MethodChoice[]): string => JSON.stringify(choices.map(({ name, settings }) => ({ name, settings })))
+  return text(a) === text(b)
+}
+
 export const control = new Control()

@@ -5,6 +5,7 @@ import { debounced } from './debounce.ts'
 import { jobs } from './jobs.svelte.ts'
 import { notices } from './notices.svelte.ts'
 import { PagedRows } from './paged.svelte.ts'
+import { pick } from './pick.ts'
 import { studio } from './studio.svelte.ts'
 
 class DataStage {
@@ -37,7 +38,7 @@ class DataStage {
   /** Asks for the data sets again and shows one of them. */
   async refresh(show: number | null = null): Promise<void> {
     this.datasets = (await notices.guard(() => call('data.list', {}))) ?? this.datasets
-    const next = show ?? this.selected ?? this.datasets.at(-1)?.id ?? null
+    const next = pick(this.datasets, show, this.selected)
     if (next !== this.selected || show !== null) this.select(next)
   }
 

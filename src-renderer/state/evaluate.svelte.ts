@@ -1,34 +1,38 @@
 /** The evaluate stage: settings of the next evaluation, the list, and the responses of the selected one. */
-import type { Evaluation, EvaluationResponse, EvaluateSettings } from '../../src-main/contract/entities.ts'
+import type { Evaluation, EvaluationResponse, EvaluateSettings, MethodChoice } from '../../src-main/contract/entities.ts'
 import { call } from './connection.ts'
-import { control } from './control.svelte.ts'
+import { control, sameChoices } from './control.svelte.ts'
 import { data } from './data.svelte.ts'
-import * as defaults from './defaults.ts'
 import { jobs } from './jobs.svelte.ts'
 import { notices } from './notices.svelte.ts'
 import { PagedRows } from './paged.svelte.ts'
+import { pick } from './pick.ts'
 import { reward } from './reward.svelte.ts'
 import { studio } from './studio.svelte.ts'
 import { train } from './train.svelte.ts'
 
 class EvaluateStage {
-  settings = $state<EvaluateSettings>(defaults.evaluateSettings(0))
+  /** From the project's settings; no form is shown before there is one. */
+  settings = $state<EvaluateSettings>()!
   list = $state.raw<Evaluation[]>([])
   selected = $state<number | null>(null)
   readonly responses = new PagedRows<EvaluationResponse>()
   index = $state<number | null>(null)
+  /** The methods as the form began with them: those that a person has not changed follow the newest value function. */
+  #begun: MethodChoice[] = []
 
   evaluation = $derived(this.list.find((one) => one.id === this.selected))
   response = $derived(this.index === null ? undefined : this.responses.rows[this.index])
   job = $derived(jobs.activeOf('evaluate'))
-  ready = $derived(this.settings.dataset > 0 && this.settings.methods.length > 0 && this.settings.methods.every((choice) => control.complete(choice)))
+  ready = $derived(this.settings.dataset > 0 && this.settings.source !== '' && this.settings.methods.length > 0 && this.settings.methods.every((choice) => control.complete(choice)))
 
   constructor() {
     studio.onProjectChange((other) => {
       if (other) {
         this.list = []
         this.selected = null
-        this.settings = defaults.evaluateSettings(0)
+        if (studio.settings !== null) this.settings = { ...studio.settings.evaluate, dataset: 0, source: '', sourceSettings: null, methods: [] }
+        this.#begun = []
       }
       if (studio.project !== null) void this.refresh()
     })
@@ -38,16 +42,20 @@ class EvaluateStage {
   async enter(): Promise<void> {
     if (control.methods.length === 0) await control.load()
     if (train.list.length === 0) await train.refresh()
-    if (this.settings.methods.length === 0) this.settings.methods = control.beginnings()
+    const beginnings = control.beginnings()
+    if (sameChoices(this.settings.methods, this.#begun) && !sameChoices(this.#begun, beginnings)) {
+      this.#begun = beginnings
+      this.settings.methods = control.beginnings()
+    }
     if (!data.datasets.some((one) => one.id === this.settings.dataset)) this.settings.dataset = data.selected ?? 0
     if (reward.sources.length > 0 && !reward.sources.some((source) => source.name === this.settings.source)) {
-      this.settings.source = reward.sources[0]?.name ?? 'tone'
+      this.settings.source = reward.sources[0]?.name ?? ''
     }
   }
 
   async refresh(show: number | null = null): Promise<void> {
     this.list = (await notices.guard(() => call('evaluate.list', {}))) ?? this.list
-    const next = show ?? this.selected ?? this.list.at(-1)?.id ?? null
+    const next = pick(this.list, show, this.selected)
     if (next !== this.selected || show !== null) this.select(next)
   }
 

@@ -22,6 +22,8 @@ class RewardStage {
   source = $derived(this.sources.find((source) => source.name === this.sourceName))
   summary = $derived(this.summaries.find((summary) => summary.source === this.shown) ?? this.summaries[0])
   job = $derived(jobs.activeOf('reward'))
+  /** The source of the labelling that was started last. */
+  #started = ''
 
   constructor() {
     studio.onProjectChange((other) => {
@@ -30,10 +32,15 @@ class RewardStage {
         this.summaries = []
         this.best = []
         this.worst = []
+        this.#started = ''
       }
       if (studio.project !== null) void this.loadSources()
     })
-    jobs.onEnd('reward', () => this.collection !== null && void this.showCollection(this.collection))
+    jobs.onEnd('reward', (job) => {
+      const collection = job.subject ?? this.collection
+      if (this.#started !== '') this.shown = this.#started
+      if (collection !== null) void this.showCollection(collection)
+    })
   }
 
   async loadSources(): Promise<void> {
@@ -81,7 +88,7 @@ class RewardStage {
   async start(): Promise<void> {
     const { collection, source, settings } = this
     if (collection === null || source === undefined) return
-    this.shown = source.name
+    this.#started = source.name
     const job = await notices.guard(() => call('reward.start', { collection, source: source.name, settings }))
     if (job !== undefined) jobs.take(job)
   }

@@ -1,5 +1,5 @@
-/** Where things stand: the connection, the open project, the loaded model. */
-import type { LoadedModel, Project } from '../../src-main/contract/entities.ts'
+/** Where things stand: the connection, the open project with what its forms begin with, the loaded model. */
+import type { LoadedModel, Project, StageSettings } from '../../src-main/contract/entities.ts'
 import { call, on, onConnect } from './connection.ts'
 import { jobs } from './jobs.svelte.ts'
 import { notices } from './notices.svelte.ts'
@@ -8,11 +8,15 @@ class Studio {
   ready = $state(false)
   version = $state('')
   project = $state.raw<Project | null>(null)
+  /** What the forms begin with; there before its project is. */
+  settings: StageSettings | null = null
   recent = $state.raw<{ name: string; path: string }[]>([])
   model = $state.raw<LoadedModel | null>(null)
   modelNote = $state('')
   /** What the start screen is waiting for, as words. */
   opening = $state<string | null>(null)
+  /** Projects are taken one after the other, as each first asks for its settings. */
+  #taken: Promise<void> = Promise.resolve()
   #projectListeners: ((other: boolean) => void)[] = []
 
   start(): void {
@@ -20,7 +24,7 @@ class Studio {
       if (again) notices.add('warning', 'The engine was restarted. Finished work was kept.')
       void this.refresh(again)
     })
-    on('project', (project) => this.#takeProject(project))
+    on('project', (project) => void this.#takeProject(project))
     on('model', ({ loaded, note }) => {
       this.model = loaded
       this.modelNote = note
@@ -43,7 +47,7 @@ class Studio {
     this.model = state.model
     jobs.reset(state.jobs)
     const project = state.project ?? (everything ? await this.#reopened() : null)
-    this.#takeProject(project, everything)
+    await this.#takeProject(project, everything)
     this.ready = true
   }
 
@@ -68,7 +72,7 @@ class Studio {
   async close(): Promise<void> {
     await notices.guard(async () => {
       await call('project.close', {})
-      this.#takeProject(null)
+      await this.#takeProject(null)
       await this.refresh()
     })
   }
@@ -76,7 +80,7 @@ class Studio {
   async #open(words: string, request: () => Promise<Project>): Promise<void> {
     this.opening = words
     await notices.guard(async () => {
-      this.#takeProject(await request())
+      await this.#takeProject(await request())
       await this.refresh()
     })
     this.opening = null
@@ -93,7 +97,17 @@ class Studio {
     return project
   }
 
-  #takeProject(project: Project | null, everything = false): void {
+  #takeProject(project: Project | null, everything = false): Promise<void> {
+    return (this.#taken = this.#taken.then(() => this.#take(project, everything)))
+  }
+
+  /** A project whose settings cannot be read is not shown: the notice says what to mend. */
+  async #take(asked: Project | null, everything: boolean): Promise<void> {
+    let project = asked
+    if (project !== null && project.id !== this.project?.id) {
+      this.settings = (await notices.guard(() => call('project.settings', {}))) ?? null
+      if (this.settings === null) project = null
+    }
     const other = project?.id !== this.project?.id
     this.project = project
     if (other || everything) for (const fn of this.#projectListeners) fn(other)

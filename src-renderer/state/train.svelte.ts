@@ -3,14 +3,20 @@ import type { Epoch, TrainSettings, ValueFunction, ValueFunctionDetail } from '.
 import { collect } from './collect.svelte.ts'
 import { call, on } from './connection.ts'
 import { throttled } from './debounce.ts'
-import * as defaults from './defaults.ts'
 import { jobs } from './jobs.svelte.ts'
 import { notices } from './notices.svelte.ts'
+import { pick } from './pick.ts'
 import { reward } from './reward.svelte.ts'
 import { studio } from './studio.svelte.ts'
 
+/** Whether responses were kept aside; without any, the numbers of unseen responses only repeat the training's loss. */
+export function hasUnseen({ trainLoss, validationLoss }: { trainLoss: number; validationLoss: number }): boolean {
+  return trainLoss !== validationLoss
+}
+
 class TrainStage {
-  settings = $state<TrainSettings>(defaults.trainSettings(0, 'tone'))
+  /** From the project's settings; no form is shown before there is one. */
+  settings = $state<TrainSettings>()!
   /** Sources that have labelled the chosen collection. */
   sources = $state.raw<string[]>([])
   list = $state.raw<ValueFunction[]>([])
@@ -35,7 +41,7 @@ class TrainStage {
         this.selected = null
         this.detail = null
         this.live = null
-        this.settings = defaults.trainSettings(0, 'tone')
+        if (studio.settings !== null) this.settings = { ...studio.settings.train, collection: 0, source: '' }
       }
       if (studio.project !== null) void this.refresh()
     })
@@ -49,8 +55,9 @@ class TrainStage {
 
   async refresh(show: number | null = null): Promise<void> {
     this.list = (await notices.guard(() => call('value.list', {}))) ?? this.list
-    const next = show ?? this.selected ?? this.newest?.id ?? null
-    if (next !== null && (next !== this.selected || show !== null)) await this.select(next)
+    const next = pick(this.list, show, this.selected)
+    if (next === null) this.selected = this.detail = null
+    else if (next !== this.selected || show !== null) await this.select(next)
   }
 
   async select(id: number): Promise<void> {

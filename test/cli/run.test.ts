@@ -64,6 +64,11 @@ describe('run', () => {
     expect(rowsOf(directory)).toEqual(made)
     expect(readdirSync(states).map((name) => [name, statSync(join(states, name)).mtimeMs])).toEqual(shards)
     expect(second.stderr).not.toContain('Loading the model')
+
+    // the settings are kept with the project, and mean the same there
+    const third = await home.cli('run', join(directory, 'settings.json'), '--json')
+    expect(third.json).toEqual(same)
+    expect(rowsOf(directory)).toEqual(made)
   })
 
   test('with one step changed does this step and what follows from it again', async () => {

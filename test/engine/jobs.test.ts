@@ -136,11 +136,13 @@ describe('a job', () => {
   })
 
   test('that is done stays done', async () => {
-    const { id } = await jobs.finished(jobs.start('import', { rows: 2 }).id)
+    const { id, subject } = await jobs.finished(jobs.start('import', { rows: 2 }).id)
     expect(() => jobs.resume(id)).toThrow(expect.objectContaining({ code: 'bad-request' }))
     expect(() => jobs.pause(id)).toThrow(expect.objectContaining({ code: 'bad-request' }))
-    await jobs.stop(id).catch(() => {})
+    await expect(jobs.stop(id)).rejects.toThrow(expect.objectContaining({ code: 'bad-request' }))
+    await expect(jobs.discard(id)).rejects.toThrow(expect.objectContaining({ code: 'bad-request' }))
     expect(project.jobs.get(id).state).toBe('done')
+    expect(lines(subject)).toEqual(oneTo(2))
   })
 
   test('that nobody knows is not found; a kind without work is refused', async () => {

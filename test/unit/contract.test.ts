@@ -52,35 +52,38 @@ const junk: (() => unknown)[] = [
 ]
 const any = (random: Random): unknown => junk[Math.floor(random.uniform() * junk.length)]!()
 
-/** Junk, or an object with the keys that the method expects, some of them as they should be. */
-function inputFor(name: MethodName, random: Random): unknown {
-  if (random.uniform() < 0.25) return any(random)
-  const shape = (methods[name].input as z.ZodObject).shape
-  const entries = Object.keys(shape).flatMap((key): [string, unknown][] => {
-    const choice = random.uniform()
-    if (choice < 0.15) return []
-    return [[key, choice < 0.45 ? likely(key) : any(random)]]
-  })
-  return Object.fromEntries([...entries, ...(random.uniform() < 0.2 ? [['__proto__', { polluted: true }], ['extra', any(random)]] : [])] as [string, unknown][])
+/** Every piece of junk as the whole input, then under each key beside likely values, then by chance under several. */
+function* inputsFor(name: MethodName): Generator<unknown> {
+  const keys = Object.keys((methods[name].input as z.ZodObject).shape)
+  const good = (): Record<string, unknown> => Object.fromEntries(keys.map((key) => [key, likely(key)]))
+  for (const make of junk) yield make()
+  for (const key of keys) for (const make of junk) yield { ...good(), [key]: make() }
+  const random = seededRandom(1)
+  for (let round = 0; round < 30; round++) {
+    const entries = keys.filter(() => random.uniform() < 0.8).map((key) => [key, random.uniform() < 0.5 ? likely(key) : any(random)])
+    yield Object.fromEntries([...entries, ['__proto__', { polluted: true }], ['extra', any(random)]])
+  }
 }
 
-function likely(key: string): unknown {
-  if (key === 'file' || key === 'directory') return join(directory, 'nothing')
-  if (key === 'methods' || key === 'panes') return [{ name: 'base' }]
-  if (key === 'source') return 'tone'
-  if (key === 'prompt' || key === 'search' || key === 'title') return 'text'
-  return 1
+/** What fits; a number where nothing is said. */
+const fitting: Record<string, unknown> = {
+  file: join(directory, 'nothing'), directory: join(directory, 'nothing'), modelFile: null, format: null, map: {}, split: null, limit: 1, order: 'collected', extensions: [],
+  methods: [{ name: 'base' }], panes: [{ name: 'base' }], source: 'tone', settings: {}, sampling: {}, prompt: 'text', search: 'text', title: 'text', id: 1,
+  objective: 'semi-gradient', standardise: true, validation: 0.1, topP: 0.9
 }
+const likely = (key: string): unknown => (key in fitting ? fitting[key] : 1)
 
 // what these do when they are asked properly is not for random input: they change what is open, or write where they are told
 const changesWhatIsOpen: MethodName[] = ['project.create', 'project.open', 'project.openSample', 'project.close']
 
 describe('every method', () => {
   test.each(names)('%s answers junk with a typed failure and good input as the contract says', async (name) => {
-    const random = seededRandom(names.indexOf(name) + 1)
-    for (let id = 0; id < 120; id++) {
-      const input = inputFor(name, random)
+    let id = 0
+    let fitted = 0
+    for (const input of inputsFor(name)) {
+      id++
       const fits = methods[name].input.safeParse(input ?? {}).success
+      if (fits) fitted++
       if (fits && changesWhatIsOpen.includes(name)) continue
       const reply = await answer(handlers, { id, method: name, input })
       expect(reply?.id).toBe(id)
@@ -95,6 +98,7 @@ describe('every method', () => {
         expect(methods[name].output.safeParse((reply as { output: unknown }).output).error).toBeUndefined()
       }
     }
+    expect(fitted, 'nothing of this came past the schema').toBeGreaterThan(0)
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
   })
 

@@ -20,8 +20,7 @@ export const collect: Command = {
     const collection = project.collections.get(job.subject ?? 0)
     const skipped = project.responses.skipped(collection.id)
     for (const { line, reason } of skipped) session.terminal.note(`Skipped the prompt of line ${line}: ${reason}`)
-    const { id, responses, tokens, states, planned } = collection
-    const tokensPerSecond = session.engine.tokensPerSecond
+    const { id, responses, tokens, states, planned, tokensPerSecond } = collection
     const model = await session.engine.models.loaded
     session.terminal.result({ collection: id, planned, responses, skipped, tokens, states, tokensPerSecond, model }, [
       `Collection ${id}: ${responses} responses, ${tokens} tokens, ${states} states${tokensPerSecond === null ? '' : `, ${tokensPerSecond.toFixed(1)} tokens/s`}`

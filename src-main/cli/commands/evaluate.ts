@@ -1,21 +1,26 @@
 import { evaluateSettings } from '../../contract/entities.ts'
-import { required, text } from '../arguments.ts'
+import { sourceNamed } from '../../engine/reward/sources.ts'
+import { required, settingsFrom, text } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { methodFlags, methodFrom } from '../method-flags.ts'
 import { runFlags, runFlagsFrom } from '../run-flags.ts'
+import { sourceFlags } from '../source-flags.ts'
 import { tableLines } from '../table.ts'
 
 export const evaluate: Command = {
   name: 'evaluate',
-  usage: "evaluate PROJECT --methods a,b,... --dataset D [--limit N --split held-out --source tone --max-tokens T --parallel P --seed S, methods' and sampling flags]",
+  usage: "evaluate PROJECT --methods a,b,... --dataset D [--limit N --split held-out --source tone, the source's flags, --max-tokens T --parallel P --seed S, methods' and sampling flags]",
   positionals: ['PROJECT'],
-  flags: ['methods', 'dataset', 'source', ...methodFlags, ...runFlags],
+  flags: ['methods', 'dataset', 'source', ...sourceFlags, ...methodFlags, ...runFlags],
   async run(session, input) {
     const names = required(input, 'methods').split(',').map((name) => name.trim())
+    const source = text(input, 'source') ?? 'tone'
+    const sourceSettings = settingsFrom(sourceNamed(source).settings, input)
     const project = await session.open(input.positionals[0] ?? '')
     const settings = evaluateSettings.parse({
       dataset: Number(required(input, 'dataset')),
-      source: text(input, 'source'),
+      source,
+      sourceSettings: Object.keys(sourceSettings).length === 0 ? null : sourceSettings,
       methods: names.map((name) => methodFrom(name, input, project)),
       ...runFlagsFrom(input)
     })

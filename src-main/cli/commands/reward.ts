@@ -1,9 +1,8 @@
 import { rewardSummary } from '../../engine/reward/label.ts'
-import { listSources, sourceNamed } from '../../engine/reward/sources.ts'
-import { flagsOf, required, settingsFrom } from '../arguments.ts'
+import { sourceNamed } from '../../engine/reward/sources.ts'
+import { required, settingsFrom } from '../arguments.ts'
 import type { Command } from '../command.ts'
-
-const sourceFlags = listSources().flatMap(({ name }) => flagsOf(sourceNamed(name).settings))
+import { sourceFlags } from '../source-flags.ts'
 
 export const reward: Command = {
   name: 'reward',

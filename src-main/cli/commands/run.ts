@@ -6,7 +6,9 @@ import { modelPath } from '../../engine/models/catalogue.ts'
 import { inspectModel } from '../../engine/models/inspect.ts'
 import { keepPipeline, readPipeline, type Pipeline } from '../../engine/pipeline.ts'
 import { Project } from '../../engine/project/project.ts'
+import { methodNamed } from '../../engine/control/methods.ts'
 import { rewardSummary } from '../../engine/reward/label.ts'
+import { sourceNamed } from '../../engine/reward/sources.ts'
 import { sampleModel } from '../../engine/sample.ts'
 import { text } from '../arguments.ts'
 import type { Command } from '../command.ts'
@@ -22,6 +24,7 @@ export const run: Command = {
   flags: ['project'],
   async run(session, input) {
     const settings = readPipeline(input.positionals[0] ?? '')
+    checkNames(settings)
     const project = await openOrCreate(session, settings, text(input, 'project'))
     await keepPipeline(project, settings)
     session.terminal.note(`Project: ${project.directory}`)
@@ -38,18 +41,28 @@ export const run: Command = {
     const value = await trainOnce(session, project, { ...settings.train, collection: collection.id, source })
     session.terminal.note(`Train: ${value.epochs} epochs, best ${value.bestEpoch}, validation loss ${value.validationLoss.toFixed(3)}, correlation ${value.correlation.toFixed(3)}`)
     const methods = settings.evaluate.methods.map((method) => withValueFunction(method, project))
-    const evaluation = await evaluateOnce(session, project, { ...settings.evaluate, methods, dataset: dataset.id, source })
+    const evaluation = await evaluateOnce(session, project, { ...settings.evaluate, methods, dataset: dataset.id, source, sourceSettings: settings.reward.settings })
     const table = evaluation.table ?? { methods: [], paired: [] }
 
     session.terminal.result(
       {
-        project: project.directory, dataset: dataset.id, imported: dataset.examples, collection: collection.id, responses: collection.responses, tokens: collection.tokens,
-        states: collection.states, reward, valueFunction: value.id, epochs: value.epochs, validationLoss: value.validationLoss, correlation: value.correlation,
+        project: project.directory, dataset: dataset.id, imported: dataset.examples, rejected: project.datasets.rejected(dataset.id, 0, dataset.rejected), collection: collection.id, responses: collection.responses, tokens: collection.tokens,
+        states: collection.states, tokensPerSecond: collection.tokensPerSecond, reward, valueFunction: value.id, epochs: value.epochs, trainLoss: value.trainLoss, validationLoss: value.validationLoss, correlation: value.correlation,
         evaluation: evaluation.id, ...table, report: evaluation.report
       },
       ['', ...tableLines(table), '', `Report: ${evaluation.report}`]
     )
     return 0
+  }
+}
+
+/** What would fail after hours of work fails before it. @throws StudioError or ZodError */
+function checkNames({ reward, evaluate }: Pipeline): void {
+  sourceNamed(reward.source).settings.parse(reward.settings)
+  for (const { name, settings } of evaluate.methods) {
+    const schema = methodNamed(name).settings
+    // the value function that it will use is not there yet
+    schema.parse('valueFunction' in schema.shape ? { valueFunction: 1, ...settings } : settings)
   }
 }
 

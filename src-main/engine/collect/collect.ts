@@ -12,13 +12,7 @@ import { manifestOf } from './manifest.ts'
 import { responseSeed } from './seed.ts'
 import { deleteShards, ShardWriter } from './shards.ts'
 
-export interface CollectEvents {
-  sample(sample: { collection: number; prompt: string; text: string }): void
-  /** tokens a second of a whole run */
-  rate(tokensPerSecond: number): void
-}
-
-export function collectWork(models: Models, events: CollectEvents): JobWork<CollectSettings> {
+export function collectWork(models: Models, onSample: (sample: { collection: number; prompt: string; text: string }) => void): JobWork<CollectSettings> {
   return {
     unit: 'responses',
     title: (settings, project) => `Collect from ${project.datasets.get(settings.dataset).name}`,
@@ -38,10 +32,11 @@ export function collectWork(models: Models, events: CollectEvents): JobWork<Coll
           const { requests, byKey, done: finished } = remaining(settings, tasks, project.responses.finishedKeys(id))
           let done = finished
           const start = performance.now()
+          let tokens = 0
           job.phase('Generating', { done, total: planned })
           const shards = new ShardWriter(project.statesDirectory, id, project.responses.shardLengths(id, host.loaded.stateSize))
           try {
-            const { tokens, seconds } = await host.request(
+            const totals = await host.request(
               'generate',
               { requests, parallel: settings.parallel, states: true, tokens: false },
               {
@@ -49,6 +44,7 @@ export function collectWork(models: Models, events: CollectEvents): JobWork<Coll
                 onEvent: (event) => {
                   if (event.kind === 'token') return
                   if (event.kind === 'progress') {
+                    tokens = event.tokens
                     job.remark(`Generating, ${tokenRate(event.tokens, start)} tokens/s`)
                     job.progress(done, undefined, event.partial)
                     return
@@ -59,15 +55,16 @@ export function collectWork(models: Models, events: CollectEvents): JobWork<Coll
                     const stored = shards.append(event.states)
                     const { promptText, text, tokens, finish } = event
                     project.responses.add({ collection: id, example: task.id, sample, seed, promptText, text, tokens, finish, states: tokens.length, ...stored })
-                    events.sample({ collection: id, prompt: task.prompt, text })
+                    onSample({ collection: id, prompt: task.prompt, text })
                   }
                   progressed()
                   job.progress(++done)
                 }
               }
             )
-            if (tokens > 0) events.rate(tokens / seconds)
+            tokens = totals.tokens
           } finally {
+            project.collections.addTiming(id, tokens, (performance.now() - start) / 1000)
             shards.close()
           }
         },
@@ -130,11 +127,12 @@ export interface Estimate {
   seconds: number | null
 }
 
-/** Upper bounds, before a run starts. @param tokensPerSecond what was seen with this model, or null */
-export async function estimateCollection(settings: CollectSettings, project: Project, tokensPerSecond: number | null): Promise<Estimate> {
+/** Upper bounds, before a run starts; the time by the rate of the project's last collection. */
+export async function estimateCollection(settings: CollectSettings, project: Project): Promise<Estimate> {
   const responses = tasksOf(settings, project).length * settings.samples
   const maxTokens = responses * settings.maxTokens
   const stateSize = project.modelFile === null ? 0 : (await inspectModel(project.modelFile)).embeddingLength
+  const tokensPerSecond = project.collections.list().findLast((c) => c.tokensPerSecond !== null)?.tokensPerSecond ?? null
   const disk = statfsSync(project.directory)
   return {
     responses,

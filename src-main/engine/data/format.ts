@@ -1,15 +1,11 @@
-/** What a data format is: one file a format, listed here. A row becomes an example, or a reason why not. */
+/** What a data format is: one file a format, listed in formats.ts. A row becomes an example, or a reason why not. */
 import type { DataFormat, Message } from '../../contract/entities.ts'
-import { hhRlhf } from './formats/hh-rlhf.ts'
-import { preference } from './formats/preference.ts'
-import { prompts } from './formats/prompts.ts'
-import { shp } from './formats/shp.ts'
 
 export type Row = Record<string, unknown>
 
 export interface ParsedRow {
   prompt: string
-  /** the conversation that the chat template gets; it ends with the user's turn */
+  /** the conversation that the chat template gets; it ends with the user's turn, but for a stray row */
   messages: Message[]
   chosen: string | null
   rejected: string | null
@@ -23,12 +19,6 @@ export interface Format {
   recognises(row: Row): boolean
   /** @throws Error whose message completes "line 7: ..." */
   parse(row: Row): ParsedRow
-}
-
-export const formats: readonly Format[] = [preference, hhRlhf, shp, prompts]
-
-export function formatNamed(name: DataFormat): Format {
-  return formats.find((format) => format.name === name) ?? prompts
 }
 
 /** A column that must hold text. @throws Error naming it */

@@ -29,6 +29,7 @@ export const importWork: JobWork<ImportSettings> = {
     let dataset: number | null = null
     let examples: NewExample[] = []
     let rejected: RejectedRow[] = []
+    let firstRejected: RejectedRow | undefined
     let rows = 0
     let good = 0
     job.phase('Reading rows', { done: 0, total: null })
@@ -44,21 +45,27 @@ export const importWork: JobWork<ImportSettings> = {
     }
 
     let format: DataFormat = settings.format ?? 'prompts'
-    for await (const row of readRows(file, { ...settings, signal: job.signal })) {
-      rows++
-      if ('good' in row) {
-        good++
-        format = row.format.name
-        examples.push(toExample(row.good))
-      } else rejected.push(row.bad)
-      if (examples.length + rejected.length >= rowsPerTransaction) write(format)
-    }
-    if (good === 0) {
+    try {
+      for await (const row of readRows(file, { ...settings, signal: job.signal })) {
+        rows++
+        if ('good' in row) {
+          good++
+          format = row.format.name
+          examples.push(toExample(row.good))
+        } else {
+          firstRejected ??= row.bad
+          rejected.push(row.bad)
+        }
+        if (examples.length + rejected.length >= rowsPerTransaction) write(format)
+      }
+      if (good === 0) throw new StudioError('not-usable', rows === 0 ? `${file} has no rows` : `${file} has no usable row; ${describe(firstRejected)}`)
+      write(format)
+      job.progress(rows, rows)
+    } catch (error) {
       if (dataset !== null) project.datasets.delete(dataset)
-      throw new StudioError('not-usable', rows === 0 ? `${file} has no rows` : `${file} has no usable row; ${describe(rejected[0])}`)
+      job.subject(null)
+      throw error
     }
-    write(format)
-    job.progress(rows, rows)
   },
 
   discard: (dataset, project) => project.datasets.delete(dataset)

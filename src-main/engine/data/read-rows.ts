@@ -1,9 +1,10 @@
 /** A data file as parsed rows, each with its line number, or with the reason why it cannot be used. */
-import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { DataFormat, RejectedRow } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
-import { formatNamed, formats, type Format, type ParsedRow, type Row } from './format.ts'
+import { statOf } from '../files.ts'
+import type { Format, ParsedRow, Row } from './format.ts'
+import { formatNamed, formats } from './formats.ts'
 import { readLines } from './lines.ts'
 
 export interface GoodRow {
@@ -44,7 +45,7 @@ export async function* readRows(path: string, options: ReadOptions): AsyncGenera
 
 function checkFile(path: string): string {
   const file = resolve(path)
-  const stat = statSync(file, { throwIfNoEntry: false })
+  const stat = statOf(file)
   if (stat === undefined) throw new StudioError('not-found', `there is no file ${file}`)
   if (stat.isDirectory()) throw new StudioError('not-usable', `${file} is a folder, not a data file`)
   if (!stat.isFile()) throw new StudioError('not-usable', `${file} is not an ordinary file`)

@@ -5,11 +5,12 @@ import type { Row } from './format.ts'
 
 const heldOutShare = 0.2
 
-const names: Record<string, Split> = { train: 'train', 'held-out': 'held-out', heldout: 'held-out', test: 'held-out', validation: 'held-out', eval: 'held-out' }
+const names = new Map<unknown, Split>([['train', 'train'], ['held-out', 'held-out'], ['heldout', 'held-out'], ['test', 'held-out'], ['validation', 'held-out'], ['eval', 'held-out']])
 
 export function splitOf(row: Row, prompt: string): Split {
-  const own = row['split']
-  if (typeof own === 'string' && names[own.toLowerCase()] !== undefined) return names[own.toLowerCase()] as Split
+  const word = row['split']
+  const own = typeof word === 'string' ? names.get(word.toLowerCase()) : undefined
+  if (own !== undefined) return own
   const hash = createHash('sha256').update(prompt).digest().readUInt32LE(0)
   return hash / 2 ** 32 < heldOutShare ? 'held-out' : 'train'
 }

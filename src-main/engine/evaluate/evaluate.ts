@@ -25,12 +25,10 @@ export function evaluateWork(models: Models): JobWork<EvaluateSettings> {
       const methods = settings.methods.map(resolveMethod)
       const tasks = tasksOf(settings, project)
       const source = sourceNamed(settings.source)
-      const sourceSettings = source.settings.parse({})
+      const sourceSettings = source.settings.parse(settings.sourceSettings ?? project.rewards.lastSettings(source.name) ?? {})
       const total = tasks.length * methods.length
       job.phase('Loading the model', { done: 0, total })
       let evaluation = subject
-      const seconds = methods.map(() => 0)
-      const tokens = methods.map(() => 0)
 
       await models.withHost(
         project,
@@ -45,13 +43,16 @@ export function evaluateWork(models: Models): JobWork<EvaluateSettings> {
             if (rest.length === 0) continue
             job.phase(`Generating: ${method.name}`, { done, total })
             const requests = rest.map((task, key): GenerationTask => ({ key, method, messages: task.messages, seed: responseSeed(settings.seed, task.line, 0) }))
-            const run = await generate(project, host, requests, {
+            const start = performance.now()
+            let tokens = 0
+            const run = generate(project, host, requests, {
               ...settings,
               tokens: false,
               signal: job.signal,
               onEvent: (event) => {
                 if (event.kind === 'token') return
                 if (event.kind === 'progress') {
+                  tokens = event.tokens
                   job.progress(done, undefined, event.partial)
                   return
                 }
@@ -64,8 +65,8 @@ export function evaluateWork(models: Models): JobWork<EvaluateSettings> {
                 job.progress(++done)
               }
             })
-            seconds[index]! += run.seconds
-            tokens[index]! += run.tokens
+            // an interrupted run counts too: what it took, and what it drew in that time
+            await run.then((totals) => (tokens = totals.tokens)).finally(() => project.evaluations.addTiming(id, index, tokens, (performance.now() - start) / 1000))
           }
         },
         job.signal
@@ -77,7 +78,7 @@ export function evaluateWork(models: Models): JobWork<EvaluateSettings> {
       }
 
       if (evaluation === null) throw new StudioError('internal', 'the evaluation has no row')
-      const table = evaluationTable(settings, project.evaluations.responses(evaluation), seconds.map((s, i) => s / Math.max(1, tokens[i] ?? 0)))
+      const table = evaluationTable(settings, project.evaluations.responses(evaluation), project.evaluations.timings(evaluation).map(([tokens, seconds]) => seconds / Math.max(1, tokens)))
       const reports = join(project.directory, 'reports')
       mkdirSync(reports, { recursive: true })
       const report = join(reports, `evaluation-${evaluation}.html`)

@@ -23,7 +23,7 @@ export interface JobContext {
   /** A remark beside the phase, e.g. tokens a second. */
   remark(text: string): void
   /** The id of what the job makes. */
-  subject(id: number): void
+  subject(id: number | null): void
 }
 
 /** One kind of job. Settings and project are what a resumed job starts from. */
@@ -88,6 +88,7 @@ export class JobRunner {
   /** Ends the job and keeps what is finished. */
   async stop(id: number): Promise<Job> {
     if (this.#running.has(id)) return this.#endRunning(id, 'stopped')
+    this.#refuseDone(id)
     return this.#settle(id, { state: 'stopped', phase: 'Stopped; what was finished is kept' })
   }
 
@@ -95,6 +96,7 @@ export class JobRunner {
   async discard(id: number): Promise<Job> {
     const project = this.#open()
     if (this.#running.has(id)) await this.#endRunning(id, 'discarded')
+    else this.#refuseDone(id)
     const job = project.jobs.get(id)
     if (job.subject !== null) this.#work(job.kind).discard(job.subject, project)
     return this.#settle(id, { state: 'stopped', phase: 'Discarded' })
@@ -162,6 +164,11 @@ export class JobRunner {
     if (running === undefined) throw new StudioError('bad-request', 'this job is not running')
     running.abort.abort(how)
     return running.finished
+  }
+
+  #refuseDone(id: number): void {
+    const { state } = this.#open().jobs.get(id)
+    if (state === 'done') throw new StudioError('bad-request', 'this job is done; there is nothing to stop')
   }
 
   #settle(id: number, change: { state: 'stopped'; phase: string }): Job {

@@ -1,10 +1,12 @@
 /** A GGUF file's header as facts, read without llama.cpp, which can abort on a hostile one. */
 import { gguf, GGMLFileQuantizationType } from '@huggingface/gguf'
-import { openSync, closeSync, readSync, readFileSync, statSync } from 'node:fs'
+import { openSync, closeSync, readSync, readFileSync } from 'node:fs'
 import { freemem } from 'node:os'
 import { resolve } from 'node:path'
 import type { ModelFacts } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
+import { statOf } from '../files.ts'
+import { tensorBytes } from './tensor-bytes.ts'
 
 /** KV cells and batch that the model host asks for; see models.ts. */
 const cells = 16384
@@ -14,7 +16,10 @@ const batchTokens = 512
 export async function inspectModel(path: string): Promise<ModelFacts> {
   const file = resolve(path)
   const bytes = checkedSize(file)
-  const { metadata, tensorInfos, parameterCount } = await parse(file)
+  const { metadata, tensorInfos, tensorDataOffset, parameterCount } = await parse(file)
+  // the reader takes what lies behind the end for zeros, so the end of the last tensor tells whether all is there
+  const ends = tensorInfos.map((tensor) => Number(tensorDataOffset) + Number(tensor.offset) + tensorBytes(tensor))
+  if (tensorInfos.length === 0 || Math.max(...ends) > bytes) throw unusable(file, `it is cut off after ${bytes} bytes`)
   const value = (key: string): unknown => (metadata as Record<string, unknown>)[key]
   const text = (key: string): string | null => (typeof value(key) === 'string' ? (value(key) as string) : null)
   const architecture = text('general.architecture')
@@ -29,8 +34,6 @@ export async function inspectModel(path: string): Promise<ModelFacts> {
   if (embeddingLength === null || blockCount === null || contextLength === null) {
     throw unusable(file, 'its header lacks embedding, block or context length: it is not a language model')
   }
-  const dataBytes = Math.max(0, ...tensorInfos.map((tensor) => Number(tensor.offset)))
-  if (dataBytes > bytes) throw unusable(file, `it is cut off: its tensors reach beyond its ${bytes} bytes`)
 
   const vocabulary = value('tokenizer.ggml.tokens')
   const vocabularySize = Array.isArray(vocabulary) ? vocabulary.length : null
@@ -54,7 +57,7 @@ export async function inspectModel(path: string): Promise<ModelFacts> {
 }
 
 function checkedSize(file: string): number {
-  const stat = statSync(file, { throwIfNoEntry: false })
+  const stat = statOf(file)
   if (stat === undefined) throw new StudioError('not-found', `there is no file ${file}`)
   if (stat.isDirectory()) throw unusable(file, 'it is a folder')
   if (!stat.isFile()) throw unusable(file, 'it is not an ordinary file')

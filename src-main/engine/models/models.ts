@@ -40,9 +40,11 @@ export class Models {
   async use(project: Project): Promise<HostClient> {
     const file = project.modelFile
     if (file === null) throw new StudioError('no-model', 'this project has no model yet: choose one in the stage Model, or with project new --model')
-    if (this.#client !== null && this.#file === file) {
-      const client = await this.#client.catch(() => null)
+    const current = this.#client
+    if (current !== null && this.#file === file) {
+      const client = await current.catch(() => null)
       if (client?.alive === true) return client
+      if (this.#client !== current) return this.use(project) // somebody else has started a new one meanwhile
     }
     this.unload()
     this.#file = file

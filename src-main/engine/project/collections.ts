@@ -7,11 +7,11 @@ import type { Db } from './database.ts'
 export type Manifest = Record<string, string | number>
 
 const summary = `
-  SELECT c.id, c.dataset, d.name AS datasetName, c.created, c.settings, c.planned, c.inputDim,
+  SELECT c.id, c.dataset, d.name AS datasetName, c.created, c.settings, c.planned, c.inputDim, c.drawnTokens, c.seconds,
     count(r.id) AS responses, coalesce(sum(r.states), 0) AS states
   FROM collections c JOIN datasets d ON d.id = c.dataset LEFT JOIN responses r ON r.collection = c.id`
 
-type Row = Omit<Collection, 'settings' | 'tokens' | 'bytes'> & { settings: string; inputDim: number }
+type Row = Omit<Collection, 'settings' | 'tokens' | 'bytes' | 'tokensPerSecond'> & { settings: string; inputDim: number; drawnTokens: number; seconds: number }
 
 export class Collections {
   readonly #db: Db
@@ -41,12 +41,21 @@ export class Collections {
     return toCollection(row)
   }
 
+  addTiming(id: number, tokens: number, seconds: number): void {
+    this.#db.prepare('UPDATE collections SET drawnTokens = drawnTokens + ?, seconds = seconds + ? WHERE id = ?').run(tokens, seconds, id)
+  }
+
   inputDim(id: number): number {
     return this.#db.prepare('SELECT inputDim FROM collections WHERE id = ?').pluck().get(id) as number
   }
 }
 
-function toCollection({ inputDim, ...row }: Row): Collection {
-  // a state a token, two bytes a number
-  return { ...row, settings: JSON.parse(row.settings) as CollectSettings, tokens: row.states, bytes: row.states * inputDim * 2 }
+function toCollection({ inputDim, drawnTokens, seconds, ...row }: Row): Collection {
+  return {
+    ...row,
+    settings: JSON.parse(row.settings) as CollectSettings,
+    tokens: row.states, // a state a token, two bytes a number
+    bytes: row.states * inputDim * 2,
+    tokensPerSecond: seconds > 0 ? drawnTokens / seconds : null
+  }
 }

@@ -2,7 +2,7 @@
 import Database from 'better-sqlite3'
 import { existsSync } from 'node:fs'
 import { StudioError } from '../../contract/errors.ts'
-import { migrate } from './migrate.ts'
+import { migrate, refuseNewer, schemaVersion } from './migrate.ts'
 
 export type Db = Database.Database
 
@@ -11,8 +11,8 @@ export type Db = Database.Database
  * fails, 'project-newer' when a newer studio wrote it.
  */
 export function openDatabase(file: string): Db {
-  const isNew = !existsSync(file)
   try {
+    if (existsSync(file)) check(file)
     const db = new Database(file, { timeout: 0 })
     try {
       // the lock is held until the process ends, whatever ends it, so there is no stale lock file to clean up
@@ -20,9 +20,9 @@ export function openDatabase(file: string): Db {
       db.pragma('journal_mode = WAL')
       db.pragma('synchronous = FULL')
       db.pragma('foreign_keys = ON')
-      if (!isNew) check(db, file)
       db.exec('BEGIN EXCLUSIVE; COMMIT')
       migrate(db)
+      db.pragma(`user_version = ${schemaVersion}`) // fails where the header or the disk does not let us write
       return db
     } catch (error) {
       db.close()
@@ -33,10 +33,19 @@ export function openDatabase(file: string): Db {
   }
 }
 
-function check(db: Db, file: string): void {
-  const result = db.pragma('quick_check(1)', { simple: true }) as string
-  if (result !== 'ok') throw new StudioError('project-damaged', `${file} is damaged (${result}); nothing was changed`)
-  if ((db.pragma('user_version', { simple: true }) as number) === 0) throw new StudioError('not-usable', `${file} is not a project of the studio`)
+/** Before anything may write to the file, be it only the journal mode in its header. */
+function check(file: string): void {
+  const db = new Database(file, { readonly: true, timeout: 0 })
+  try {
+    refuseNewer(db)
+    const result = db.pragma('quick_check(1)', { simple: true }) as string
+    if (result !== 'ok') throw new StudioError('project-damaged', `${file} is damaged (${result}); nothing was changed`)
+    const version = db.pragma('user_version', { simple: true }) as number
+    const tables = db.prepare("SELECT count(*) FROM sqlite_schema WHERE name = 'project'").pluck().get() as number
+    if (version < 1 || tables === 0) throw new StudioError('not-usable', `${file} is not a project of the studio, or its header is damaged; nothing was changed`)
+  } finally {
+    db.close()
+  }
 }
 
 function explained(error: unknown, file: string): unknown {
@@ -44,8 +53,8 @@ function explained(error: unknown, file: string): unknown {
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {
     return new StudioError('project-locked', 'the project is open in another window or terminal; close it there first', { retryable: true })
   }
-  if (code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT')) {
-    return new StudioError('project-damaged', `${file} is damaged or not a database; nothing was changed`, { cause: error })
+  if (code !== '') {
+    return new StudioError('project-damaged', `${file} is damaged or not a database (${code}); nothing was changed`, { cause: error })
   }
   return error
 }

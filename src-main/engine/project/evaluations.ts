@@ -31,8 +31,8 @@ export class Evaluations {
 
   create(settings: EvaluateSettings, manifest: Manifest): number {
     const { lastInsertRowid } = this.#db
-      .prepare('INSERT INTO evaluations (dataset, settings, manifest, created) VALUES (?, ?, ?, ?)')
-      .run(settings.dataset, JSON.stringify(settings), JSON.stringify(manifest), new Date().toISOString())
+      .prepare('INSERT INTO evaluations (dataset, settings, manifest, timings, created) VALUES (?, ?, ?, ?, ?)')
+      .run(settings.dataset, JSON.stringify(settings), JSON.stringify(manifest), JSON.stringify(settings.methods.map(() => [0, 0])), new Date().toISOString())
     return Number(lastInsertRowid)
   }
 
@@ -52,6 +52,16 @@ export class Evaluations {
     const row = this.#db.prepare(`${summary} WHERE v.id = ?`).get(id) as Row | undefined
     if (row === undefined) throw new StudioError('not-found', `there is no evaluation ${id} in this project`)
     return toEvaluation(row)
+  }
+
+  /** [tokens, seconds] of each method's runs so far */
+  timings(id: number): [number, number][] {
+    return JSON.parse(this.#db.prepare('SELECT timings FROM evaluations WHERE id = ?').pluck().get(id) as string) as [number, number][]
+  }
+
+  addTiming(id: number, method: number, tokens: number, seconds: number): void {
+    const timings = this.timings(id).map(([t, s], i) => (i === method ? [t + tokens, s + seconds] : [t, s]))
+    this.#db.prepare('UPDATE evaluations SET timings = ? WHERE id = ?').run(JSON.stringify(timings), id)
   }
 
   manifest(id: number): Manifest {

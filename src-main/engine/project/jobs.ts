@@ -41,11 +41,11 @@ export class Jobs {
     return (this.#db.prepare("SELECT * FROM jobs WHERE kind = ? AND state IN ('paused', 'failed') ORDER BY id DESC").all(kind) as Row[]).map(toJob)
   }
 
-  update(id: number, change: { state?: JobState; phase?: string; done?: number; total?: number | null; subject?: number; failure?: Failure | null }): StoredJob {
-    const next = { ...this.get(id), ...change }
+  update(id: number, change: { state?: JobState; phase?: string; done?: number; total?: number | null; subject?: number | null; failure?: Failure | null }): StoredJob {
+    const next = { ...this.get(id), ...change, updated: new Date().toISOString() }
     this.#db
       .prepare('UPDATE jobs SET state = ?, phase = ?, done = ?, total = ?, subject = ?, failure = ?, updated = ? WHERE id = ?')
-      .run(next.state, next.phase, next.done, next.total, next.subject, next.failure && JSON.stringify(next.failure), new Date().toISOString(), id)
+      .run(next.state, next.phase, next.done, next.total, next.subject, next.failure && JSON.stringify(next.failure), next.updated, id)
     return next
   }
 

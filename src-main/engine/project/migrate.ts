@@ -7,12 +7,17 @@ const migrations = [first]
 
 export const schemaVersion = migrations.length
 
-/** Throws 'project-newer', having changed nothing, when a newer studio wrote the database. */
-export function migrate(db: Database): void {
+/** @throws StudioError 'project-newer' when a newer studio wrote the database */
+export function refuseNewer(db: Database): void {
   const version = db.pragma('user_version', { simple: true }) as number
   if (version > schemaVersion) {
     throw new StudioError('project-newer', `this project was written by a newer version of the studio (schema ${version}, this one knows ${schemaVersion}); it is unchanged`)
   }
+}
+
+export function migrate(db: Database): void {
+  refuseNewer(db)
+  const version = db.pragma('user_version', { simple: true }) as number
   for (let next = version; next < schemaVersion; next++) {
     db.transaction(() => {
       migrations[next]?.(db)

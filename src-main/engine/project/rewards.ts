@@ -35,12 +35,9 @@ export class Rewards {
       .all(collection, source) as Label[]
   }
 
-  /** The settings that a source labelled this collection with last; null if it has not. */
-  settings(collection: number, source: string): string | null {
-    const settings = this.#db
-      .prepare('SELECT w.settings FROM rewards w JOIN responses r ON r.id = w.response WHERE r.collection = ? AND w.source = ? ORDER BY w.response DESC LIMIT 1')
-      .pluck()
-      .get(collection, source) as string | undefined
-    return settings ?? null
+  /** The settings that a source labelled with last; null if it has not. */
+  lastSettings(source: string): Record<string, unknown> | null {
+    const settings = this.#db.prepare('SELECT settings FROM rewards WHERE source = ? ORDER BY response DESC LIMIT 1').pluck().get(source) as string | undefined
+    return settings === undefined ? null : (JSON.parse(settings) as Record<string, unknown>)
   }
 }

@@ -3,10 +3,11 @@
  * float32. The metadata says what a plain tensor file cannot: scale, reward units, source.
  * Format: 8 bytes length of the header, the header as JSON, the tensors' bytes (huggingface/safetensors).
  */
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import writeFileAtomic from 'write-file-atomic'
 import { StudioError } from '../../contract/errors.ts'
+import { statOf } from '../files.ts'
 import type { Layer, Network } from '../../model-host/messages.ts'
 
 const maxHeaderBytes = 1024 * 1024
@@ -37,7 +38,7 @@ export async function writeSafetensors(file: string, network: Network, metadata:
 
 /** @throws StudioError 'not-found' or 'not-usable' */
 export function readSafetensors(file: string): { network: Network; metadata: Record<string, string> } {
-  const stat = statSync(file, { throwIfNoEntry: false })
+  const stat = statOf(file)
   if (stat === undefined) throw new StudioError('not-found', `there is no file ${file}`)
   if (!stat.isFile()) throw new StudioError('not-usable', `${file} is not a safetensors file`)
   const bytes = readFileSync(file)
@@ -57,7 +58,11 @@ function parse(bytes: Buffer): { network: Network; metadata: Record<string, stri
   const layers: Layer[] = []
   let inputDim: number | null = null
   for (let i = 1; tensors[`fc${i}.weight`] !== undefined; i++) {
-    const [outputs = 0, inputs = 0] = tensors[`fc${i}.weight`]?.shape ?? []
+    const shape = tensors[`fc${i}.weight`]?.shape ?? []
+    const [outputs = 0, inputs = 0] = shape
+    if (shape.length !== 2 || outputs === 0) throw new Error(`fc${i}.weight is not a matrix`)
+    const biases = tensors[`fc${i}.bias`]?.shape
+    if (biases !== undefined && (biases.length !== 1 || biases[0] !== outputs)) throw new Error(`fc${i}.bias does not have the ${outputs} numbers of its layer`)
     const expected: number = inputDim === null ? inputs : (layers.at(-1)?.bias.length ?? 0)
     inputDim ??= inputs
     if (inputs !== expected || inputs === 0) throw new Error(`fc${i}.weight takes ${inputs} numbers, not ${expected}`)

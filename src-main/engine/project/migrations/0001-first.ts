@@ -46,6 +46,9 @@ export function migrate(db: Database): void {
       manifest TEXT NOT NULL,
       planned INTEGER NOT NULL,
       inputDim INTEGER NOT NULL,
+      -- of its runs so far, what was drawn and lost included
+      drawnTokens INTEGER NOT NULL DEFAULT 0,
+      seconds REAL NOT NULL DEFAULT 0,
       created TEXT NOT NULL
     ) STRICT;
 
@@ -120,6 +123,8 @@ export function migrate(db: Database): void {
       settings TEXT NOT NULL,
       manifest TEXT NOT NULL,
       created TEXT NOT NULL,
+      -- JSON, for each method [tokens, seconds] of its runs so far
+      timings TEXT NOT NULL,
       result TEXT,
       report TEXT
     ) STRICT;

@@ -1,0 +1,11 @@
+/** What a path names, as the checks before reading need it. */
+import { statSync, type Stats } from 'node:fs'
+
+/** undefined where there is nothing, or where nothing can be: a name that is too long, a file used as a folder. */
+export function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path)
+  } catch {
+    return undefined
+  }
+}
