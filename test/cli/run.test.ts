@@ -67,7 +67,7 @@ describe('run', () => {
 
     // the settings are kept with the project, and mean the same there
     const third = await home.cli('run', join(directory, 'settings.json'), '--json')
-    expect(third.json).toEqual(same)
+    expect(third.json).toEqual(first.json)
     expect(rowsOf(directory)).toEqual(made)
   })
 
