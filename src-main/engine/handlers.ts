@@ -1,6 +1,6 @@
 /** What the engine does for each method of the contract: this map is the window's whole interface. */
-import type { Project as Summary } from '../contract/entities.ts'
-import { StudioError } from '../contract/errors.ts'
+import { stageSettings, type Project as Summary } from '../contract/entities.ts'
+import { StudioError, toFailure } from '../contract/errors.ts'
 import { estimateCollection } from './collect/collect.ts'
 import { listMethods } from './control/methods.ts'
 import { previewData } from './data/import.ts'
@@ -53,7 +53,15 @@ export function createHandlers(engine: Engine): Handlers {
       return {}
     },
 
-    'project.settings': () => stageSettingsOf(engine.project),
+    'project.settings': () => {
+      try {
+        return stageSettingsOf(engine.project)
+      } catch (error) {
+        const { message } = toFailure(error)
+        engine.options.tell('notice', { level: 'warning', text: `The project's settings.json cannot be used, so the forms begin with the usual settings: ${message}` })
+        return stageSettings.parse({})
+      }
+    },
 
     'model.catalogue': () => catalogue(cacheDirectory, resourcesDirectory),
     'model.inspect': ({ file }) => inspectModel(file),

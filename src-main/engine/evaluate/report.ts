@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import type { EvaluationTable } from '../../contract/entities.ts'
 import type { Project } from '../project/project.ts'
 import { html, type Html } from './html.ts'
+import { methodLabels } from './labels.ts'
 import { intervalChart, lineChart } from './svg.ts'
 
 const examplesShown = 12
@@ -11,6 +12,7 @@ export function writeReport(file: string, project: Project, id: number, table: E
   const evaluation = project.evaluations.get(id)
   const { settings } = evaluation
   const base = table.methods[0]
+  const labels = methodLabels(table.methods)
   const page = html`<!doctype html>
 <html lang="en">
 <head>
@@ -22,18 +24,18 @@ export function writeReport(file: string, project: Project, id: number, table: E
 </head>
 <body>
 <main>
-<h1>${evaluation.datasetName}: ${settings.methods.map((m) => m.name).join(', ')}</h1>
+<h1>${evaluation.datasetName}: ${[...new Set(settings.methods.map((m) => m.name))].join(', ')}</h1>
 <p>${base?.responses ?? 0} ${settings.split ?? ''} prompts, at most ${settings.maxTokens} new tokens, temperature ${settings.sampling.temperature},
 top-k ${settings.sampling.topK}, top-p ${settings.sampling.topP}, seed ${settings.seed}: every method answers the same prompts from the same seeds. Reward: ${settings.source}.</p>
 ${methodTable(table)}
-${pairedTable(table)}
+${pairedTable(table, labels)}
 <figure>
 <figcaption>Mean reward with its 95 % bootstrap interval over prompts</figcaption>
-${intervalChart(table.methods.map(({ name, reward }) => ({ label: name, ...reward })))}
+${intervalChart(table.methods.map(({ reward }, i) => ({ label: labels[i] ?? '', ...reward, isBase: i === 0 })))}
 </figure>
 <figure>
 <figcaption>Difference to ${base?.name ?? ''} on the same prompts, with its paired 95 % interval</figcaption>
-${intervalChart(table.paired.map(({ b, difference, low, high }) => ({ label: b, mean: difference, low, high })))}
+${intervalChart(table.paired.map(({ difference, low, high }, i) => ({ label: labels[i + 1] ?? '', mean: difference, low, high, isBase: false })))}
 </figure>
 ${valueFunctionSections(project, table)}
 <h2>Responses side by side</h2>
@@ -59,7 +61,7 @@ function methodTable({ methods }: EvaluationTable): Html {
 <td>${figure(m.reward.mean)}</td>
 <td>${figure(m.reward.low)} to ${figure(m.reward.high)}</td>
 <td>${figure(m.diversity)}</td>
-<td>${figure(m.edit)}</td>
+<td>${m.edit === null ? 'none' : figure(m.edit)}</td>
 <td>${(m.secondsPerToken * 1000).toFixed(1)} ms</td>
 <td>${base === undefined || base.secondsPerToken === 0 ? '' : `${(m.secondsPerToken / base.secondsPerToken).toFixed(2)} x`}</td>
 <td>${m.responses}</td>
@@ -68,10 +70,10 @@ function methodTable({ methods }: EvaluationTable): Html {
 </table>`
 }
 
-function pairedTable({ paired }: EvaluationTable): Html {
+function pairedTable({ paired }: EvaluationTable, labels: string[]): Html {
   return html`<table>
 <thead><tr><th>Comparison</th><th>Difference</th><th>Paired 95 % interval</th><th>Prompts</th><th>Verdict</th></tr></thead>
-<tbody>${paired.map((p) => html`<tr><th>${p.b} − ${p.a}</th><td>${figure(p.difference)}</td><td>${figure(p.low)} to ${figure(p.high)}</td><td>${p.prompts}</td><td>${verdict(p)}</td></tr>`)}</tbody>
+<tbody>${paired.map((p, i) => html`<tr><th>${labels[i + 1] ?? p.b} − ${labels[0] ?? p.a}</th><td>${figure(p.difference)}</td><td>${figure(p.low)} to ${figure(p.high)}</td><td>${p.prompts}</td><td>${verdict(p)}</td></tr>`)}</tbody>
 </table>`
 }
 
@@ -87,10 +89,14 @@ function valueFunctionSections(project: Project, { methods }: EvaluationTable): 
   const ids = [...new Set(methods.flatMap((m) => (typeof m.settings['valueFunction'] === 'number' ? [m.settings['valueFunction']] : [])))]
   return ids.map((id) => {
     const v = project.valueFunctions.detail(id)
-    const points = (loss: 'trainLoss' | 'validationLoss'): { x: number; y: number }[] => v.curve.map((e) => ({ x: e.epoch, y: e[loss] }))
+    const points = (loss: 'trainLoss' | 'validationLoss' | 'returnError'): { x: number; y: number }[] => v.curve.map((e) => ({ x: e.epoch, y: e[loss] }))
     return html`<figure>
 <figcaption>Training of value function ${id} (${v.name}): Bellman loss a state; best epoch ${v.bestEpoch}, correlation of value and reward on validation prompts ${figure(v.correlation)}, c = ${figure(v.scale)}</figcaption>
 ${lineChart('epoch', [{ label: 'train', points: points('trainLoss') }, { label: 'validation', points: points('validationLoss') }])}
+</figure>
+<figure>
+<figcaption>Its return error: how far the value of each token of unseen responses is from their reward, squared, in standardised rewards; 1 is no better than their mean. The best epoch is where it is lowest.</figcaption>
+${lineChart('epoch', [{ label: 'return error', points: points('returnError') }])}
 </figure>`
   })
 }

@@ -2,7 +2,7 @@
 import { html, type Html } from './html.ts'
 
 const width = 760
-const left = 150
+const left = 220
 const right = 70
 
 export interface IntervalBar {
@@ -10,6 +10,7 @@ export interface IntervalBar {
   mean: number | null
   low: number | null
   high: number | null
+  isBase: boolean
 }
 
 /** A row a method: its mean as a dot, its interval as a line, zero as a rule. */
@@ -26,7 +27,7 @@ ${bars.map((bar, i) => {
     const y = i * rowHeight + 22
     const name = html`<text x="${left - 12}" y="${y + 4}" text-anchor="end">${bar.label}</text>`
     if (bar.mean === null || bar.low === null || bar.high === null) return name
-    const colour = i === 0 && bars.length > 1 ? 'var(--first)' : 'var(--second)'
+    const colour = bar.isBase ? 'var(--first)' : 'var(--second)'
     return html`${name}<line x1="${x(bar.low)}" x2="${x(bar.high)}" y1="${y}" y2="${y}" stroke="${colour}" stroke-width="3" stroke-linecap="round"/><circle cx="${x(bar.mean)}" cy="${y}" r="6" fill="${colour}"/><text x="${width - right + 12}" y="${y + 4}">${fixed(bar.mean)}</text>`
   })}
 </svg>`
