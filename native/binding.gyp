@@ -3,6 +3,7 @@
     {
       "target_name": "re_control",
       "sources": [
+        "src/adam.cc",
         "src/addon.cc",
         "src/arguments.cc",
         "src/library.cc",

@@ -14,35 +14,6 @@ namespace {
 // Numbers per thread below which starting one costs more than it saves.
 constexpr size_t worthAThread = 1 << 15;
 
-// One Adam step: `rate` is the learning rate over 1 - beta1^t, `correction` 1 / sqrt(1 - beta2^t).
-KERNEL_BODY void adamBody(TrainedTensor& tensor, size_t begin, size_t end, float rate, float correction) {
-  float* __restrict value = tensor.value.data();
-  const float* __restrict gradient = tensor.gradient.data();
-  float* __restrict first = tensor.firstMoment.data();
-  float* __restrict second = tensor.secondMoment.data();
-  for (size_t i = begin; i < end; i++) {
-    const float g = gradient[i];
-    first[i] += 0.1f * (g - first[i]);                  // beta1 = 0.9
-    second[i] = 0.999f * second[i] + 0.001f * (g * g);  // beta2 = 0.999
-    value[i] -= rate * first[i] / (std::sqrt(second[i]) * correction + 1e-8f);
-  }
-}
-
-using Adam = void (*)(TrainedTensor&, size_t, size_t, float, float);
-void adamPortable(TrainedTensor& t, size_t begin, size_t end, float rate, float c) { adamBody(t, begin, end, rate, c); }
-#if defined(X86_DISPATCH)
-TARGET_AVX2 void adamAvx2(TrainedTensor& t, size_t begin, size_t end, float rate, float c) {
-  adamBody(t, begin, end, rate, c);
-}
-#endif
-
-Adam chooseAdam() {
-#if defined(X86_DISPATCH)
-  if (instructionSet() != InstructionSet::portable) return adamAvx2;
-#endif
-  return adamPortable;
-}
-
 // Below `bound`, without the bias of a remainder; the same on every platform, unlike std::uniform_int_distribution.
 uint64_t randomBelow(std::mt19937_64& random, uint64_t bound) {
   const uint64_t limit = random.max() - random.max() % bound;
@@ -316,14 +287,10 @@ void Trainer::backward(size_t rows) {
 }
 
 void Trainer::adamStep() {
-  static const Adam adam = chooseAdam();
   steps_++;
-  const float rate = float(config_.learningRate / (1 - std::pow(0.9, double(steps_))));
-  const float correction = float(1 / std::sqrt(1 - std::pow(0.999, double(steps_))));
   for (TrainedLayer& layer : layers_) {
     for (TrainedTensor* tensor : {&layer.weight, &layer.bias}) {
-      parallelRanges(config_.threads, tensor->value.size(), worthAThread,
-                     [&](size_t begin, size_t end) { adam(*tensor, begin, end, rate, correction); });
+      ::adamStep(*tensor, config_.learningRate, steps_, config_.threads);
     }
   }
 }

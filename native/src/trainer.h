@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "adam.h"
 #include "mapped_file.h"
 #include "value_function.h"
 
@@ -54,12 +55,7 @@ struct TrainingCancelled : std::runtime_error {
   TrainingCancelled() : std::runtime_error("the training was cancelled") {}
 };
 
-// A layer with its gradient and Adam's running moments; each vector has the shape of what it belongs to.
-struct TrainedTensor {
-  std::vector<float> value, gradient, firstMoment, secondMoment;
-  explicit TrainedTensor(std::vector<float> initial)
-      : value(std::move(initial)), gradient(value.size()), firstMoment(value.size()), secondMoment(value.size()) {}
-};
+// weight (outputs, inputs) row-major, bias (outputs)
 struct TrainedLayer {
   int inputs, outputs;
   TrainedTensor weight, bias;

@@ -1,6 +1,6 @@
 /** One command's engine: made when it is needed, with its progress on the terminal, closed at the end. */
 import { join } from 'node:path'
-import type { Job, JobKind } from '../contract/entities.ts'
+import type { Job, JobKind } from '../contract/job.ts'
 import { fromFailure, StudioError } from '../contract/errors.ts'
 import type { AnyEvent } from '../contract/methods.ts'
 import { cacheDirectory, dataDirectory } from '../engine/directories.ts'

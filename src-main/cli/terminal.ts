@@ -1,5 +1,5 @@
 /** stdout for results, stderr for everything else. */
-import type { Job } from '../contract/entities.ts'
+import type { Job } from '../contract/job.ts'
 
 const barWidth = 24
 const plainEveryMs = 5000

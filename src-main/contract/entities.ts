@@ -1,6 +1,5 @@
 /** What the engine keeps and shows: the shared types of window, terminal and engine, as zod schemas. */
 import { z } from 'zod'
-import { failure } from './errors.ts'
 
 export const id = z.int().positive()
 
@@ -380,33 +379,3 @@ export const stageSettings = z.object({
   evaluate: evaluateSettings.omit({ dataset: true, source: true, sourceSettings: true, methods: true }).prefault({})
 })
 export type StageSettings = z.infer<typeof stageSettings>
-
-// Jobs
-
-export const jobKind = z.enum(['fetch-model', 'import', 'collect', 'reward', 'train', 'evaluate'])
-export type JobKind = z.infer<typeof jobKind>
-
-export const jobState = z.enum(['queued', 'running', 'paused', 'done', 'stopped', 'failed'])
-export type JobState = z.infer<typeof jobState>
-
-export const job = z.object({
-  id,
-  kind: jobKind,
-  title: z.string(),
-  state: jobState,
-  /** What is happening now, e.g. "Loading the model". */
-  phase: z.string(),
-  done: z.number(),
-  /** null until it is known. */
-  total: z.number().nullable(),
-  unit: z.string(),
-  /** Units per second over the last seconds, and seconds left; null until known. */
-  rate: z.number().nullable(),
-  secondsLeft: z.number().nullable(),
-  failure: failure.nullable(),
-  /** The id of what the job makes (data set, collection, value function, evaluation), once there is one. */
-  subject: id.nullable(),
-  created: z.string(),
-  updated: z.string()
-})
-export type Job = z.infer<typeof job>

@@ -1,6 +1,7 @@
 /** The one contract between window and engine: every method with the schemas of what goes in and what comes out. */
 import { z } from 'zod'
 import * as e from './entities.ts'
+import { job } from './job.ts'
 
 const nothing = z.object({})
 const page = { offset: z.int().min(0).default(0), limit: z.int().min(1).max(500).default(100) }
@@ -14,7 +15,7 @@ export const methods = {
       version: z.string(),
       project: e.project.nullable(),
       recent: z.array(z.object({ name: z.string(), path: z.string() })),
-      jobs: z.array(e.job),
+      jobs: z.array(job),
       model: e.loadedModel.nullable()
     })
   },
@@ -36,12 +37,12 @@ export const methods = {
   'model.catalogue': { input: nothing, output: z.array(e.catalogueModel) },
   'model.inspect': { input: z.object({ file }), output: e.modelFacts },
   'model.choose': { input: z.object({ file }), output: e.project },
-  'model.fetch': { input: z.object({ id: z.string() }), output: e.job },
+  'model.fetch': { input: z.object({ id: z.string() }), output: job },
   /** Loads the project's model in the model host, if it is not there already. */
   'model.load': { input: nothing, output: e.loadedModel },
 
   'data.preview': { input: z.object({ file, format: e.dataFormat.nullable().default(null), map: z.record(z.string(), z.string()).default({}) }), output: e.dataPreview },
-  'data.import': { input: z.object({ file, format: e.dataFormat.nullable().default(null), map: z.record(z.string(), z.string()).default({}) }), output: e.job },
+  'data.import': { input: z.object({ file, format: e.dataFormat.nullable().default(null), map: z.record(z.string(), z.string()).default({}) }), output: job },
   'data.list': { input: nothing, output: z.array(e.dataset) },
   'data.examples': {
     input: z.object({ dataset: e.id, search: z.string().max(1000).default(''), split: e.split.nullable().default(null), ...page }),
@@ -63,7 +64,7 @@ export const methods = {
       seconds: z.number().nullable()
     })
   },
-  'collect.start': { input: e.collectSettings, output: e.job },
+  'collect.start': { input: e.collectSettings, output: job },
   'collect.list': { input: nothing, output: z.array(e.collection) },
   'collect.responses': {
     input: z.object({ collection: e.id, source: z.string().nullable().default(null), order: z.enum(['collected', 'best', 'worst']).default('collected'), ...page }),
@@ -71,11 +72,11 @@ export const methods = {
   },
 
   'reward.sources': { input: nothing, output: z.array(e.rewardSource) },
-  'reward.start': { input: z.object({ collection: e.id, source: z.string(), settings: e.chosenSettings.default({}) }), output: e.job },
+  'reward.start': { input: z.object({ collection: e.id, source: z.string(), settings: e.chosenSettings.default({}) }), output: job },
   /** One entry a source that has labelled anything in the collection. */
   'reward.summaries': { input: z.object({ collection: e.id }), output: z.array(e.rewardSummary) },
 
-  'train.start': { input: e.trainSettings, output: e.job },
+  'train.start': { input: e.trainSettings, output: job },
   'value.list': { input: nothing, output: z.array(e.valueFunction) },
   'value.detail': { input: z.object({ id: e.id }), output: e.valueFunctionDetail },
 
@@ -98,16 +99,16 @@ export const methods = {
     output: z.array(e.chatTurn)
   },
 
-  'evaluate.start': { input: e.evaluateSettings, output: e.job },
+  'evaluate.start': { input: e.evaluateSettings, output: job },
   'evaluate.list': { input: nothing, output: z.array(e.evaluation) },
   'evaluate.responses': { input: z.object({ evaluation: e.id, ...page }), output: z.object({ total: z.int(), responses: z.array(e.evaluationResponse) }) },
 
-  'jobs.pause': { input: z.object({ job: e.id }), output: e.job },
-  'jobs.resume': { input: z.object({ job: e.id }), output: e.job },
+  'jobs.pause': { input: z.object({ job: e.id }), output: job },
+  'jobs.resume': { input: z.object({ job: e.id }), output: job },
   /** Stops and keeps what is finished. */
-  'jobs.stop': { input: z.object({ job: e.id }), output: e.job },
+  'jobs.stop': { input: z.object({ job: e.id }), output: job },
   /** Stops and deletes what the job made. */
-  'jobs.discard': { input: z.object({ job: e.id }), output: e.job }
+  'jobs.discard': { input: z.object({ job: e.id }), output: job }
 } as const
 
 export type Methods = typeof methods
@@ -118,7 +119,7 @@ export type Output<M extends MethodName> = z.output<Methods[M]['output']>
 
 /** What the engine tells without being asked. */
 export const events = {
-  job: e.job,
+  job,
   /** The project's counts, name or model changed. */
   project: e.project.nullable(),
   model: z.object({ loaded: e.loadedModel.nullable(), note: z.string() }),

@@ -1,5 +1,5 @@
 /** The long tasks: what runs, what ended, and the person's hand on them. */
-import type { Job, JobKind } from '../../src-main/contract/entities.ts'
+import type { Job, JobKind } from '../../src-main/contract/job.ts'
 import { call, on } from './connection.ts'
 import { notices } from './notices.svelte.ts'
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { job as jobSchema, type Job } from '../../src-main/contract/entities.ts'
+import { job as jobSchema, type Job } from '../../src-main/contract/job.ts'
 import { StudioError } from '../../src-main/contract/errors.ts'
 import { JobRunner, type JobWork } from '../../src-main/engine/jobs/runner.ts'
 import { Project } from '../../src-main/engine/project/project.ts'

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { collectSettings, type Job } from '../../src-main/contract/entities.ts'
+import { collectSettings } from '../../src-main/contract/entities.ts'
+import type { Job } from '../../src-main/contract/job.ts'
 import { JobRunner } from '../../src-main/engine/jobs/runner.ts'
 import { Project } from '../../src-main/engine/project/project.ts'
 import { rewardSummary, rewardWork } from '../../src-main/engine/reward/label.ts'

@@ -7,7 +7,7 @@
  * Its work reads what is finished from the project's tables and does the rest, so the same function starts a job,
  * resumes it after a pause and goes on after a crash.
  */
-import type { Job, JobKind } from '../../contract/entities.ts'
+import type { Job, JobKind } from '../../contract/job.ts'
 import { StudioError, toFailure } from '../../contract/errors.ts'
 import type { Project } from '../project/project.ts'
 import type { StoredJob } from '../project/jobs.ts'

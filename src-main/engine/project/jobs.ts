@@ -1,5 +1,5 @@
 /** Long tasks as rows: what they do, how far they are, and what they need to go on. */
-import type { Job, JobKind, JobState } from '../../contract/entities.ts'
+import type { Job, JobKind, JobState } from '../../contract/job.ts'
 import { StudioError, type Failure } from '../../contract/errors.ts'
 import type { Db } from './database.ts'
 
