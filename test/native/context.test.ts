@@ -361,7 +361,8 @@ describe('refuses, and goes on working', () => {
       expect(() => context.copySequence(0, bad)).toThrow(RangeError)
     }
     for (const bad of [663, -1, 1e9]) expect(() => model.piece(bad)).toThrow(RangeError)
-    for (const bad of [{ threads: 0 }, { sequences: 0 }, { batchTokens: 1.5 }, { contextTokens: wrong('256') }]) expect(() => new Context(model, { ...settings, ...bad })).toThrow(RangeError)
+    for (const bad of [{ threads: 0 }, { sequences: 0 }, { batchTokens: 1.5 }]) expect(() => new Context(model, { ...settings, ...bad })).toThrow(RangeError)
+    expect(() => new Context(model, { ...settings, contextTokens: wrong('256') })).toThrow(TypeError)
     expect(() => context.sample(0, wrong({}))).toThrow(Error)
     expect(() => new Sampler(wrong({ temperature: 1 }))).toThrow(TypeError)
   })
