@@ -4,7 +4,7 @@ import type { SteeringMethod } from './method.ts'
 
 const settings = z.object({
   valueFunction: z.int().positive().meta({ title: 'Value function' }),
-  alpha: z.number().min(0).max(20).default(2).meta({
+  alpha: z.number().min(0).max(20).default(2.5).meta({
     title: 'Step size (alpha)',
     description: "Length of one step along the value's gradient, in standardised states: a step of alpha c² in the raw state"
   }),
