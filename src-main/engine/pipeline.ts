@@ -45,8 +45,8 @@ export function readPipeline(path: string): Pipeline {
 }
 
 /** Keeps the settings with the project, so that its forms begin with them and it can be run again. */
-export function keepPipeline(project: Project, settings: Pipeline): Promise<void> {
-  return writeFileAtomic(project.settingsFile, `${JSON.stringify({ ...settings, project: project.directory, name: undefined }, null, 2)}\n`)
+export function keepPipeline(project: Project, settings: Pipeline): void {
+  writeFileAtomic.sync(project.settingsFile, `${JSON.stringify({ ...settings, project: project.directory, name: undefined }, null, 2)}\n`)
 }
 
 /** The stages' settings of the pipeline that is kept with the project; the usual ones without it. */

@@ -2,9 +2,10 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Project as Summary } from '../contract/entities.ts'
+import type { JobKind } from '../contract/job.ts'
 import type { Engine } from './engine.ts'
-import { keepPipeline, readPipeline } from './pipeline.ts'
 import { isPresent, modelPath } from './models/catalogue.ts'
+import { keepPipeline, readPipeline } from './pipeline.ts'
 import { Project } from './project/project.ts'
 
 export const sampleModel = 'tinyllama-1.1b-chat'
@@ -13,14 +14,16 @@ export const sampleModel = 'tinyllama-1.1b-chat'
 export async function openSample(engine: Engine, open: (make: () => Project) => Promise<Summary>): Promise<Summary> {
   const { cacheDirectory, resourcesDirectory } = engine.options
   const directory = engine.sampleDirectory
-  const model = modelPath(sampleModel, cacheDirectory, resourcesDirectory)
-  const summary = await open(() => (existsSync(join(directory, 'project.db')) ? Project.open(directory) : Project.create(directory, model)))
-  const unfinished = engine.jobs.list().some((job) => job.state === 'running')
-  if (summary.counts.datasets === 0 && !unfinished) {
-    const settings = readPipeline(join(resourcesDirectory, 'sample', 'settings.json'))
-    await keepPipeline(engine.project, settings)
-    await engine.jobs.finished(engine.jobs.start('import', settings.data).id)
+  const settings = readPipeline(join(resourcesDirectory, 'sample', 'settings.json'))
+  const make = (): Project => {
+    if (existsSync(join(directory, 'project.db'))) return Project.open(directory)
+    const project = Project.create(directory, modelPath(sampleModel, cacheDirectory, resourcesDirectory))
+    keepPipeline(project, settings)
+    return project
   }
-  if (!isPresent(sampleModel, cacheDirectory, resourcesDirectory)) engine.jobs.start('fetch-model', { id: sampleModel })
+  const { counts } = await open(make)
+  const running = (kind: JobKind): boolean => engine.jobs.list().some((job) => job.kind === kind && job.state === 'running')
+  if (counts.datasets === 0 && !running('import')) await engine.jobs.finished(engine.jobs.start('import', settings.data).id)
+  if (!isPresent(sampleModel, cacheDirectory, resourcesDirectory) && !running('fetch-model')) engine.jobs.start('fetch-model', { id: sampleModel })
   return engine.project.summary()
 }

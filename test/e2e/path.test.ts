@@ -79,12 +79,12 @@ test('from the sample project to a steered answer', async ({ studio }) => {
     await alpha.fill('0')
     await alpha.press('Tab')
     const [base, unsteered] = await send('How was your day?')
-    expect(unsteered).toBe(base) // alpha 0 is the base model
+    expect(unsteered.startsWith(base)).toBe(true) // alpha 0 is the base model; a legend of the values follows the text
     await alpha.fill('8')
     await alpha.press('Tab')
     const [baseAgain, steered] = await send('How was your day?')
     expect(baseAgain).toBe(base) // the same seed
-    expect(steered).not.toBe(base)
+    expect(steered.startsWith(base)).toBe(false)
     await picture('09-chat')
   })
 

@@ -26,7 +26,7 @@ export const run: Command = {
     const settings = readPipeline(input.positionals[0] ?? '')
     checkNames(settings)
     const project = await openOrCreate(session, settings, text(input, 'project'))
-    await keepPipeline(project, settings)
+    keepPipeline(project, settings)
     session.terminal.note(`Project: ${project.directory}`)
     await session.ensureModel()
 
