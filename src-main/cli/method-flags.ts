@@ -1,22 +1,22 @@
 /** A method's settings from flags: --value-function, --alpha, --updates, ... as its schema has them. */
 import type { MethodChoice } from '../contract/entities.ts'
 import { StudioError } from '../contract/errors.ts'
-import { listMethods, methodNamed } from '../engine/control/methods.ts'
+import { completeChoice, listMethods, methodNamed } from '../engine/control/methods.ts'
 import type { Project } from '../engine/project/project.ts'
 import { flagsOf, settingsFrom } from './arguments.ts'
 import type { Input } from './command.ts'
 
 export const methodFlags: readonly string[] = [...new Set(listMethods().flatMap(({ name }) => flagsOf(methodNamed(name).settings)))]
 
-/** The newest value function where the method needs one and none is named. @throws StudioError or UsageError */
+/** Complete, with the newest value function where the method needs one and none is named. @throws StudioError or UsageError */
 export function methodFrom(name: string, input: Input, project: Project): MethodChoice {
   return withValueFunction({ name, settings: settingsFrom(methodNamed(name).settings, input) }, project)
 }
 
 export function withValueFunction({ name, settings }: MethodChoice, project: Project): MethodChoice {
   const { shape } = methodNamed(name).settings
-  if (!('valueFunction' in shape) || settings['valueFunction'] !== undefined) return { name, settings }
+  if (!('valueFunction' in shape) || settings['valueFunction'] !== undefined) return completeChoice({ name, settings })
   const newest = project.valueFunctions.list().at(-1)
   if (newest === undefined) throw new StudioError('bad-request', `${name} needs a value function, and this project has none yet: train one first`)
-  return { name, settings: { ...settings, valueFunction: newest.id } }
+  return completeChoice({ name, settings: { ...settings, valueFunction: newest.id } })
 }

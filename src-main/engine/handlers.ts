@@ -2,7 +2,7 @@
 import { stageSettings, type Project as Summary } from '../contract/entities.ts'
 import { StudioError, toFailure } from '../contract/errors.ts'
 import { estimateCollection } from './collect/collect.ts'
-import { listMethods } from './control/methods.ts'
+import { completeChoice, listMethods } from './control/methods.ts'
 import { previewData } from './data/import.ts'
 import type { Engine, Handlers, Shell } from './engine.ts'
 import { catalogue } from './models/catalogue.ts'
@@ -104,7 +104,7 @@ export function createHandlers(engine: Engine): Handlers {
     },
     'chat.turns': ({ offset, limit }) => engine.project.chats.list(offset, limit),
 
-    'evaluate.start': (input) => engine.jobs.start('evaluate', input),
+    'evaluate.start': (input) => engine.jobs.start('evaluate', { ...input, methods: input.methods.map(completeChoice) }),
     'evaluate.list': () => engine.project.evaluations.list(),
     'evaluate.responses': ({ evaluation, offset, limit }) => ({
       total: engine.project.evaluations.prompts(evaluation),

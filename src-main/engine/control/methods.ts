@@ -30,6 +30,12 @@ export function resolveMethod({ name, settings }: MethodChoice): ResolvedMethod 
   }
 }
 
+/** The choice with every setting that its method has, defaults included, as runs keep it. @throws as resolveMethod */
+export function completeChoice(choice: MethodChoice): MethodChoice {
+  const { name, settings } = resolveMethod(choice)
+  return { name, settings }
+}
+
 export function listMethods(): Summary[] {
   return [...single.map((method) => method.name), ...composed].map((name) => {
     const { title, description, source, settings } = methodNamed(name)

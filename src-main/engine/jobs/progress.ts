@@ -1,5 +1,6 @@
 /** Rate over the last seconds and the time left, from how far a job is. */
-const windowMs = 15_000
+// long enough for a few batches full of prompts, in which no response grows
+const windowMs = 30_000
 
 export class Rate {
   #marks: { at: number; done: number }[] = []
