@@ -91,12 +91,12 @@ class Navigation {
     return jobs.active.some((job) => job.kind === kind && job.state !== 'paused')
   }
 
-  /** The stage to show first in a project: the chat once something can be steered, else the first thing to do. */
+  /** The stage to show first in a project: the chat once something can be steered, else the first thing to do or being done. */
   #furthest(): StageName {
     const project = studio.project
     if (project === null || project.modelFile === null) return 'model'
     if (project.counts.valueFunctions > 0) return 'chat'
-    return stages.find(({ name }) => this.state(name) === 'empty' || this.state(name) === 'ready')?.name ?? 'chat'
+    return stages.find(({ name }) => ['empty', 'ready', 'running'].includes(this.state(name)))?.name ?? 'chat'
   }
 }
 

@@ -5,8 +5,7 @@ import { expect, test } from './studio.ts'
 
 test('a model process that is killed while collecting is replaced, and no response is lost or doubled', async ({ studio }) => {
   const { page, go } = studio
-  await page.getByRole('button', { name: 'Open the sample project' }).click()
-  await expect(page.getByText('248 train')).toBeVisible()
+  await studio.openSample()
   await go('Collect')
   await page.getByLabel('Limit, prompts').fill('20')
   await page.getByLabel('Max tokens').fill('12')
@@ -27,8 +26,7 @@ test('a model process that is killed while collecting is replaced, and no respon
 
 test('files that cannot be used are refused in one clear sentence', async ({ studio }) => {
   const { page, go, folder } = studio
-  await page.getByRole('button', { name: 'Open the sample project' }).click()
-  await expect(page.getByText('248 train')).toBeVisible()
+  await studio.openSample()
 
   const text = join(folder, 'letter.gguf')
   writeFileSync(text, 'Dear model,')
@@ -49,8 +47,7 @@ test('files that cannot be used are refused in one clear sentence', async ({ stu
 
 test('broken rows are reported with their lines, the others are in', async ({ studio }) => {
   const { page, go, folder } = studio
-  await page.getByRole('button', { name: 'Open the sample project' }).click()
-  await expect(page.getByText('248 train')).toBeVisible()
+  await studio.openSample()
   const file = join(folder, 'mixed.jsonl')
   writeFileSync(file, '{"prompt": "One good row"}\n{broken\n{"prompt": 7}\n{"prompt": "Another good row"}\n')
   await go('Data')

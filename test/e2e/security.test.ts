@@ -44,8 +44,7 @@ test('files beside the page cannot be asked for', async ({ studio }) => {
 
 test('hostile text is shown as text', async ({ studio }) => {
   const { page, go, folder } = studio
-  await page.getByRole('button', { name: 'Open the sample project' }).click()
-  await expect(page.getByText('248 train')).toBeVisible()
+  await studio.openSample()
   const file = join(folder, 'hostile.jsonl')
   writeFileSync(file, JSON.stringify({ prompt: hostile, chosen: hostile, rejected: `${hostile} \u202e reversed` }) + '\n')
   await go('Data')

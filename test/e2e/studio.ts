@@ -1,5 +1,5 @@
 /** The built app in a real window, with an empty data directory of its own. */
-import { _electron, test as base, type ElectronApplication, type Page } from '@playwright/test'
+import { _electron, expect, test as base, type ElectronApplication, type Page } from '@playwright/test'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -14,6 +14,8 @@ export interface Studio {
   folder: string
   /** errors that the page threw or logged */
   problems: string[]
+  /** Opens the sample project and shows its data. */
+  openSample(): Promise<void>
   /** Stage by its name in the rail. */
   go(stage: string): Promise<void>
   /** A picture in light and one in dark. */
@@ -37,9 +39,14 @@ export const test = base.extend<{ studio: Studio }>({
     const problems: string[] = []
     page.on('pageerror', (error) => problems.push(String(error)))
     page.on('console', (message) => message.type() === 'error' && problems.push(message.text()))
+    const go = (stage: string): Promise<void> => page.getByRole('navigation').getByRole('button', { name: new RegExp(`^${stage}`) }).click()
     await use({
-      app, page, folder, problems,
-      go: (stage) => page.getByRole('navigation').getByRole('button', { name: new RegExp(`^${stage}`) }).click(),
+      app, page, folder, problems, go,
+      openSample: async () => {
+        await page.getByRole('button', { name: 'Open the sample project' }).click()
+        await go('Data')
+        await expect(page.getByText('248 train')).toBeVisible()
+      },
       picture: async (name) => {
         for (const colorScheme of ['light', 'dark'] as const) {
           await page.emulateMedia({ colorScheme })
@@ -59,7 +66,7 @@ export const test = base.extend<{ studio: Studio }>({
   }
 })
 
-export { expect } from '@playwright/test'
+export { expect }
 
 function environment(): Record<string, string> {
   const entries = Object.entries(process.env).filter(([name, value]) => name !== 'ELECTRON_RUN_AS_NODE' && value !== undefined)

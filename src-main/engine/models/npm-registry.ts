@@ -1,18 +1,40 @@
-/** Asks npm, with whatever registry and proxy it is set up for, where a package's tarball is. */
+/** A package's tarball, from whatever registry npm is set up for. */
 import { execFile } from 'node:child_process'
+import { createReadStream } from 'node:fs'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** @param name package@version */
-export async function tarballAddress(name: string): Promise<string> {
+const askMs = 60_000
+const packMs = 60 * 60_000
+
+/**
+ * Streams the tarball. Where only npm itself gets through (a proxy or certificates of its own), npm fetches it whole
+ * into `directory` first. @param name package@version
+ */
+export async function packageTarball(name: string, directory: string, signal: AbortSignal): Promise<Readable> {
+  const address = await npm(['view', name, 'dist.tarball'], askMs, signal)
+  if (!URL.canParse(address)) throw new Error(`npm knows no package ${name}`)
+  const reply = await fetch(address, { signal }).catch((error: unknown) => {
+    signal.throwIfAborted()
+    if (error instanceof TypeError) return null // no connection of our own
+    throw error
+  })
+  if (reply?.ok === true && reply.body !== null) return Readable.fromWeb(reply.body as Parameters<typeof Readable.fromWeb>[0])
+  const file = await npm(['pack', name, '--pack-destination', directory], packMs, signal)
+  return createReadStream(join(directory, file))
+}
+
+async function npm(words: string[], timeout: number, signal: AbortSignal): Promise<string> {
   // under `npm start` and `npm run` npm says where it is itself
   const script = process.env['npm_execpath']
   const node = process.env['npm_node_execpath']
-  const options = { timeout: 60_000, shell: script === undefined && process.platform === 'win32' }
-  const command = ['view', name, 'dist.tarball', '--loglevel=error']
-  const { stdout } = script !== undefined && node !== undefined ? await run(node, [script, ...command], options) : await run('npm', command, options)
-  const address = stdout.trim()
-  if (!URL.canParse(address)) throw new Error(`npm knows no package ${name}`)
-  return address
+  const command = [...words, '--loglevel=error']
+  const { stdout } =
+    script !== undefined && node !== undefined
+      ? await run(node, [script, ...command], { timeout, signal })
+      : await run('npm', command, { timeout, signal, shell: process.platform === 'win32' })
+  return stdout.trim().split('\n').at(-1) ?? ''
 }
