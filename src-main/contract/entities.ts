@@ -71,6 +71,8 @@ export const project = z.object({
   name: z.string(),
   path: z.string(),
   modelFile: z.string().nullable(),
+  /** whether that file is there: the sample's is fetched first */
+  modelPresent: z.boolean(),
   created: z.string(),
   /** How much there is, for the rail's states. */
   counts: z.object({

@@ -29,7 +29,7 @@ class ModelStage {
   /** The facts of the project's model file. */
   async inspect(): Promise<void> {
     const file = studio.project?.modelFile
-    if (!file) {
+    if (!file || studio.project?.modelPresent !== true) {
       this.facts = null
       return
     }

@@ -27,6 +27,7 @@ export interface Missing {
 }
 
 const noModel: Missing = { text: 'There is no model yet to generate with.', stage: 'model', action: 'Go to Model' }
+const absentModel: Missing = { text: 'The model\'s file is not there (yet).', stage: 'model', action: 'Go to Model' }
 const noData: Missing = { text: 'There is no data set yet to take prompts from.', stage: 'data', action: 'Go to Data' }
 const noResponses: Missing = { text: 'There are no responses yet to label.', stage: 'collect', action: 'Go to Collect' }
 const noRewards: Missing = { text: 'There are no rewards yet to learn from.', stage: 'reward', action: 'Go to Reward' }
@@ -51,9 +52,10 @@ class Navigation {
   missing(stage: StageName): Missing | null {
     const project = studio.project
     if (project === null) return null
-    const { counts, modelFile } = project
+    const { counts, modelFile, modelPresent } = project
     if (stage === 'collect' || stage === 'chat' || stage === 'evaluate') {
       if (modelFile === null) return noModel
+      if (!modelPresent) return absentModel
       return stage !== 'chat' && counts.datasets === 0 ? noData : null
     }
     if (stage === 'reward') return counts.responses === 0 ? noResponses : null
@@ -66,10 +68,10 @@ class Navigation {
     if (project === null) return 'empty'
     if (this.#running(stage)) return 'running'
     if (this.missing(stage) !== null) return 'blocked'
-    const { counts, modelFile } = project
+    const { counts, modelPresent } = project
     switch (stage) {
       case 'model':
-        return modelFile === null ? 'empty' : 'done'
+        return modelPresent ? 'done' : 'empty'
       case 'data':
         return counts.datasets === 0 ? 'empty' : 'done'
       case 'collect':
@@ -94,7 +96,7 @@ class Navigation {
   /** The stage to show first in a project: the chat once something can be steered, else the first thing to do or being done. */
   #furthest(): StageName {
     const project = studio.project
-    if (project === null || project.modelFile === null) return 'model'
+    if (project === null || !project.modelPresent) return 'model'
     if (project.counts.valueFunctions > 0) return 'chat'
     return stages.find(({ name }) => ['empty', 'ready', 'running'].includes(this.state(name)))?.name ?? 'chat'
   }

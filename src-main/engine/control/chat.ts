@@ -48,7 +48,7 @@ export class Chat {
   async #answer(project: Project, turn: number, input: Parsed<'chat.send'>, methods: ResolvedMethod[], abort: AbortController): Promise<void> {
     const panes = input.panes.map((method): ChatPane => ({ method, text: '', steps: [], end: null }))
     const open = new Set(panes.keys())
-    const start = performance.now()
+    let start = performance.now()
     const tone = sourceNamed('tone')
     const close = (index: number, finish: AnswerEnd['finish']): void => {
       const pane = panes[index] as ChatPane
@@ -63,6 +63,7 @@ export class Chat {
     let failure: string | null = null
     try {
       const host = await this.#models.use(project)
+      start = performance.now() // loading the model is not the answer's time
       const tasks = methods.map((method, key): GenerationTask => ({ key, method, messages: [{ role: 'user', content: input.prompt }], seed: input.seed }))
       await generate(project, host, tasks, {
         maxTokens: input.maxTokens,

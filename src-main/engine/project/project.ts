@@ -87,6 +87,7 @@ export class Project {
     return {
       id, name, modelFile, created,
       path: this.directory,
+      modelPresent: modelFile !== null && existsSync(modelFile),
       counts: {
         datasets: count('datasets'),
         examples: count('examples'),
