@@ -1,7 +1,7 @@
 import { listMethods } from '../../engine/control/methods.ts'
 import { listSources } from '../../engine/reward/sources.ts'
 import type { Command } from '../command.ts'
-import { columns } from '../terminal.ts'
+import { definitions } from '../terminal.ts'
 
 export const methodList: Command = {
   name: 'method list',
@@ -10,7 +10,7 @@ export const methodList: Command = {
   flags: [],
   async run({ terminal }) {
     const methods = listMethods()
-    terminal.result({ methods }, columns(methods.map((m) => [m.name, m.description])).map((line) => line.trimEnd()))
+    terminal.result({ methods }, definitions(methods.map((m) => [m.name, m.description])))
     return 0
   }
 }
@@ -22,7 +22,7 @@ export const rewardList: Command = {
   flags: [],
   async run({ terminal }) {
     const sources = listSources()
-    terminal.result({ sources }, columns(sources.map((s) => [s.name, s.description])))
+    terminal.result({ sources }, definitions(sources.map((s) => [s.name, s.description])))
     return 0
   }
 }

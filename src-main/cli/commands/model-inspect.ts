@@ -1,6 +1,6 @@
 import { inspectModel } from '../../engine/models/inspect.ts'
 import type { Command } from '../command.ts'
-import { columns } from '../terminal.ts'
+import { definitions } from '../terminal.ts'
 
 export const modelInspect: Command = {
   name: 'model inspect',
@@ -9,7 +9,7 @@ export const modelInspect: Command = {
   flags: [],
   async run({ terminal }, { positionals: [file = ''] }) {
     const facts = await inspectModel(file)
-    terminal.result(facts, columns(Object.entries(facts).map(([fact, value]) => [fact, String(value ?? 'not stated')])))
+    terminal.result(facts, definitions(Object.entries(facts).map(([fact, value]) => [fact, String(value ?? 'not stated')])))
     return 0
   }
 }
