@@ -16,6 +16,7 @@ export const failureCodes = [
   'cancelled',
   'busy', // the model is taken by another job
   'download-failed',
+  'disk-full',
   'not-finite', // NaN or infinity in states, values, rewards or losses
   'internal'
 ] as const
@@ -67,6 +68,9 @@ function unbounded(error: unknown): Failure {
     return { code: 'bad-request', message: describeIssues(error), retryable: false }
   }
   const cause = error instanceof Error ? error : new Error(String(error))
+  if ('code' in cause && (cause.code === 'ENOSPC' || cause.code === 'SQLITE_FULL')) {
+    return { code: 'disk-full', message: 'The disk is full. What was finished is kept; free some space and go on', details: cause.stack, retryable: true }
+  }
   const code = isCancellation(cause) ? 'cancelled' : 'internal'
   return { code, message: cause.message, details: cause.stack, retryable: false }
 }

@@ -41,7 +41,7 @@ export class HostClient {
   static async start(launch: LaunchHost, input: HostMethods['load']['input']): Promise<HostClient> {
     const process = launch()
     const pending = new Map<number, Pending>()
-    process.onMessage((message) => receive(pending, message))
+    process.onMessage((message) => receive(pending, message, (id) => process.send({ id, cancel: true })))
     process.onExit((reason) => {
       const error = new StudioError('model-host-exited', `the model's process ${reason}`, { retryable: true })
       for (const { reject } of pending.values()) reject(error)
@@ -95,11 +95,18 @@ export class HostClient {
   }
 }
 
-function receive(pending: Map<number, Pending>, message: FromHost): void {
+/** What a handler of events throws (a full disk, say) ends its request, not this process. */
+function receive(pending: Map<number, Pending>, message: FromHost, cancel: (id: number) => void): void {
   const request = pending.get(message.id)
   if (request === undefined) return
   if ('event' in message) {
-    request.onEvent(message.event)
+    try {
+      request.onEvent(message.event)
+    } catch (error) {
+      pending.delete(message.id)
+      cancel(message.id)
+      request.reject(error instanceof Error ? error : new Error(String(error)))
+    }
     return
   }
   pending.delete(message.id)
