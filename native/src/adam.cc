@@ -6,9 +6,6 @@
 
 namespace {
 
-// Numbers per thread below which starting one costs more than it saves.
-constexpr size_t worthAThread = 1 << 15;
-
 // One Adam step: `rate` is the learning rate over 1 - beta1^t, `correction` 1 / sqrt(1 - beta2^t).
 KERNEL_BODY void adamBody(TrainedTensor& tensor, size_t begin, size_t end, float rate, float correction) {
   float* __restrict value = tensor.value.data();

@@ -35,6 +35,9 @@ void axpy(float* y, float scale, const float* x, size_t n);
 // y[i] += the sum of scale[k] * x[k][i] over k < 4.
 void axpy4(float* y, const float scale[4], const float* const x[4], size_t n);
 
+// Numbers per thread below which starting one costs more than it saves.
+constexpr size_t worthAThread = 1 << 15;
+
 // Runs body(begin, end) on consecutive ranges that cover [0, count), one range per thread; all but the
 // last begin and end on a multiple of `granule`. Returns when all are done; rethrows what a body threw.
 void parallelRanges(int threads, size_t count, size_t granule, const std::function<void(size_t, size_t)>& body);

@@ -46,14 +46,10 @@
   X(llama_context_default_params)       \
   X(llama_init_from_model)              \
   X(llama_free)                         \
-  X(llama_n_ctx)                        \
-  X(llama_n_batch)                      \
   X(llama_set_n_threads)                \
   X(llama_get_memory)                   \
-  X(llama_memory_clear)                 \
   X(llama_memory_seq_rm)                \
   X(llama_memory_seq_cp)                \
-  X(llama_memory_seq_pos_max)           \
   X(llama_decode)                       \
   X(llama_get_logits_ith)               \
   X(llama_sampler_chain_default_params) \

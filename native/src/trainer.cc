@@ -11,9 +11,6 @@
 
 namespace {
 
-// Numbers per thread below which starting one costs more than it saves.
-constexpr size_t worthAThread = 1 << 15;
-
 // Below `bound`, without the bias of a remainder; the same on every platform, unlike std::uniform_int_distribution.
 uint64_t randomBelow(std::mt19937_64& random, uint64_t bound) {
   const uint64_t limit = random.max() - random.max() % bound;

@@ -28,10 +28,6 @@ export function parseArguments(command: Command, words: string[]): Input {
   return { positionals: parsed.positionals, flags }
 }
 
-export function usage(command: Command): string {
-  return command.usage
-}
-
 /** The last text of a flag. */
 export function text(input: Input, flag: string): string | undefined {
   return input.flags.get(flag)?.at(-1)

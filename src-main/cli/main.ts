@@ -1,7 +1,7 @@
 /** The terminal: commands over the engine. Results on stdout, progress and errors on stderr, exit 0 only on success. */
 import { toFailure } from '../contract/errors.ts'
 import { commands } from './commands.ts'
-import { parseArguments, usage, UsageError } from './arguments.ts'
+import { parseArguments, UsageError } from './arguments.ts'
 import { Session } from './session.ts'
 import { Terminal } from './terminal.ts'
 
@@ -26,7 +26,7 @@ async function main(words: string[]): Promise<number> {
     return await command.run(session, input)
   } catch (error) {
     const failure = toFailure(error)
-    terminal.error(error instanceof UsageError ? `${failure.message}. Usage: ${usage(command)}` : failure.message)
+    terminal.error(error instanceof UsageError ? `${failure.message}. Usage: ${command.usage}` : failure.message)
     if (failure.code === 'internal' && failure.details !== undefined && process.env['RE_CONTROL_DEBUG'] !== undefined) terminal.note(failure.details)
     return session.interrupted ? 130 : 1
   } finally {

@@ -5,7 +5,6 @@ export const failureCodes = [
   'bad-request', // the input does not fit the contract, or names something that is not there
   'not-found', // a file, project, data set, ... that was named does not exist
   'not-usable', // it exists, but is not what it must be (a text file named .gguf, an empty JSONL)
-  'partly-rejected', // the good rows are in, the bad ones are reported
   'no-project', // the request needs an open project
   'project-locked', // another process has the project open
   'project-newer', // written by a newer version of the studio
@@ -17,7 +16,6 @@ export const failureCodes = [
   'busy', // the model is taken by another job
   'download-failed',
   'disk-full',
-  'not-finite', // NaN or infinity in states, values, rewards or losses
   'internal'
 ] as const
 

@@ -8,9 +8,6 @@ import { Scheduler } from './scheduler.ts'
 import { bestThreads, measureThreads } from './threads.ts'
 import { train } from './train.ts'
 
-/** Tokens of a prompt that one step takes beside the running responses. */
-const batchTokens = 512
-
 type Handlers = {
   [M in HostMethod]: (
     input: HostMethods[M]['input'],
@@ -28,7 +25,6 @@ interface Loaded {
 export function createHost(): Handlers {
   const networks = new Map<number, ValueFunction>()
   let loaded: Loaded | null = null
-  let threads = 1
 
   const ready = (): Loaded => {
     if (loaded === null) throw new StudioError('no-model', 'no model is loaded')
@@ -43,13 +39,14 @@ export function createHost(): Handlers {
       const model = await openModel(input.file)
       const facts = model.facts()
       const sequenceTokens = facts.trainedContext
-      const contextTokens = Math.max(input.contextTokens, 512)
-      const context = new Context(model, { contextTokens, sequences: input.sequences, batchTokens, threads: input.threads ?? 1 })
-      const threadMeasurement = input.threads === null ? await measureThreads(context, Math.max(facts.beginToken, 0), input.sequences) : []
-      threads = input.threads ?? bestThreads(threadMeasurement)
+      const { sequences, batchTokens } = input
+      const contextTokens = Math.max(input.contextTokens, batchTokens)
+      const context = new Context(model, { contextTokens, sequences, batchTokens, threads: input.threads ?? 1 })
+      const threadMeasurement = input.threads === null ? await measureThreads(context, Math.max(facts.beginToken, 0), sequences) : []
+      const threads = input.threads ?? bestThreads(threadMeasurement)
       context.setThreads(threads)
       const renderer = new PromptRenderer(model)
-      const settings = { contextTokens, sequenceTokens, sequences: input.sequences, batchTokens, stateSize: facts.stateSize }
+      const settings = { contextTokens, sequenceTokens, sequences, batchTokens, stateSize: facts.stateSize }
       loaded = { model, renderer, scheduler: new Scheduler(model, context, renderer, networks, settings) }
       const device = libraries.devices.find((d) => d.isGpu === (variant.backend !== 'cpu')) ?? libraries.devices[0]
       return {
@@ -61,7 +58,7 @@ export function createHost(): Handlers {
         threads,
         threadMeasurement,
         contextTokens,
-        sequences: input.sequences,
+        sequences,
         stateSize: facts.stateSize
       }
     },

@@ -20,6 +20,8 @@ export interface LoadInput {
   /** tokens that all sequences share */
   contextTokens: number
   sequences: number
+  /** of one step: those of the running responses, and as much of new prompts as there is room for */
+  batchTokens: number
   /** null: chosen by a short measurement */
   threads: number | null
 }

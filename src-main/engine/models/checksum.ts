@@ -1,9 +1,10 @@
 /** SHA-256 of model files, remembered by size and time of change so that gigabytes are read once. */
 import { createHash } from 'node:crypto'
-import { createReadStream, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { createReadStream, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
+import { keep, readKept } from '../kept-json.ts'
 
 const memory = z.record(z.string(), z.string())
 
@@ -11,17 +12,10 @@ export async function checksumOf(file: string, cacheDirectory: string): Promise<
   const { size, mtimeMs } = statSync(file)
   const key = `${file} ${size} ${mtimeMs}`
   const list = join(cacheDirectory, 'checksums.json')
-  let known: z.infer<typeof memory> = {}
-  try {
-    known = memory.parse(JSON.parse(readFileSync(list, 'utf8')))
-  } catch {
-    // none yet, or unreadable: computed anew
-  }
+  const known = readKept(list, memory, {})
   if (known[key] !== undefined) return known[key]
   const sha256 = await sha256Of(file)
-  mkdirSync(cacheDirectory, { recursive: true })
-  writeFileSync(`${list}.part`, JSON.stringify({ ...known, [key]: sha256 }, null, 2))
-  renameSync(`${list}.part`, list)
+  keep(list, { ...known, [key]: sha256 })
   return sha256
 }
 

@@ -6,11 +6,8 @@ import { resolve } from 'node:path'
 import type { ModelFacts } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { statOf } from '../files.ts'
+import { batchTokens, contextTokens } from './room.ts'
 import { tensorBytes } from './tensor-bytes.ts'
-
-/** KV cells and batch that the model host asks for; see models.ts. */
-const cells = 16384
-const batchTokens = 512
 
 /** @throws StudioError 'not-found' or 'not-usable', saying what the file is instead */
 export async function inspectModel(path: string): Promise<ModelFacts> {
@@ -40,7 +37,7 @@ export async function inspectModel(path: string): Promise<ModelFacts> {
   const heads = number('attention.head_count') ?? 1
   const keyValueHeads = number('attention.head_count_kv') ?? heads
   const headSize = number('attention.key_length') ?? embeddingLength / heads
-  const cache = blockCount * keyValueHeads * headSize * 2 * 2 * Math.min(cells, contextLength * 72)
+  const cache = blockCount * keyValueHeads * headSize * 2 * 2 * contextTokens
   const compute = batchTokens * 4 * (embeddingLength * 16 + (vocabularySize ?? 0))
   const memoryNeeded = bytes + cache + compute
   const memoryAvailable = availableMemory()

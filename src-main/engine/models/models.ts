@@ -10,10 +10,9 @@ import type { Project } from '../project/project.ts'
 import { HostClient, type LaunchHost } from './host-client.ts'
 import { inspectModel } from './inspect.ts'
 import { checksumOf } from './checksum.ts'
+import { batchTokens, contextTokens, sequences } from './room.ts'
 import { rememberedThreads, rememberThreads } from './thread-memory.ts'
 
-const contextTokens = 16384
-const sequences = 72 // the widest collection, and the panes of a chat beside it
 const maxDeaths = 3
 const firstPause = 500 // milliseconds; doubled each time
 
@@ -98,7 +97,7 @@ export class Models {
     this.#events.loaded(null, 'Loading the model')
     const sha256 = await checksumOf(file, this.#cacheDirectory)
     const remembered = rememberedThreads(this.#cacheDirectory, sha256)
-    const client = await HostClient.start(this.#launch, { file, sha256, contextTokens, sequences, threads: remembered?.threads ?? null })
+    const client = await HostClient.start(this.#launch, { file, sha256, contextTokens, sequences, batchTokens, threads: remembered?.threads ?? null })
     const loaded = remembered === null ? client.loaded : { ...client.loaded, threadMeasurement: remembered.measurement }
     if (remembered === null) rememberThreads(this.#cacheDirectory, sha256, { threads: loaded.threads, measurement: loaded.threadMeasurement })
     this.#events.loaded(loaded, 'Ready')

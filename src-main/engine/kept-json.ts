@@ -1,0 +1,18 @@
+/** Small JSON files that only save time or clicks: replaced whole, and an unreadable one counts as none. */
+import { mkdirSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import writeFileAtomic from 'write-file-atomic'
+import type { z } from 'zod'
+
+export function readKept<S extends z.ZodType>(file: string, schema: S, otherwise: z.output<S>): z.output<S> {
+  try {
+    return schema.parse(JSON.parse(readFileSync(file, 'utf8')))
+  } catch {
+    return otherwise
+  }
+}
+
+export function keep(file: string, value: unknown): void {
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileAtomic.sync(file, JSON.stringify(value, null, 2))
+}

@@ -1,0 +1,8 @@
+/** The room that every model is loaded with. */
+
+/** KV cells, shared by all sequences */
+export const contextTokens = 16384
+/** the widest collection, and the panes of a chat beside it */
+export const sequences = 72
+/** tokens of one step */
+export const batchTokens = 512
