@@ -1,0 +1,47 @@
+// A value function in training, wherever it is computed: on the processor, or by a ggml graph on any backend.
+// Both follow the same definition of the loss and of Adam, and give the same curve up to rounding.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "value_function.h"
+
+// Whole trajectories, one state a row, as the network takes them (standardised).
+struct TrainingBatch {
+  const float* input;         // (rows, inputDim)
+  const int32_t* next;        // (rows): the row of the trajectory's next state; -1 at its last
+  const float* reward;        // (rows): of the row's trajectory
+  int rows;
+  int trajectories;
+};
+
+// The step's settings, which change from step to step.
+struct StepSettings {
+  double learningRate;
+  double weightDecay;   // decoupled (AdamW): value -= learningRate weightDecay value; biases are not decayed
+  double clipNorm;      // the gradient of all parameters is scaled down to this length; infinity: never
+};
+
+struct StepResult {
+  double squaredErrors;  // sum of the squared Bellman errors of the batch, as met before the step
+  double gradientNorm;   // of all parameters, before clipping
+};
+
+// What a checkpoint must hold to go on exactly: everything of Adam, layer by layer, weight then bias.
+struct OptimiserState {
+  std::vector<std::vector<float>> value, firstMoment, secondMoment;
+  int64_t steps = 0;
+};
+
+class TrainedNetwork {
+ public:
+  virtual ~TrainedNetwork() = default;
+  // V of each row. input (rows, inputDim), out (rows).
+  virtual void values(const float* input, int rows, float* out) = 0;
+  // One step of Adam along the gradient of the batch's loss: the squared Bellman errors summed over its rows,
+  // over the number of its trajectories. A result that is not finite is the caller's to name.
+  virtual StepResult step(const TrainingBatch& batch, const StepSettings& settings) = 0;
+  virtual OptimiserState state() const = 0;
+  virtual void restore(const OptimiserState& state) = 0;
+};
