@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { addon, root } from './load.ts'
-import type { ValueFunction } from './value-function.ts'
+import type { AscentOptions, ValueFunction } from './value-function.ts'
 
 export interface SamplerSettings {
   /** 0 is greedy, and the other settings are ignored */
@@ -45,11 +45,9 @@ export interface Model {
   free(): void
 }
 
-/** `updates` steps of gradient ascent at `stepSize`, in units of the raw state h, for these output rows. */
-export interface Control {
+/** How the states of these output rows are edited. */
+export interface Control extends AscentOptions {
   valueFunction: ValueFunction
-  stepSize: number
-  updates: number
   rows: Int32Array
 }
 
@@ -70,6 +68,8 @@ export interface Decoded {
   /** V of each row before and after the edit; NaN for rows without control */
   valueBefore: Float32Array
   valueAfter: Float32Array
+  /** |Delta h| / |h| of each row; NaN for rows without control */
+  edits: Float32Array
 }
 
 export interface ContextSettings {

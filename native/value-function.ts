@@ -17,12 +17,20 @@ export interface AscentOptions {
   /** alpha, in units of the raw state: h += stepSize * dV/dh */
   stepSize: number
   updates: number
+  /** Steer to this value instead of upwards: h += 2 stepSize (target - V(h)) dV/dh, until within `tolerance` of it. */
+  target?: number | null
+  /** in units of V; 0 unless given */
+  tolerance?: number
+  /** Trust region: after each update |Delta h| is scaled back to at most this fraction of |h|. */
+  maxEdit?: number | null
 }
 
 export interface Ascent {
   states: Float32Array
   valueBefore: Float32Array
   valueAfter: Float32Array
+  /** |Delta h| / |h| of each state */
+  edits: Float32Array
 }
 
 /**

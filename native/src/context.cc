@@ -60,6 +60,7 @@ class DecodeWorker : public Napi::AsyncWorker {
     result["edited"] = hook.edited.empty() ? Env().Null() : Napi::Value(toFloat32Array(Env(), hook.edited));
     result["valueBefore"] = toFloat32Array(Env(), hook.valueBefore);
     result["valueAfter"] = toFloat32Array(Env(), hook.valueAfter);
+    result["edits"] = toFloat32Array(Env(), hook.edits);
     deferred.Resolve(result);
   }
 
@@ -118,6 +119,15 @@ ContextBinding::ContextBinding(const Napi::CallbackInfo &info)
   if (!context) {
     throw Napi::Error::New(info.Env(), "llama.cpp could not make a context: " + takeLog());
   }
+  useThreads(threads);
+}
+
+// Graphs and ascents share one team, which is kept from step to step.
+void ContextBinding::useThreads(int threads) {
+  auto next = std::make_unique<GgmlTeam>(threads);
+  library().llama_set_n_threads(context.get(), threads, threads);
+  library().llama_attach_threadpool(context.get(), next->pool(), next->pool());
+  team = std::move(next);
 }
 
 llama_context *ContextBinding::idle(Napi::Env env) const {
@@ -177,8 +187,7 @@ Napi::Value ContextBinding::decode(const Napi::CallbackInfo &info) {
                                            std::to_string(control.valueFunction->inputDim()) +
                                            " numbers, the model has " + std::to_string(stateSize));
     }
-    control.updates = static_cast<int>(requireInteger(entry.Get("updates"), "updates", 0, 100000));
-    control.stepSize = static_cast<float>(requireNumber(entry.Get("stepSize"), "stepSize"));
+    control.ascent = ascentFromJs(entry);
     const Napi::Int32Array rows = requireInt32Array(entry.Get("rows"), "rows");
     for (size_t r = 0; r < rows.ElementLength(); r++) {
       if (rows[r] < 0 || rows[r] >= static_cast<int>(outputs.size())) {
@@ -190,7 +199,7 @@ Napi::Value ContextBinding::decode(const Napi::CallbackInfo &info) {
   }
 
   outputTokens = std::move(outputs);
-  hook->prepare(static_cast<int>(outputTokens.size()), std::move(controls));
+  hook->prepare(static_cast<int>(outputTokens.size()), std::move(controls), *team);
   decoding = true;
   Napi::Promise promise = worker->promise();
   worker.release()->Queue();  // deletes itself
@@ -241,9 +250,8 @@ void ContextBinding::copySequence(const Napi::CallbackInfo &info) {
 }
 
 void ContextBinding::setThreads(const Napi::CallbackInfo &info) {
-  llama_context *ctx = idle(info.Env());
-  const int threads = static_cast<int>(requireInteger(info[0], "threads", 1, 512));
-  library().llama_set_n_threads(ctx, threads, threads);
+  idle(info.Env());
+  useThreads(static_cast<int>(requireInteger(info[0], "threads", 1, 512)));
 }
 
 void ContextBinding::free(const Napi::CallbackInfo &info) {
@@ -251,6 +259,7 @@ void ContextBinding::free(const Napi::CallbackInfo &info) {
     throw Napi::Error::New(info.Env(), "a batch is being decoded");
   }
   context.reset();
+  team.reset();
   model.reset();
 }
 

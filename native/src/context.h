@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "ggml_team.h"
 #include "model.h"
 #include "state_hook.h"
 
@@ -25,6 +26,7 @@ class ContextBinding : public Napi::ObjectWrap<ContextBinding> {
   void setThreads(const Napi::CallbackInfo& info);
   void free(const Napi::CallbackInfo& info);
 
+  void useThreads(int threads);
   // Throws a JS error after free() and while a decode runs.
   llama_context* idle(Napi::Env env) const;
   int checkedSequence(const Napi::CallbackInfo& info, size_t argument) const;
@@ -32,6 +34,7 @@ class ContextBinding : public Napi::ObjectWrap<ContextBinding> {
 
   ModelPointer model;  // a context must not outlive its model
   std::unique_ptr<StateHook> hook;
+  std::unique_ptr<GgmlTeam> team;
   std::unique_ptr<llama_context, decltype(&llama_free)> context;
   int sequences = 0, batchTokens = 0, vocabularySize = 0, stateSize = 0;
   std::vector<int> outputTokens;  // batch index of every output row of the last decode

@@ -16,8 +16,20 @@
   X(ggml_backend_dev_name)              \
   X(ggml_backend_dev_description)       \
   X(ggml_backend_dev_type)              \
+  X(ggml_backend_dev_by_type)           \
+  X(ggml_backend_dev_backend_reg)       \
+  X(ggml_backend_dev_init)              \
+  X(ggml_backend_reg_get_proc_address)  \
+  X(ggml_backend_free)                  \
+  X(ggml_backend_graph_compute)         \
   X(ggml_backend_tensor_get)            \
   X(ggml_backend_tensor_set)            \
+  X(ggml_init)                          \
+  X(ggml_free)                          \
+  X(ggml_new_graph_custom)              \
+  X(ggml_build_forward_expand)          \
+  X(ggml_custom_4d)                     \
+  X(ggml_threadpool_params_default)     \
   X(llama_backend_init)                 \
   X(llama_log_set)                      \
   X(llama_print_system_info)            \
@@ -47,6 +59,7 @@
   X(llama_init_from_model)              \
   X(llama_free)                         \
   X(llama_set_n_threads)                \
+  X(llama_attach_threadpool)            \
   X(llama_get_memory)                   \
   X(llama_memory_seq_rm)                \
   X(llama_memory_seq_cp)                \

@@ -13,12 +13,14 @@ bool isState(const ggml_tensor *tensor) {
 
 }  // namespace
 
-void StateHook::prepare(int rows, std::vector<Control> newControls) {
+void StateHook::prepare(int rows, std::vector<Control> newControls, Team &newTeam) {
   controls = std::move(newControls);
+  team = &newTeam;
   states.assign(static_cast<size_t>(rows) * stateSize, 0.0f);
   edited.clear();
   valueBefore.assign(rows, NAN);
   valueAfter.assign(rows, NAN);
+  edits.assign(rows, NAN);
   rowsSeen = 0;
   failure.clear();
 }
@@ -72,13 +74,14 @@ void StateHook::observe(ggml_tensor *tensor) {
     if (here.empty()) {
       continue;
     }
-    std::vector<float> gathered(here.size() * stateSize), before(here.size()), after(here.size());
+    std::vector<float> gathered(here.size() * stateSize), before(here.size()), after(here.size()),
+        edit(here.size());
     for (size_t i = 0; i < here.size(); i++) {
       std::memcpy(&gathered[i * stateSize], &states[static_cast<size_t>(here[i]) * stateSize], rowBytes);
     }
-    control.valueFunction->ascend(gathered.data(), static_cast<int>(here.size()), control.stepSize, control.updates,
-                                  before.data(), after.data());
-    const bool changes = control.stepSize != 0 && control.updates > 0;
+    control.valueFunction->ascend(gathered.data(), static_cast<int>(here.size()), control.ascent,
+                                  {before.data(), after.data(), edit.data()}, *team);
+    const bool changes = control.ascent.stepSize != 0 && control.ascent.updates > 0;
     if (changes && edited.empty()) {
       edited = states;
     }
@@ -89,6 +92,7 @@ void StateHook::observe(ggml_tensor *tensor) {
       }
       valueBefore[row] = before[i];
       valueAfter[row] = after[i];
+      edits[row] = edit[i];
       if (changes) {
         std::memcpy(&edited[static_cast<size_t>(row) * stateSize], &gathered[i * stateSize], rowBytes);
         lib.ggml_backend_tensor_set(tensor, &gathered[i * stateSize], (row - first) * rowBytes, rowBytes);

@@ -8,13 +8,13 @@
 #include <vector>
 
 #include "library.h"
+#include "team.h"
 #include "value_function.h"
 
-// n = `updates` steps of gradient ascent at `stepSize` (in units of the raw state) for these output rows.
+// How the states of these output rows are edited.
 struct Control {
   std::shared_ptr<const ValueFunction> valueFunction;
-  float stepSize = 0;
-  int updates = 0;
+  Ascent ascent;
   std::vector<int> rows;
 };
 
@@ -22,8 +22,8 @@ class StateHook {
  public:
   explicit StateHook(int stateSize) : stateSize(stateSize) {}
 
-  // Before a decode that has `rows` outputs.
-  void prepare(int rows, std::vector<Control> controls);
+  // Before a decode that has `rows` outputs. The team edits the states of the controlled ones.
+  void prepare(int rows, std::vector<Control> controls, Team &team);
 
   // cb_eval; `user` is the StateHook. Never throws: a failure is kept for `failure()` and the graph is stopped.
   static bool callback(ggml_tensor* tensor, bool ask, void* user);
@@ -31,8 +31,8 @@ class StateHook {
   // After the decode: states (rows, D) as the model made them, and as the output head saw them (empty where no
   // row was edited).
   std::vector<float> states, edited;
-  // V before and after the edit, one a row; NaN for rows that no control names.
-  std::vector<float> valueBefore, valueAfter;
+  // V before and after the edit and |Delta h| / |h|, one a row; NaN for rows that no control names.
+  std::vector<float> valueBefore, valueAfter, edits;
   int rowsSeen = 0;
   std::string failure;
 
@@ -41,4 +41,5 @@ class StateHook {
 
   int stateSize;
   std::vector<Control> controls;
+  Team *team = nullptr;
 };

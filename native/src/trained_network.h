@@ -9,9 +9,9 @@
 
 // Whole trajectories, one state a row, as the network takes them (standardised).
 struct TrainingBatch {
-  const float* input;         // (rows, inputDim)
-  const int32_t* next;        // (rows): the row of the trajectory's next state; -1 at its last
-  const float* reward;        // (rows): of the row's trajectory
+  const float* input;   // (rows, inputDim)
+  const int32_t* next;  // (rows): the row of the trajectory's next state; -1 at its last
+  const float* reward;  // (rows): of the row's trajectory
   int rows;
   int trajectories;
 };
@@ -19,8 +19,8 @@ struct TrainingBatch {
 // The step's settings, which change from step to step.
 struct StepSettings {
   double learningRate;
-  double weightDecay;   // decoupled (AdamW): value -= learningRate weightDecay value; biases are not decayed
-  double clipNorm;      // the gradient of all parameters is scaled down to this length; infinity: never
+  double weightDecay;  // decoupled (AdamW): value -= learningRate weightDecay value; biases are not decayed
+  double clipNorm;     // the gradient of all parameters is scaled down to this length; infinity: never
 };
 
 struct StepResult {

@@ -2,14 +2,12 @@
 // float32, that estimates from a language model's state h (inputDim) the reward a response will get.
 #pragma once
 
+#include <memory>
 #include <mutex>
 #include <vector>
 
-// y = weight x + bias, weight (outputs, inputs) row-major, bias (outputs).
-struct LinearLayer {
-  int inputs = 0, outputs = 0;
-  std::vector<float> weight, bias;
-};
+#include "ascender.h"
+#include "linear_layer.h"
 
 class ValueFunction {
  public:
@@ -26,24 +24,17 @@ class ValueFunction {
   // dV/dh of each state. states and out (rows, inputDim).
   void gradients(const float* states, int rows, float* out) const;
 
-  // Gradient ascent in place: `updates` times h += stepSize * dV/dh. states (rows, inputDim);
-  // valueBefore and valueAfter (rows) receive V of the states at the start and at the end. Works on the
-  // hidden units' pre-activations z, with the same result as the explicit form up to rounding. (Where z
-  // comes within rounding of 0 two float32 computations may disagree on whether a unit is active; their
-  // paths then differ by that unit's share.) The first call also computes W1 W1^T. With no updates or a
-  // step of 0 no bit of the states changes. May be called from several threads at once.
-  void ascend(float* states, int rows, float stepSize, int updates, float* valueBefore, float* valueAfter) const;
+  // Edits states (rows, inputDim) in place, as Ascender does; the first call prepares it: W1 W1^T is computed. May be
+  // called from several threads at once.
+  void ascend(float* states, int rows, const Ascent& settings, const AscentReport& report, Team& team) const;
 
   // The same by its definition, one gradient per update: what `ascend` is tested against.
-  void ascendExplicit(float* states, int rows, float stepSize, int updates, float* valueBefore,
-                      float* valueAfter) const;
+  void ascendExplicit(float* states, int rows, const Ascent& settings, const AscentReport& report) const;
 
  private:
-  const float* gram() const;
-
   const std::vector<LinearLayer> layers_;
-  mutable std::once_flag gramOnce_;
-  mutable std::vector<float> gram_;  // G = W1 W1^T (H1, H1), computed when first needed
+  mutable std::once_flag prepared_;
+  mutable std::unique_ptr<const Ascender> ascender_;
 };
 
 // Throws std::invalid_argument unless `layers` form a value function of finite numbers.

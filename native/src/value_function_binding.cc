@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -19,29 +20,47 @@ int requireRows(const Napi::Float32Array& states, int inputDim) {
   return int(rows);
 }
 
-using Ascent = void (ValueFunction::*)(float*, int, float, int, float*, float*) const;
-
-Napi::Value runAscent(const Napi::CallbackInfo& info, const ValueFunction& V, Ascent ascent) {
+template <class Run>
+Napi::Value runAscent(const Napi::CallbackInfo& info, const ValueFunction& V, const Run& run) {
   const Napi::Float32Array given = requireFloat32Array(info[0], "states");
   const int rows = requireRows(given, V.inputDim());
-  const Napi::Object options = requireObject(info[1], "the second argument");
-  const double stepSize = requireNumber(options.Get("stepSize"), "stepSize");
-  const int updates = int(requireInteger(options.Get("updates"), "updates", 0, 1000000));
-
+  const Ascent settings = ascentFromJs(requireObject(info[1], "the second argument"));
   Napi::Float32Array states = Napi::Float32Array::New(info.Env(), given.ElementLength());
   std::copy_n(given.Data(), given.ElementLength(), states.Data());
-  Napi::Float32Array before = Napi::Float32Array::New(info.Env(), rows),
-                     after = Napi::Float32Array::New(info.Env(), rows);
-  (V.*ascent)(states.Data(), rows, float(stepSize), updates, before.Data(), after.Data());
+  const auto numbers = [&] { return Napi::Float32Array::New(info.Env(), rows); };
+  Napi::Float32Array before = numbers(), after = numbers(), edits = numbers();
+  run(states.Data(), rows, settings, AscentReport{before.Data(), after.Data(), edits.Data()});
 
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("states", states);
   result.Set("valueBefore", before);
   result.Set("valueAfter", after);
+  result.Set("edits", edits);
   return result;
 }
 
 }  // namespace
+
+Ascent ascentFromJs(const Napi::Object& options) {
+  Ascent settings;
+  const auto number = [&](const char* name, double least, float& to) {
+    const Napi::Value value = options.Get(name);
+    if (value.IsUndefined() || value.IsNull()) return;
+    const double given = requireNumber(value, name);
+    to = float(given);
+    if (given < least || !std::isfinite(to)) {
+      throw Napi::RangeError::New(options.Env(), std::string(name) + " is out of range");
+    }
+  };
+  constexpr double any = -std::numeric_limits<double>::infinity();
+  requireNumber(options.Get("stepSize"), "stepSize");
+  number("stepSize", any, settings.stepSize);
+  settings.updates = int(requireInteger(options.Get("updates"), "updates", 0, 100000));
+  number("target", any, settings.target);
+  number("tolerance", 0, settings.tolerance);
+  number("maxEdit", 0, settings.maxEdit);
+  return settings;
+}
 
 std::vector<LinearLayer> layersFromJs(Napi::Value value, int inputDim, const char* name) {
   const Napi::Env env = value.Env();
@@ -114,11 +133,16 @@ Napi::Value ValueFunctionBinding::gradients(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ValueFunctionBinding::ascend(const Napi::CallbackInfo& info) {
-  return runAscent(info, *valueFunction_, &ValueFunction::ascend);
+  return runAscent(info, *valueFunction_, [this](float* states, int rows, const Ascent& settings, AscentReport report) {
+    Solo solo;
+    valueFunction_->ascend(states, rows, settings, report, solo);
+  });
 }
 
 Napi::Value ValueFunctionBinding::ascendExplicit(const Napi::CallbackInfo& info) {
-  return runAscent(info, *valueFunction_, &ValueFunction::ascendExplicit);
+  return runAscent(info, *valueFunction_, [this](float* states, int rows, const Ascent& settings, AscentReport report) {
+    valueFunction_->ascendExplicit(states, rows, settings, report);
+  });
 }
 
 void initValueFunction(Napi::Env env, Napi::Object exports) {

@@ -34,6 +34,10 @@ class ValueFunctionBinding : public Napi::ObjectWrap<ValueFunctionBinding> {
 
 void initValueFunction(Napi::Env env, Napi::Object exports);
 
+// Reads {stepSize, updates, target?, tolerance?, maxEdit?}. Throws a JavaScript TypeError or RangeError naming the one
+// that is wrong.
+Ascent ascentFromJs(const Napi::Object& options);
+
 // Reads [{weight, bias}, ...]. Throws a JavaScript TypeError for a wrong type, RangeError for a wrong shape
 // or a number that is not finite; the messages begin with `name`.
 std::vector<LinearLayer> layersFromJs(Napi::Value value, int inputDim, const char* name);

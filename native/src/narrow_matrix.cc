@@ -1,0 +1,147 @@
+#include "narrow_matrix.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "lanes.h"
+
+namespace {
+
+constexpr int unitsAtOnce = 4;  // rows of the matrix that share one pass over the vectors
+constexpr int addedAtOnce = 8;
+
+// out[r][u] = w_u . x_r; each sum lies in one register and takes its terms in order.
+template <class Lanes, class Shorts, int Rows>
+KERNEL_BODY void dotsBody(const int16_t* w, size_t n, const float* x, float out[][unitsAtOnce]) {
+  constexpr size_t width = lanesWidth<Lanes>;
+  Lanes sum[Rows][unitsAtOnce] = {}, weight, state[Rows];
+  size_t i = 0;
+  for (; i + width <= n; i += width) {
+    UNROLL for (int r = 0; r < Rows; r++) load(state[r], x + r * n + i);
+    UNROLL for (int u = 0; u < unitsAtOnce; u++) {
+      loadShorts<Shorts>(weight, w + u * n + i);
+      UNROLL for (int r = 0; r < Rows; r++) sum[r][u] += weight * state[r];
+    }
+  }
+  for (int r = 0; r < Rows; r++) {
+    for (int u = 0; u < unitsAtOnce; u++) {
+      float total = sumLanes<Lanes>(sum[r][u]);
+      for (size_t tail = i; tail < n; tail++) total += float(w[u * n + tail]) * x[r * n + tail];
+      out[r][u] = total;
+    }
+  }
+}
+
+// y[c] += the sum of scale[k] * row[k][c] over k < Count, in this order.
+template <class Lanes, class Shorts, int Count>
+KERNEL_BODY void addBody(const int16_t* const row[], const float scale[], size_t begin, size_t end, float* y) {
+  constexpr size_t width = lanesWidth<Lanes>;
+  Lanes to, from;
+  size_t c = begin;
+  for (; c + width <= end; c += width) {
+    load(to, y + c);
+    UNROLL for (int k = 0; k < Count; k++) {
+      loadShorts<Shorts>(from, row[k] + c);
+      to += from * scale[k];
+    }
+    store(y + c, to);
+  }
+  for (; c < end; c++) {
+    for (int k = 0; k < Count; k++) y[c] += float(row[k][c]) * scale[k];
+  }
+}
+
+// `dots` takes rowsAtOnce vectors at once, as many sums as there are registers for.
+struct Kernels {
+  void (*dots)(const int16_t*, size_t, const float*, float[][unitsAtOnce]);
+  void (*dotsOfOne)(const int16_t*, size_t, const float*, float[][unitsAtOnce]);
+  void (*add)(const int16_t* const*, const float*, size_t, size_t, float*);
+  void (*addOne)(const int16_t* const*, const float*, size_t, size_t, float*);
+  size_t rowsAtOnce;
+};
+constexpr size_t mostRowsAtOnce = 4;
+
+#define NARROW_KERNELS(target, name, Lanes, Shorts, rows)                                                       \
+  target void dots##name(const int16_t* w, size_t n, const float* x, float out[][unitsAtOnce]) {                \
+    dotsBody<Lanes, Shorts, rows>(w, n, x, out);                                                                \
+  }                                                                                                             \
+  target void dotsOfOne##name(const int16_t* w, size_t n, const float* x, float out[][unitsAtOnce]) {           \
+    dotsBody<Lanes, Shorts, 1>(w, n, x, out);                                                                   \
+  }                                                                                                             \
+  target void add##name(const int16_t* const* row, const float* scale, size_t begin, size_t end, float* y) {    \
+    addBody<Lanes, Shorts, addedAtOnce>(row, scale, begin, end, y);                                             \
+  }                                                                                                             \
+  target void addOne##name(const int16_t* const* row, const float* scale, size_t begin, size_t end, float* y) { \
+    addBody<Lanes, Shorts, 1>(row, scale, begin, end, y);                                                       \
+  }                                                                                                             \
+  constexpr Kernels kernels##name = {dots##name, dotsOfOne##name, add##name, addOne##name, rows};
+
+NARROW_KERNELS(, Portable, Lanes4, Shorts4, 2)
+#if defined(X86_DISPATCH)
+NARROW_KERNELS(TARGET_AVX2, Avx2, Lanes8, Shorts8, 2)
+NARROW_KERNELS(TARGET_AVX512, Avx512, Lanes16, Shorts16, 4)
+#endif
+#undef NARROW_KERNELS
+
+const Kernels& kernels() {
+  static const Kernels& chosen = []() -> const Kernels& {
+#if defined(X86_DISPATCH)
+    if (instructionSet() == InstructionSet::avx512) return kernelsAvx512;
+    if (instructionSet() == InstructionSet::avx2) return kernelsAvx2;
+#endif
+    return kernelsPortable;
+  }();
+  return chosen;
+}
+
+}  // namespace
+
+NarrowMatrix::NarrowMatrix(const float* values, size_t rows, size_t columns)
+    : columns_(columns), value_(rows * columns), scale_(rows) {
+  for (size_t j = 0; j < rows; j++) {
+    const float* row = values + j * columns;
+    float largest = 0;
+    for (size_t c = 0; c < columns; c++) largest = std::max(largest, std::fabs(row[c]));
+    scale_[j] = largest / 32767;
+    const double inverse = largest > 0 ? 32767 / double(largest) : 0;
+    for (size_t c = 0; c < columns; c++) value_[j * columns + c] = int16_t(std::lrint(row[c] * inverse));
+  }
+}
+
+void NarrowMatrix::multiply(size_t begin, size_t end, const float* x, size_t count, float* out,
+                            size_t outStride) const {
+  const Kernels& kernel = kernels();
+  const size_t n = columns_;
+  std::vector<int16_t> padded;
+  for (size_t j = begin; j < end; j += unitsAtOnce) {
+    const size_t units = std::min<size_t>(unitsAtOnce, end - j);
+    const int16_t* w = value_.data() + j * n;
+    if (units < unitsAtOnce) {  // the last few, filled up with zeros
+      padded.assign(unitsAtOnce * n, 0);
+      std::copy(w, w + units * n, padded.begin());
+      w = padded.data();
+    }
+    for (size_t r = 0; r < count;) {
+      const size_t rows = count - r >= kernel.rowsAtOnce ? kernel.rowsAtOnce : 1;
+      float dots[mostRowsAtOnce][unitsAtOnce];
+      (rows == 1 ? kernel.dotsOfOne : kernel.dots)(w, n, x + r * n, dots);
+      for (size_t k = 0; k < rows; k++, r++) {
+        for (size_t u = 0; u < units; u++) out[r * outStride + j + u] = scale_[j + u] * dots[k][u];
+      }
+    }
+  }
+}
+
+void NarrowMatrix::addRows(const Selection& selected, size_t begin, size_t end, float* y) const {
+  const Kernels& kernel = kernels();
+  for (size_t i = 0; i < selected.size();) {
+    const int16_t* row[addedAtOnce];
+    float scale[addedAtOnce];
+    const size_t count = selected.size() - i >= addedAtOnce ? addedAtOnce : 1;
+    for (size_t k = 0; k < count; k++, i++) {
+      row[k] = value_.data() + selected.index[i] * columns_;
+      scale[k] = selected.scale[i] * scale_[selected.index[i]];
+    }
+    (count == 1 ? kernel.addOne : kernel.add)(row, scale, begin, end, y);
+  }
+}
