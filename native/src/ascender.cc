@@ -15,7 +15,7 @@ namespace {
 using Vector = std::vector<float>;
 
 constexpr size_t granule = 64;   // units of one thread's share: whole cache lines
-constexpr float deviations = 5;  // of rounding within which a unit's sign is in doubt
+constexpr float deviations = 3;   // of rounding within which the sign of a unit is in doubt
 
 float norm(const float* x, size_t n) { return std::sqrt(dot(x, x, n)); }
 

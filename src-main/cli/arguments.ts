@@ -69,10 +69,17 @@ export function settingsFrom(schema: z.ZodObject, input: Input): Record<string, 
   for (const [name, property] of Object.entries(properties)) {
     const value = text(input, flagOf(name))
     if (value === undefined) continue
-    const type = typeof property === 'object' ? property.type : undefined
-    settings[name] = type === 'number' || type === 'integer' ? toNumber(value, flagOf(name)) : type === 'boolean' ? value === 'true' : value
+    const types = typesOf(property)
+    const isNumber = types.includes('number') || types.includes('integer')
+    settings[name] = isNumber ? toNumber(value, flagOf(name)) : types.includes('boolean') ? value === 'true' : value
   }
   return settings
+}
+
+/** The types that a property allows: one, or those of its branches where it may be null too. */
+function typesOf(property: z.core.JSONSchema._JSONSchema): unknown[] {
+  if (typeof property === 'boolean') return []
+  return property.anyOf === undefined ? [property.type] : property.anyOf.flatMap(typesOf)
 }
 
 function flagOf(name: string): string {

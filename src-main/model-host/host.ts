@@ -23,7 +23,7 @@ interface Loaded {
 }
 
 export function createHost(): Handlers {
-  const networks = new Map<number, ValueFunction>()
+  const networks = new Map<string, ValueFunction>()
   let loaded: Loaded | null = null
 
   const ready = (): Loaded => {
@@ -68,11 +68,11 @@ export function createHost(): Handlers {
       return { text: rendered.text, tokens: rendered.tokens.length }
     },
 
-    'network.set'({ id, network }) {
+    'network.set'({ name, network }) {
       const valueFunction = new ValueFunction(network)
       // the first ascent builds W1 W1^T; here, so that no first token waits for it
       valueFunction.ascend(new Float32Array(network.inputDim), { stepSize: 1, updates: 1 })
-      networks.set(id, valueFunction)
+      networks.set(name, valueFunction)
       return null
     },
 

@@ -31,10 +31,15 @@ export type Prompt = { messages: Message[] } | { text: string }
 
 export interface ControlInput {
   /** set by `network.set` before */
-  network: number
+  network: string
   /** in units of the raw state: alpha c^2 */
   stepSize: number
   updates: number
+  /** V to steer to, within `tolerance`; null: upwards */
+  target: number | null
+  tolerance: number
+  /** |Delta h| is at most this fraction of |h|; null: no bound */
+  maxEdit: number | null
 }
 
 export interface GenerationRequest {
@@ -136,7 +141,7 @@ export interface TrainOutput {
 export interface HostMethods {
   load: { input: LoadInput; output: LoadedModel & { stateSize: number }; event: never }
   render: { input: { prompt: Prompt }; output: { text: string; tokens: number }; event: never }
-  'network.set': { input: { id: number; network: Network }; output: null; event: never }
+  'network.set': { input: { name: string; network: Network }; output: null; event: never }
   generate: { input: GenerateInput; output: { steps: number; tokens: number; seconds: number }; event: GenerateEvent }
   train: { input: TrainInput; output: TrainOutput; event: EpochEvent }
 }

@@ -6,7 +6,7 @@
 import type { Context, Control, Model } from '../../native/llama.ts'
 import type { ValueFunction } from '../../native/value-function.ts'
 import { StudioError } from '../contract/errors.ts'
-import type { GenerateEvent, GenerateInput, GenerationRequest } from './messages.ts'
+import type { ControlInput, GenerateEvent, GenerateInput, GenerationRequest } from './messages.ts'
 import type { PromptRenderer, RenderedPrompt } from './prompt.ts'
 import { Sequence } from './sequence.ts'
 
@@ -39,14 +39,14 @@ export class Scheduler {
   readonly #model: Model
   readonly #context: Context
   readonly #renderer: PromptRenderer
-  readonly #networks: Map<number, ValueFunction>
+  readonly #networks: Map<string, ValueFunction>
   readonly #settings: SchedulerSettings
   readonly #calls: Call[] = []
   readonly #freePlaces: number[]
   readonly #abandoned: Sequence[] = []
   #stepping = false
 
-  constructor(model: Model, context: Context, renderer: PromptRenderer, networks: Map<number, ValueFunction>, settings: SchedulerSettings) {
+  constructor(model: Model, context: Context, renderer: PromptRenderer, networks: Map<string, ValueFunction>, settings: SchedulerSettings) {
     this.#model = model
     this.#context = context
     this.#renderer = renderer
@@ -180,18 +180,19 @@ export class Scheduler {
 
   /** One control for all rows of the same value function and settings, so that they share its matrices. */
   #controls(sequences: Sequence[]): Control[] {
-    const groups = new Map<string, { control: Omit<Control, 'rows'>; rows: number[] }>()
+    const groups = new Map<string, { control: ControlInput; rows: number[] }>()
     sequences.forEach(({ control }, row) => {
       if (control === null) return
-      const key = `${control.network}/${control.stepSize}/${control.updates}`
+      const key = JSON.stringify(control)
       const group = groups.get(key)
       if (group !== undefined) group.rows.push(row)
-      else {
-        const valueFunction = this.#networks.get(control.network) as ValueFunction
-        groups.set(key, { control: { valueFunction, stepSize: control.stepSize, updates: control.updates }, rows: [row] })
-      }
+      else groups.set(key, { control, rows: [row] })
     })
-    return [...groups.values()].map(({ control, rows }) => ({ ...control, rows: Int32Array.from(rows) }))
+    return [...groups.values()].map(({ control: { network, ...ascent }, rows }) => ({
+      ...ascent,
+      valueFunction: this.#networks.get(network) as ValueFunction,
+      rows: Int32Array.from(rows)
+    }))
   }
 
   /** The context can only forget a sequence between two steps. */

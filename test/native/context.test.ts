@@ -230,6 +230,19 @@ describe('control of some rows of a batch', () => {
     }
   })
 
+  test('is the same to the bit however many threads share the rows', async () => {
+    const edits = []
+    for (const threads of [1, 2, 3, 7]) { // fewer threads than rows, and more
+      context.setThreads(threads)
+      const mixed = await run([controlOf(functions[0]!, [2, 0]), controlOf(functions[1]!, [3]), { ...controlOf(functions[1]!, [5]), target: 3, maxEdit: 0.2 }])
+      edits.push([bits(mixed.states), bits(mixed.edited!), [...mixed.valueAfter], [...mixed.edits]])
+      expect(mixed.edits[5]).toBeGreaterThan(0)
+      expect(mixed.edits[5]).toBeLessThanOrEqual(0.2000001)
+    }
+    context.setThreads(1)
+    for (const one of edits.slice(1)) expect(one).toEqual(edits[0])
+  })
+
   test('leaves the cache alone: the same tokens go on to the same states', async () => {
     expect(bits((await run(controls())).next.states)).toEqual(bits((await run([])).next.states))
   })

@@ -233,8 +233,8 @@ describe('generate', () => {
 
 describe('control', () => {
   const layers = randomValueFunction(7, [D, 48, 1])
-  const control = { network: 1, stepSize: 0.1, updates: 10 }
-  beforeAll(() => void host['network.set']({ id: 1, network: { inputDim: D, layers } }, ignore as never, never))
+  const control = { network: '1', stepSize: 0.1, updates: 10, target: null, tolerance: 0, maxEdit: null }
+  beforeAll(() => void host['network.set']({ name: '1', network: { inputDim: D, layers } }, ignore as never, never))
 
   test('raises the value; the states handed out are those before the edit', async () => {
     const { finished, tokens } = await generate(many(4, { control }))
@@ -272,9 +272,9 @@ describe('control', () => {
   })
 
   test('a value function that is not there, or does not fit the model, fails that call only', async () => {
-    expect(() => host.generate({ requests: many(1, { control: { ...control, network: 9 } }), parallel: 1, states: false, tokens: false }, ignore, never)).toThrow(expect.objectContaining({ code: 'bad-request' }))
-    host['network.set']({ id: 2, network: { inputDim: 8, layers: randomValueFunction(1, [8, 4, 1]) } }, ignore as never, never)
-    await expect(generate(many(1, { control: { ...control, network: 2 } }))).rejects.toThrow(/takes states of 8 numbers, the model has 64/)
+    expect(() => host.generate({ requests: many(1, { control: { ...control, network: '9' } }), parallel: 1, states: false, tokens: false }, ignore, never)).toThrow(expect.objectContaining({ code: 'bad-request' }))
+    host['network.set']({ name: '2', network: { inputDim: 8, layers: randomValueFunction(1, [8, 4, 1]) } }, ignore as never, never)
+    await expect(generate(many(1, { control: { ...control, network: '2' } }))).rejects.toThrow(/takes states of 8 numbers, the model has 64/)
     expect((await generate(many(4))).finished.length).toBe(4)
   })
 })

@@ -50,7 +50,7 @@ describe('re-control', () => {
   test('is a plan of edits with the defaults filled in', () => {
     const { control, messages } = resolveMethod({ name: 're-control', settings: { valueFunction: 4 } })
     const { properties } = z.toJSONSchema(methodNamed('re-control').settings, { io: 'input' }) as { properties: Record<string, { default: number }> }
-    expect(control).toEqual({ valueFunction: 4, alpha: properties['alpha']!.default, updates: properties['updates']!.default })
+    expect(control).toMatchObject({ terms: [{ valueFunction: 4, weight: 1 }], alpha: properties['alpha']!.default, updates: properties['updates']!.default, target: null, maxEdit: null })
     expect(messages(question)).toEqual(question)
   })
 
@@ -63,18 +63,33 @@ describe('re-control', () => {
     { valueFunction: 1, alpha: Infinity },
     { valueFunction: 1, updates: 2.5 },
     { valueFunction: 1, updates: 1e9 },
-    { valueFunction: '1' }
+    { valueFunction: '1' },
+    { valueFunction: 1, maxEdit: 0 },
+    { valueFunction: 1, further: '2;3' },
+    { valueFunction: 1, further: '2*' },
+    { valueFunction: 1, further: '0' }
   ])('settings %j are refused', (settings) => {
     expect(() => resolveMethod({ name: 're-control', settings })).toThrow(z.ZodError)
   })
+})
+
+test('further value functions are terms of a weighted sum', () => {
+  const { control } = resolveMethod({ name: 're-control', settings: { valueFunction: 4, further: '2*0.5, 7*-1.25,9' } })
+  expect(control?.terms).toEqual([{ valueFunction: 4, weight: 1 }, { valueFunction: 2, weight: 0.5 }, { valueFunction: 7, weight: -1.25 }, { valueFunction: 9, weight: 1 }])
+})
+
+test('pre-control steers to its target', () => {
+  const { control } = resolveMethod({ name: 'pre-control', settings: { valueFunction: 4, target: -0.5, maxEdit: 0.3 } })
+  expect(control).toMatchObject({ target: -0.5, maxEdit: 0.3 })
+  expect(control!.tolerance).toBeGreaterThan(0)
 })
 
 describe('methods joined by +', () => {
   test('do both, each with its own settings', () => {
     const both = resolveMethod({ name: 're-control+prompting', settings: { valueFunction: 2, alpha: 0.5, updates: 7, instruction: 'Be kind.' } })
     expect(both.messages(question)).toEqual([{ role: 'system', content: 'Be kind.' }, ...question])
-    expect(both.control).toMatchObject({ valueFunction: 2, alpha: 0.5, updates: 7 })
-    expect(Object.keys(methodNamed('re-control+prompting').settings.shape).sort()).toEqual(['alpha', 'instruction', 'updates', 'valueFunction'])
+    expect(both.control).toMatchObject({ terms: [{ valueFunction: 2, weight: 1 }], alpha: 0.5, updates: 7 })
+    expect(Object.keys(methodNamed('re-control+prompting').settings.shape).sort()).toEqual(['alpha', 'further', 'instruction', 'maxEdit', 'updates', 'valueFunction'])
   })
 
   test('mean the same in either order', () => {
@@ -89,6 +104,6 @@ describe('methods joined by +', () => {
   })
 
   test.each(['', '+', 're-control+', 'nothing', 'base+nothing', '__proto__', 'constructor'])('"%s" is no method', (name) => {
-    expect(() => methodNamed(name)).toThrow(/there is no method .*; there are base, prompting, re-control, re-control\+prompting/)
+    expect(() => methodNamed(name)).toThrow(/there is no method .*; there are base, prompting, re-control, pre-control, .*re-control\+prompting/)
   })
 })

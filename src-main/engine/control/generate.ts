@@ -1,9 +1,11 @@
 /** Responses by any method: what the terminal's generate, the chat and an evaluation all go through. */
 import type { Message, Sampling } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { GenerateEvent } from '../../model-host/messages.ts'
+import type { ControlInput, GenerateEvent } from '../../model-host/messages.ts'
 import type { HostClient } from '../models/host-client.ts'
 import type { Project } from '../project/project.ts'
+import { weightedSum } from '../value/weighted-sum.ts'
+import type { ControlPlan } from './method.ts'
 import type { ResolvedMethod } from './methods.ts'
 
 export interface GenerationTask {
@@ -24,10 +26,10 @@ export interface GenerationOptions {
 
 /** Resolves when all are finished or skipped. @returns tokens and wall seconds of the whole call */
 export async function generate(project: Project, host: HostClient, tasks: GenerationTask[], options: GenerationOptions): Promise<{ tokens: number; seconds: number }> {
-  const steps = new Map<number, number>() // value function -> c^2, the raw length of alpha = 1
+  const controls = new Map<ControlPlan, ControlInput>()
   for (const { method } of tasks) {
-    if (method.control === null || steps.has(method.control.valueFunction)) continue
-    steps.set(method.control.valueFunction, await sendValueFunction(project, host, method.control.valueFunction))
+    if (method.control === null || controls.has(method.control)) continue
+    controls.set(method.control, await sendControl(project, host, method.control))
   }
   return host.request(
     'generate',
@@ -41,22 +43,24 @@ export async function generate(project: Project, host: HostClient, tasks: Genera
         prompt: { messages: method.messages(messages) },
         sampling: options.sampling,
         maxTokens: options.maxTokens,
-        control: method.control && {
-          network: method.control.valueFunction,
-          stepSize: method.control.alpha * (steps.get(method.control.valueFunction) ?? 1),
-          updates: method.control.updates
-        }
+        control: method.control && (controls.get(method.control) ?? null)
       }))
     },
     { onEvent: options.onEvent, signal: options.signal }
   )
 }
 
-async function sendValueFunction(project: Project, host: HostClient, id: number): Promise<number> {
-  const { inputDim, scale } = project.valueFunctions.detail(id)
-  if (inputDim !== host.loaded.stateSize) {
+/** Sends the plan's value functions, as their weighted sum, and gives the plan in units of the raw state. */
+async function sendControl(project: Project, host: HostClient, plan: ControlPlan): Promise<ControlInput> {
+  const terms = plan.terms.map(({ valueFunction, weight }) => ({ ...project.valueFunctions.detail(valueFunction), weight }))
+  for (const { id, inputDim } of terms) {
+    if (inputDim === host.loaded.stateSize) continue
     throw new StudioError('bad-request', `value function ${id} takes states of ${inputDim} numbers, this model's have ${host.loaded.stateSize}: it belongs to another model`)
   }
-  await host.setNetwork(id, () => project.valueFunctions.network(id))
-  return scale * scale
+  // alpha is in units of each one's standardised states: a step of alpha c^2 in the raw state, with its own c
+  const unit = (terms[0]?.scale ?? 1) ** 2
+  const network = terms.map(({ id, weight }) => `${id}*${weight}`).join('+')
+  await host.setNetwork(network, () => weightedSum(terms.map(({ id, scale, weight }) => ({ network: project.valueFunctions.network(id), weight: (weight * scale ** 2) / unit }))))
+  const { alpha, updates, target, tolerance, maxEdit } = plan
+  return { network, stepSize: alpha * unit, updates, target, tolerance, maxEdit }
 }

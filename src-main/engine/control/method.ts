@@ -2,11 +2,18 @@
 import type { z } from 'zod'
 import type { Message } from '../../contract/entities.ts'
 
-/** An edit of the state of every generated token, in the standardised units of the value function. */
+/** An edit of the state of every generated token, in the standardised units of the value functions. */
 export interface ControlPlan {
-  valueFunction: number
+  /** Their weighted sum is what the state ascends; usually one of weight 1. */
+  terms: { valueFunction: number; weight: number }[]
   alpha: number
   updates: number
+  /** The value to steer to instead of upwards, in standard deviations of the reward above its mean. */
+  target: number | null
+  /** The ascent stops within this of the target. */
+  tolerance: number
+  /** Trust region: |Delta h| is at most this fraction of |h|. */
+  maxEdit: number | null
 }
 
 export interface SteeringMethod<S extends z.ZodObject = z.ZodObject> {

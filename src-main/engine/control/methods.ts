@@ -4,11 +4,12 @@ import type { Message, MethodChoice, SteeringMethod as Summary } from '../../con
 import { StudioError } from '../../contract/errors.ts'
 import { base } from './base.ts'
 import type { ControlPlan, SteeringMethod } from './method.ts'
+import { preControl } from './pre-control.ts'
 import { prompting } from './prompting.ts'
 import { reControl } from './re-control.ts'
 
-const single: readonly SteeringMethod[] = [base, prompting, reControl]
-const composed = ['re-control+prompting']
+const single: readonly SteeringMethod[] = [base, prompting, reControl, preControl]
+const composed = ['re-control+prompting', 'pre-control+prompting']
 
 /** A method with its settings checked: what to ask the model, and how to edit its states. */
 export interface ResolvedMethod {

@@ -1,14 +1,16 @@
 /** RE-Control (Kong et al., NeurIPS 2024): gradient ascent on the value of the state, at every generated token. */
 import { z } from 'zod'
+import { ascentSettings, termsOf } from './ascent-settings.ts'
 import type { SteeringMethod } from './method.ts'
 
+const { valueFunction, ...others } = ascentSettings
 const settings = z.object({
-  valueFunction: z.int().positive().meta({ title: 'Value function' }),
+  valueFunction,
   alpha: z.number().min(0).max(20).default(2.5).meta({
     title: 'Step size (alpha)',
     description: "Length of one step along the value's gradient, in standardised states: a step of alpha c² in the raw state"
   }),
-  updates: z.int().min(0).max(500).default(30).meta({ title: 'Updates (n)', description: 'Steps of gradient ascent at each token' })
+  ...others
 })
 
 export const reControl: SteeringMethod<typeof settings> = {
@@ -17,5 +19,5 @@ export const reControl: SteeringMethod<typeof settings> = {
   description: 'Edits the last hidden state of every generated token along the gradient of the value function.',
   source: 'arXiv:2406.05954',
   settings,
-  control: (chosen) => chosen
+  control: (chosen) => ({ ...chosen, terms: termsOf(chosen), target: null, tolerance: 0 })
 }

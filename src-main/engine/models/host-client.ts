@@ -25,7 +25,7 @@ export class HostClient {
   readonly loaded: LoadedModel & { stateSize: number }
   readonly #process: HostProcess
   readonly #pending: Map<number, Pending>
-  readonly #sentNetworks = new Set<number>()
+  readonly #sentNetworks = new Set<string>()
   #nextId: number
   #exit: string | null = null
 
@@ -81,10 +81,10 @@ export class HostClient {
   }
 
   /** Makes sure that the host has this value function's weights. */
-  async setNetwork(id: number, read: () => HostMethods['network.set']['input']['network']): Promise<void> {
-    if (this.#sentNetworks.has(id)) return
-    await this.request('network.set', { id, network: read() })
-    this.#sentNetworks.add(id)
+  async setNetwork(name: string, read: () => HostMethods['network.set']['input']['network']): Promise<void> {
+    if (this.#sentNetworks.has(name)) return
+    await this.request('network.set', { name, network: read() })
+    this.#sentNetworks.add(name)
   }
 
   kill(): void {

@@ -1,0 +1,60 @@
+/**
+ * A weighted sum of value functions as one value function, exactly: their hidden units side by side. The model host then
+ * needs to know one network a row, and climbs several for the price of one with as many units.
+ */
+import type { Layer, Network } from '../../model-host/messages.ts'
+
+/** All networks take states of the same length. @param terms at least one */
+export function weightedSum(terms: { network: Network; weight: number }[]): Network {
+  const first = terms[0] as (typeof terms)[number]
+  if (terms.length === 1 && first.weight === 1) return first.network
+  const depth = Math.max(...terms.map(({ network }) => network.layers.length))
+  const deep = terms.map(({ network, weight }) => ({ layers: deepened(network.layers, depth), weight }))
+  const layersAt = (l: number): Layer[] => deep.map(({ layers }) => layers[l] as Layer)
+
+  const inner = layersAt(0)
+  const layers: Layer[] = [{ weight: joined(inner.map((layer) => layer.weight)), bias: joined(inner.map((layer) => layer.bias)) }]
+  for (let l = 1; l < depth - 1; l++) layers.push(sideBySide(layersAt(l)))
+  layers.push({
+    weight: joined(deep.map(({ layers: own, weight }) => (own[depth - 1] as Layer).weight.map((w) => w * weight))),
+    bias: Float32Array.of(deep.reduce((sum, { layers: own, weight }) => sum + ((own[depth - 1] as Layer).bias[0] ?? 0) * weight, 0))
+  })
+  return { inputDim: first.network.inputDim, layers }
+}
+
+/** One hidden layer as two: the second passes the first on, as relu(relu(z)) = relu(z). */
+function deepened(layers: Layer[], depth: number): Layer[] {
+  if (layers.length === depth) return layers
+  const [hidden, output] = layers as [Layer, Layer]
+  const units = hidden.bias.length
+  const identity = new Float32Array(units * units)
+  for (let j = 0; j < units; j++) identity[j * units + j] = 1
+  return [hidden, { weight: identity, bias: new Float32Array(units) }, output]
+}
+
+/** Layers that do not see each other: a matrix with theirs along its diagonal. */
+function sideBySide(layers: Layer[]): Layer {
+  const inputsOf = ({ weight, bias }: Layer): number => weight.length / bias.length
+  const inputs = layers.reduce((sum, layer) => sum + inputsOf(layer), 0)
+  const bias = joined(layers.map((layer) => layer.bias))
+  const weight = new Float32Array(inputs * bias.length)
+  let row = 0
+  let column = 0
+  for (const layer of layers) {
+    const own = inputsOf(layer)
+    for (let i = 0; i < layer.bias.length; i++) weight.set(layer.weight.subarray(i * own, (i + 1) * own), (row + i) * inputs + column)
+    row += layer.bias.length
+    column += own
+  }
+  return { weight, bias }
+}
+
+function joined(parts: Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
+}
