@@ -15,7 +15,7 @@ namespace {
 using Vector = std::vector<float>;
 
 constexpr size_t granule = 64;   // units of one thread's share: whole cache lines
-constexpr float deviations = 3;   // of rounding within which the sign of a unit is in doubt
+constexpr float deviations = 3;  // of rounding within which the sign of a unit is in doubt
 
 float norm(const float* x, size_t n) { return std::sqrt(dot(x, x, n)); }
 
@@ -167,25 +167,25 @@ void Ascender::forward(const float* states, Work& work, int thread, int threads,
   }
   barrier.wait();
   const Share units2(H2_, granule, thread, threads);
-  for (size_t r = 0; r < work.rows; r++) secondLayer(work, r, units2.begin, units2.end);
+  secondLayer(work, 0, work.rows, units2.begin, units2.end);
   barrier.wait();
 }
 
-// z2 = W2 relu(z1) + b2 of units [begin, end).
-void Ascender::secondLayer(Work& work, size_t row, size_t begin, size_t end) const {
+// z2 = W2 relu(z1) + b2 of rows [firstRow, lastRow) and units [begin, end).
+void Ascender::secondLayer(Work& work, size_t firstRow, size_t lastRow, size_t begin, size_t end) const {
   const LinearLayer& second = layers_[1];
-  const float* a1 = work.a1.data() + row * H1_;
-  float* z2 = work.z2.data() + row * H2_;
-  std::copy(second.bias.begin() + begin, second.bias.begin() + end, z2 + begin);
-  addProducts(W2T_, a1, H1_, 1, begin, end, z2, H2_);
-  double rounding = 0;
-  for (size_t j = 0; j < H1_; j++) {
-    const float error = a1[j] * W2T_.roundingError(j);
-    rounding += double(error) * error;
+  for (size_t r = firstRow; r < lastRow; r++) {
+    std::copy(second.bias.begin() + begin, second.bias.begin() + end, work.z2.data() + r * H2_ + begin);
   }
-  const float doubt = deviations * float(std::sqrt(rounding));
-  for (size_t i = begin; i < end; i++) {
-    if (std::fabs(z2[i]) < doubt) z2[i] = dot(second.weight.data() + i * H1_, a1, H1_) + second.bias[i];
+  W2T_.addProducts(work.a1.data() + firstRow * H1_, H1_, lastRow - firstRow, begin, end,
+                   work.z2.data() + firstRow * H2_, H2_);
+  for (size_t r = firstRow; r < lastRow; r++) {
+    const float* a1 = work.a1.data() + r * H1_;
+    float* z2 = work.z2.data() + r * H2_;
+    const float doubt = deviations * W2T_.roundingOfProduct(a1);
+    for (size_t i = begin; i < end; i++) {
+      if (std::fabs(z2[i]) < doubt) z2[i] = dot(second.weight.data() + i * H1_, a1, H1_) + second.bias[i];
+    }
   }
 }
 
@@ -235,7 +235,7 @@ void Ascender::ascendOneHidden(const float* states, Work& work, const Ascent& se
     candidates[r].resize(end - begin);
   }
   part.barrier.wait();
-  addProducts(offDiagonal_, work.s1.data() + from, H1_, rows, begin, end, work.Gs.data() + from, H1_);
+  offDiagonal_.addProducts(work.s1.data() + from, H1_, rows, begin, end, work.Gs.data() + from, H1_);
   for (size_t i = 0; i < rows; i++) {
     for (size_t j = begin; j < end; j++) work.Gs[from + i * H1_ + j] += G_[j * H1_ + j] * work.s1[from + i * H1_ + j];
   }
@@ -333,7 +333,7 @@ void Ascender::ascendTwoHidden(Work& work, const Ascent& settings, const Part& p
       }
     }
     part.barrier.wait();
-    addProducts(G, work.s1.data() + from, H1_, rows, begin, end, work.Gs.data() + from, H1_);
+    G.addProducts(work.s1.data() + from, H1_, rows, begin, end, work.Gs.data() + from, H1_);
     if (std::isfinite(settings.maxEdit)) part.barrier.wait();
     if (!chooseSteps(work, settings, work.s1.data(), part, steps)) break;
     if (std::isfinite(settings.maxEdit)) part.barrier.wait();
@@ -347,8 +347,8 @@ void Ascender::ascendTwoHidden(Work& work, const Ascent& settings, const Part& p
       }
     }
     part.barrier.wait();
+    secondLayer(work, part.firstRow, part.lastRow, begin2, end2);
     for (size_t r = part.firstRow; r < part.lastRow; r++) {
-      secondLayer(work, r, begin2, end2);
       Selection& flips = work.flips[part.member][r];
       flips.clear();
       for (size_t i = begin2; i < end2; i++) {
@@ -370,7 +370,7 @@ void Ascender::ascendTwoHidden(Work& work, const Ascent& settings, const Part& p
 void Ascender::finish(float* states, Work& work, const Ascent& settings, const AscentReport& report, int thread,
                       int threads, Barrier& barrier) const {
   const Share dims(D_, granule, thread, threads);
-  addProducts(W1_, work.weight.data(), H1_, work.rows, dims.begin, dims.end, work.delta.data(), D_);
+  W1_.addProducts(work.weight.data(), H1_, work.rows, dims.begin, dims.end, work.delta.data(), D_);
   barrier.wait();
   for (size_t r = thread; r < work.rows; r += threads) {
     const float* delta = work.delta.data() + r * D_;

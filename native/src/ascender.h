@@ -41,7 +41,7 @@ class Ascender {
   void ascendOneHidden(const float* states, Work& work, const Ascent& settings, const Part& part) const;
   void shrinkEdit(Work& work, size_t row, size_t begin, size_t end, float shrink, std::vector<int>& candidates) const;
   void ascendTwoHidden(Work& work, const Ascent& settings, const Part& part) const;
-  void secondLayer(Work& work, size_t row, size_t begin, size_t end) const;
+  void secondLayer(Work& work, size_t firstRow, size_t lastRow, size_t begin, size_t end) const;
   void finish(float* states, Work& work, const Ascent& settings, const AscentReport& report, int thread, int threads,
               Barrier& barrier) const;
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "lanes.h"
+#include "products.h"
 
 namespace {
 
@@ -56,25 +58,35 @@ struct Kernels {
   void (*dots)(const int16_t*, size_t, const float*, float[][unitsAtOnce]);
   void (*dotsOfOne)(const int16_t*, size_t, const float*, float[][unitsAtOnce]);
   void (*add)(const int16_t* const*, const float*, size_t, size_t, float*);
+  void (*addFour)(const int16_t* const*, const float*, size_t, size_t, float*);
   void (*addOne)(const int16_t* const*, const float*, size_t, size_t, float*);
+  ProductBlock<int16_t> block;
   size_t rowsAtOnce;
 };
 constexpr size_t mostRowsAtOnce = 4;
 
-#define NARROW_KERNELS(target, name, Lanes, Shorts, rows)                                                       \
-  target void dots##name(const int16_t* w, size_t n, const float* x, float out[][unitsAtOnce]) {                \
-    dotsBody<Lanes, Shorts, rows>(w, n, x, out);                                                                \
-  }                                                                                                             \
-  target void dotsOfOne##name(const int16_t* w, size_t n, const float* x, float out[][unitsAtOnce]) {           \
-    dotsBody<Lanes, Shorts, 1>(w, n, x, out);                                                                   \
-  }                                                                                                             \
-  target void add##name(const int16_t* const* row, const float* scale, size_t begin, size_t end, float* y) {    \
-    addBody<Lanes, Shorts, addedAtOnce>(row, scale, begin, end, y);                                             \
-  }                                                                                                             \
-  target void addOne##name(const int16_t* const* row, const float* scale, size_t begin, size_t end, float* y) { \
-    addBody<Lanes, Shorts, 1>(row, scale, begin, end, y);                                                       \
-  }                                                                                                             \
-  constexpr Kernels kernels##name = {dots##name, dotsOfOne##name, add##name, addOne##name, rows};
+#define NARROW_KERNELS(target, name, Lanes, Shorts, rows)                                                           \
+  target void dots##name(const int16_t* w, size_t n, const float* x, float out[][unitsAtOnce]) {                    \
+    dotsBody<Lanes, Shorts, rows>(w, n, x, out);                                                                    \
+  }                                                                                                                 \
+  target void dotsOfOne##name(const int16_t* w, size_t n, const float* x, float out[][unitsAtOnce]) {               \
+    dotsBody<Lanes, Shorts, 1>(w, n, x, out);                                                                       \
+  }                                                                                                                 \
+  target void add##name(const int16_t* const* row, const float* scale, size_t begin, size_t end, float* y) {        \
+    addBody<Lanes, Shorts, addedAtOnce>(row, scale, begin, end, y);                                                 \
+  }                                                                                                                 \
+  target void addFour##name(const int16_t* const* row, const float* scale, size_t begin, size_t end, float* y) {    \
+    addBody<Lanes, Shorts, 4>(row, scale, begin, end, y);                                                           \
+  }                                                                                                                 \
+  target void addOne##name(const int16_t* const* row, const float* scale, size_t begin, size_t end, float* y) {     \
+    addBody<Lanes, Shorts, 1>(row, scale, begin, end, y);                                                           \
+  }                                                                                                                 \
+  target void block##name(const int16_t* M, size_t strideM, size_t depth, const float* s, size_t begin, size_t end, \
+                          float* y, size_t strideY) {                                                               \
+    productBlock<Lanes, LoadShorts<Shorts>, tileRows, 2>(M, strideM, depth, s, begin, end, y, strideY);             \
+  }                                                                                                                 \
+  constexpr Kernels kernels##name = {dots##name,   dotsOfOne##name, add##name, addFour##name,                       \
+                                     addOne##name, block##name,     rows};
 
 NARROW_KERNELS(, Portable, Lanes4, Shorts4, 2)
 #if defined(X86_DISPATCH)
@@ -108,6 +120,16 @@ NarrowMatrix::NarrowMatrix(const float* values, size_t rows, size_t columns)
   }
 }
 
+float NarrowMatrix::roundingOfProduct(const float* s) const {
+  float squares[8] = {};  // side by side, for the compiler's vectors
+  size_t j = 0;
+  for (; j + 8 <= scale_.size(); j += 8) {
+    for (size_t k = 0; k < 8; k++) squares[k] += s[j + k] * s[j + k] * scale_[j + k] * scale_[j + k];
+  }
+  for (; j < scale_.size(); j++) squares[0] += s[j] * s[j] * scale_[j] * scale_[j];
+  return 0.2887f * std::sqrt(std::accumulate(squares, squares + 8, 0.0f));
+}
+
 void NarrowMatrix::multiply(size_t begin, size_t end, const float* x, size_t count, float* out,
                             size_t outStride) const {
   const Kernels& kernel = kernels();
@@ -137,11 +159,17 @@ void NarrowMatrix::addRows(const Selection& selected, size_t begin, size_t end, 
   for (size_t i = 0; i < selected.size();) {
     const int16_t* row[addedAtOnce];
     float scale[addedAtOnce];
-    const size_t count = selected.size() - i >= addedAtOnce ? addedAtOnce : 1;
+    const size_t left = selected.size() - i, count = left >= addedAtOnce ? addedAtOnce : left >= 4 ? 4 : 1;
     for (size_t k = 0; k < count; k++, i++) {
       row[k] = value_.data() + selected.index[i] * columns_;
       scale[k] = selected.scale[i] * scale_[selected.index[i]];
     }
-    (count == 1 ? kernel.addOne : kernel.add)(row, scale, begin, end, y);
+    (count == 1 ? kernel.addOne : count == 4 ? kernel.addFour : kernel.add)(row, scale, begin, end, y);
   }
+}
+
+void NarrowMatrix::addProducts(const float* s, size_t count, size_t rows, size_t begin, size_t end, float* y,
+                               size_t stride) const {
+  const auto scaleOf = [this](size_t j) { return scale_[j]; };
+  walkProducts(*this, value_.data(), columns_, kernels().block, scaleOf, s, count, rows, begin, end, y, stride);
 }

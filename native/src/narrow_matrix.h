@@ -19,12 +19,18 @@ class NarrowMatrix {
   // What a product with row j may be wrong by, a unit of the other vector's length: one standard deviation.
   float roundingError(size_t j) const { return scale_[j] * 0.2887f; }  // uniform rounding: scale / sqrt(12)
 
+  // What each number of s M, s (rows), may be wrong by: one standard deviation.
+  float roundingOfProduct(const float* s) const;
+
   // out[r * outStride + j] = row j . x_r for rows j in [begin, end); x (count, columns). Each sum has one order,
   // whatever the ranges and `count` are.
   void multiply(size_t begin, size_t end, const float* x, size_t count, float* out, size_t outStride) const;
 
   // y[c] += the sum of the selected rows, scaled, over columns c in [begin, end).
   void addRows(const Selection& selected, size_t begin, size_t end, float* y) const;
+
+  // As WideMatrix::addProducts.
+  void addProducts(const float* s, size_t count, size_t rows, size_t begin, size_t end, float* y, size_t stride) const;
 
  private:
   size_t columns_ = 0;

@@ -69,15 +69,15 @@ void backward(const Layers& layers, const std::vector<Vector>& z, int rows, floa
   for (size_t l = z.size() - 1; l > 0; l--) {
     Vector below(z[l - 1].size());
     const LinearLayer& layer = layers[l];
-    addProducts(WideMatrix{layer.weight.data(), size_t(layer.inputs)}, s.data(), layer.outputs, rows, 0, layer.inputs,
-                below.data(), layer.inputs);
+    WideMatrix{layer.weight.data(), size_t(layer.inputs)}.addProducts(s.data(), layer.outputs, rows, 0, layer.inputs,
+                                                                      below.data(), layer.inputs);
     for (size_t i = 0; i < below.size(); i++) below[i] = z[l - 1][i] > 0 ? below[i] : 0;
     s = std::move(below);
   }
   const LinearLayer& first = layers[0];
   std::fill(gradient, gradient + size_t(rows) * first.inputs, 0.0f);
-  addProducts(WideMatrix{first.weight.data(), size_t(first.inputs)}, s.data(), first.outputs, rows, 0, first.inputs,
-              gradient, first.inputs);
+  WideMatrix{first.weight.data(), size_t(first.inputs)}.addProducts(s.data(), first.outputs, rows, 0, first.inputs,
+                                                                    gradient, first.inputs);
 }
 
 void requireFinite(const Vector& numbers, const std::string& what) {
