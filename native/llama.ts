@@ -65,7 +65,7 @@ export interface Decoded {
   states: Float32Array
   /** (rows, D) as the output head saw them; null when no row was edited */
   edited: Float32Array | null
-  /** V of each row before and after the edit; NaN for rows without control */
+  /** V of each row before and after the edit; NaN without control, and where the ascent left the finite numbers: such a row is not edited */
   valueBefore: Float32Array
   valueAfter: Float32Array
   /** |Delta h| / |h| of each row; NaN for rows without control */

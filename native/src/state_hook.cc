@@ -87,8 +87,8 @@ void StateHook::observe(ggml_tensor *tensor) {
     }
     for (size_t i = 0; i < here.size(); i++) {
       const int row = here[i];
-      if (!std::isfinite(before[i]) || !std::isfinite(after[i])) {
-        throw std::runtime_error("the value of a state is not finite: alpha or the number of updates is too large");
+      if (!std::isfinite(before[i]) || !std::isfinite(after[i]) || !std::isfinite(edit[i])) {
+        continue;  // left as it was, its values NaN
       }
       valueBefore[row] = before[i];
       valueAfter[row] = after[i];

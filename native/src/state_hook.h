@@ -31,7 +31,8 @@ class StateHook {
   // After the decode: states (rows, D) as the model made them, and as the output head saw them (empty where no
   // row was edited).
   std::vector<float> states, edited;
-  // V before and after the edit and |Delta h| / |h|, one a row; NaN for rows that no control names.
+  // V before and after the edit and |Delta h| / |h|, one a row. NaN for rows that no control names, and for those whose
+  // ascent left the finite numbers: they are not edited.
   std::vector<float> valueBefore, valueAfter, edits;
   int rowsSeen = 0;
   std::string failure;
