@@ -13,10 +13,16 @@
         "src/context.cc",
         "src/float16.cc",
         "src/gemm.cc",
-        "src/mapped_file.cc",
+        "src/state_file.cc",
+        "src/standardisation.cc",
+        "src/training_data.cc",
+        "src/batch_reader.cc",
+        "src/checkpoint.cc",
+        "src/cpu_network.cc",
         "src/value_function.cc",
         "src/value_function_binding.cc",
         "src/trainer.cc",
+        "src/trainer_arguments.cc",
         "src/trainer_binding.cc"
       ],
       "include_dirs": [
@@ -28,7 +34,7 @@
       "cflags!": ["-fno-exceptions", "-O2"],
       "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-O2"],
       "cflags": ["-O3"],
-      "cflags_cc": ["-std=c++20", "-O3", "-Wall", "-Wextra", "-Wno-unused-parameter"],
+      "cflags_cc": ["-std=c++20", "-O3", "-fno-math-errno", "-Wall", "-Wextra", "-Wno-unused-parameter"],
       "xcode_settings": {
         "GCC_ENABLE_CPP_EXCEPTIONS": "YES",
         "GCC_OPTIMIZATION_LEVEL": "3",

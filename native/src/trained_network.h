@@ -3,15 +3,20 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <vector>
 
 #include "value_function.h"
 
+// The paper's loss takes V(h_t+1) as a constant (semi-gradient); its published code differentiates it too.
+enum class Objective { semiGradient, fullGradient };
+
 // Whole trajectories, one state a row, as the network takes them (standardised).
 struct TrainingBatch {
-  const float* input;         // (rows, inputDim)
-  const int32_t* next;        // (rows): the row of the trajectory's next state; -1 at its last
-  const float* reward;        // (rows): of the row's trajectory
+  const float* input;   // (rows, inputDim)
+  const int32_t* next;  // (rows): the row of the trajectory's next state; -1 at its last
+  const float* reward;  // (rows): of the row's trajectory
   int rows;
   int trajectories;
 };
@@ -19,13 +24,14 @@ struct TrainingBatch {
 // The step's settings, which change from step to step.
 struct StepSettings {
   double learningRate;
-  double weightDecay;   // decoupled (AdamW): value -= learningRate weightDecay value; biases are not decayed
-  double clipNorm;      // the gradient of all parameters is scaled down to this length; infinity: never
+  double weightDecay;  // decoupled (AdamW): value -= learningRate weightDecay value; biases are not decayed
+  double clipNorm;     // the gradient of all parameters is scaled down to this length; infinity: never
 };
 
 struct StepResult {
-  double squaredErrors;  // sum of the squared Bellman errors of the batch, as met before the step
-  double gradientNorm;   // of all parameters, before clipping
+  double squaredErrors;    // sum of the squared Bellman errors of the batch, as met before the step
+  double gradientNorm;     // of all parameters, before clipping
+  int nonFiniteLayer = 0;  // counted from 1: the first whose numbers are not finite; 0: none, or not known
 };
 
 // What a checkpoint must hold to go on exactly: everything of Adam, layer by layer, weight then bias.
@@ -45,3 +51,6 @@ class TrainedNetwork {
   virtual OptimiserState state() const = 0;
   virtual void restore(const OptimiserState& state) = 0;
 };
+
+// Makes the network that starts from these layers.
+using NetworkFactory = std::function<std::unique_ptr<TrainedNetwork>(std::vector<LinearLayer>)>;

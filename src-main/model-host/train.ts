@@ -4,7 +4,8 @@
  * value on unseen responses comes after an epoch or two, long before V has learned anything.
  */
 import { availableParallelism } from 'node:os'
-import { Trainer, type Layer } from '../../native/value-function.ts'
+import { Trainer } from '../../native/trainer.ts'
+import type { Layer } from '../../native/value-function.ts'
 import type { Epoch } from '../contract/entities.ts'
 import { StudioError } from '../contract/errors.ts'
 import type { EpochEvent, TrainInput, TrainOutput } from './messages.ts'
