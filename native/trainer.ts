@@ -55,8 +55,8 @@ export interface EpochResult {
 
 /**
  * Begins with `prepare` or `restore`. Promises settle when a worker thread is done; until then only `cancel` may be
- * called. Every promise rejects with an Error whose `code` is 'cancelled' after `cancel`, and with one that names the
- * file and the trajectory when states cannot be read.
+ * called. Every promise rejects with an Error whose `code` is 'cancelled' after `cancel`, and with one whose `code` is
+ * 'unreadable' and that names file and trajectory when states cannot be read.
  */
 export interface Trainer {
   /** of the training states, per dimension; zeros unless standardised */

@@ -1,7 +1,6 @@
 #include "state_file.h"
 
 #include <algorithm>
-#include <stdexcept>
 #include <system_error>
 #include <utility>
 
@@ -23,7 +22,7 @@ namespace {
 constexpr size_t largestRead = 1 << 30;  // what every system takes at once
 
 [[noreturn]] void fail(const char* action, const std::string& path, int code) {
-  throw std::runtime_error(std::string("cannot ") + action + " " + path + ": " + std::system_category().message(code));
+  throw UnreadableStates(std::string("cannot ") + action + " " + path + ": " + std::system_category().message(code));
 }
 
 }  // namespace

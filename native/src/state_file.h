@@ -4,11 +4,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <stdexcept>
 #include <string>
+
+// A file of states that cannot be opened or read, or that ends too early.
+struct UnreadableStates : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 class StateFile {
  public:
-  // `path` is UTF-8. Throws std::runtime_error naming the path and the system's reason.
+  // `path` is UTF-8. Throws UnreadableStates naming the path and the system's reason.
   explicit StateFile(std::string path);
   ~StateFile();
   StateFile(const StateFile&) = delete;
@@ -18,7 +24,7 @@ class StateFile {
   uint64_t size() const { return size_; }  // in bytes, when it was opened
 
   // Copies bytes [offset, offset + size) and returns how many of them the file still has. May be called from several
-  // threads at once. Throws std::runtime_error when the system cannot read them.
+  // threads at once. Throws UnreadableStates when the system cannot read them.
   size_t read(uint64_t offset, size_t size, void* to) const;
 
  private:

@@ -88,14 +88,17 @@ EpochResult Trainer::epoch(const std::atomic<bool>& cancelled) {
   for (size_t i = order.size(); i > 1; i--) std::swap(order[i - 1], order[randomBelow(random, i)]);
   BatchReader reader(data_, standardisation_, packTrajectories(data_, order, config_.batchStates), progress_.batches);
   while (const StateBatch* batch = reader.next()) {
-    if (cancelled) throw TrainingCancelled();
     trainOn(*batch);
+    if (cancelled) throw TrainingCancelled();
   }
-  EpochResult result = validate(cancelled);
-  result.trainLoss = progress_.squaredErrors / double(progress_.states);
-  result.states = progress_.states;
+  validate(cancelled);
+  const EpochResult result = {progress_.squaredErrors / double(progress_.states),
+                              // without validation states 0 / 0 is the NaN that is promised
+                              validated_.squaredErrors / validated_.states, validated_.returnErrors / validated_.states,
+                              pearson(validated_.predicted, validated_.rewards), progress_.states};
   random_ = random;
   progress_ = {};
+  validated_ = {};
   epochs_++;
   return result;
 }
@@ -104,46 +107,41 @@ void Trainer::trainOn(const StateBatch& batch) {
   StepSettings settings = config_.step;
   if (steps_ < config_.warmupSteps) settings.learningRate *= double(steps_ + 1) / double(config_.warmupSteps);
   const StepResult step = network_->step(batch.forTraining(), settings);
-  if (!std::isfinite(step.squaredErrors)) refuse("the loss", step.nonFiniteLayer);
-  if (!std::isfinite(step.gradientNorm)) refuse("the gradient", step.nonFiniteLayer);
+  if (!std::isfinite(step.squaredErrors)) refuse("the loss", progress_.batches + 1, step.nonFiniteLayer);
+  if (!std::isfinite(step.gradientNorm)) refuse("the gradient", progress_.batches + 1, step.nonFiniteLayer);
   steps_++;
   progress_.batches++;
   progress_.states += batch.rows();
   progress_.squaredErrors += step.squaredErrors;
 }
 
-void Trainer::refuse(const std::string& what, int layer) const {
-  throw NotFinite(what + " is not finite in epoch " + std::to_string(epochs_ + 1) + ", batch " +
-                  std::to_string(progress_.batches + 1) +
+void Trainer::refuse(const std::string& what, uint64_t batch, int layer) const {
+  throw NotFinite(what + " is not finite in epoch " + std::to_string(epochs_ + 1) + ", batch " + std::to_string(batch) +
                   (layer == 0 ? "" : ", from layer " + std::to_string(layer) + " on") +
                   ": lower the learning rate, clip the gradient or standardise the states");
 }
 
-EpochResult Trainer::validate(const std::atomic<bool>& cancelled) const {
-  double squaredErrors = 0, returnErrors = 0, states = 0;  // without any, 0 / 0 is the NaN that is promised
-  std::vector<double> predicted, rewards;
+void Trainer::validate(const std::atomic<bool>& cancelled) {
   std::vector<float> values;
-  BatchReader reader(data_, standardisation_, packTrajectories(data_, validation_, config_.batchStates));
+  BatchReader reader(data_, standardisation_, packTrajectories(data_, validation_, config_.batchStates),
+                     validated_.batches);
   while (const StateBatch* batch = reader.next()) {
-    if (cancelled) throw TrainingCancelled();
     values.resize(batch->rows());
     network_->values(batch->input.data(), batch->rows(), values.data());
     for (int row = 0; row < batch->rows(); row++) {
       const int next = batch->next[row];
       const double reward = batch->reward[row], value = values[row], error = value - (next < 0 ? reward : values[next]);
-      squaredErrors += error * error;
-      returnErrors += (value - reward) * (value - reward);
+      validated_.squaredErrors += error * error;
+      validated_.returnErrors += (value - reward) * (value - reward);
       if (next >= 0) continue;
-      predicted.push_back(value);
-      rewards.push_back(reward);
+      validated_.predicted.push_back(value);
+      validated_.rewards.push_back(reward);
     }
-    states += batch->rows();
-    if (!std::isfinite(squaredErrors)) {
-      throw NotFinite("the validation loss is not finite in epoch " + std::to_string(epochs_ + 1) +
-                      ": lower the learning rate, clip the gradient or standardise the states");
-    }
+    validated_.states += batch->rows();
+    validated_.batches++;
+    if (!std::isfinite(validated_.squaredErrors)) refuse("the validation loss", validated_.batches, 0);
+    if (cancelled) throw TrainingCancelled();
   }
-  return {0, squaredErrors / states, returnErrors / states, pearson(predicted, rewards), 0};
 }
 
 std::vector<LinearLayer> Trainer::layers() const {
@@ -212,4 +210,5 @@ void Trainer::restore(const unsigned char* bytes, size_t size) {
   epochs_ = checkpoint.epochs;
   steps_ = checkpoint.optimiser.steps;
   progress_ = {checkpoint.batches, checkpoint.states, checkpoint.squaredErrors};
+  validated_ = {};
 }

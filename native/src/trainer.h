@@ -52,9 +52,9 @@ class Trainer {
   // Reads every state once. Throws what measureStates throws.
   void prepare(const std::atomic<bool>& cancelled);
 
-  // One pass over the training trajectories in a new random order, then the validation. Throws TrainingCancelled, with
-  // which the next call goes on at the batch that was next, NotFinite naming epoch, batch and layer, or
-  // std::runtime_error when states cannot be read.
+  // One pass over the training trajectories in a new random order, then the validation. Throws TrainingCancelled
+  // after a batch, and the next call goes on behind it, NotFinite naming epoch, batch and layer, or
+  // UnreadableStates.
   EpochResult epoch(const std::atomic<bool>& cancelled);
 
   // The value function for raw states: the standardisation is folded into the first layer.
@@ -80,11 +80,17 @@ class Trainer {
     uint64_t batches = 0, states = 0;
     double squaredErrors = 0;
   };
+  // The same of its validation, which a checkpoint does not hold: it is done again.
+  struct Validated {
+    uint64_t batches = 0;
+    double squaredErrors = 0, returnErrors = 0, states = 0;
+    std::vector<double> predicted, rewards;
+  };
 
   std::vector<LinearLayer> initialLayers();
   void trainOn(const StateBatch& batch);
-  EpochResult validate(const std::atomic<bool>& cancelled) const;
-  [[noreturn]] void refuse(const std::string& what, int layer) const;
+  void validate(const std::atomic<bool>& cancelled);
+  [[noreturn]] void refuse(const std::string& what, uint64_t batch, int layer) const;
   uint64_t fingerprint() const;
 
   const TrainerConfig config_;
@@ -98,4 +104,5 @@ class Trainer {
   uint64_t epochs_ = 0;     // finished
   int64_t steps_ = 0;
   Progress progress_;
+  Validated validated_;
 };

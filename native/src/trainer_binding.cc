@@ -33,6 +33,9 @@ class TrainerBinding::Worker : public Napi::AsyncWorker {
     } catch (const NotFinite& error) {
       code_ = "not-finite";
       SetError(error.what());
+    } catch (const UnreadableStates& error) {
+      code_ = "unreadable";
+      SetError(error.what());
     }
   }
 

@@ -24,9 +24,9 @@ void TrainingData::add(double reward, bool validation, const std::string& path, 
   if (!file) file = std::make_unique<StateFile>(path);
   const uint64_t bytes = count * inputDim_ * sizeof(uint16_t);
   if (offset > file->size() || bytes > file->size() - offset) {
-    throw std::runtime_error(name(trajectories_.size()) + " needs bytes " + std::to_string(offset) + " to " +
-                             std::to_string(offset + bytes) + " of " + path + ", which has only " +
-                             std::to_string(file->size()));
+    throw UnreadableStates(name(trajectories_.size()) + " needs bytes " + std::to_string(offset) + " to " +
+                           std::to_string(offset + bytes) + " of " + path + ", which has only " +
+                           std::to_string(file->size()));
   }
   trajectories_.push_back({reward, validation, count, offset, file.get(), type});
 }
@@ -44,10 +44,10 @@ void TrainingData::read(const std::vector<Span>& spans, float* states) const {
       const uint64_t offset = trajectory.offset + span.first * D * sizeof(uint16_t);
       const size_t got = trajectory.file->read(offset, bytes.size(), bytes.data());
       if (got < bytes.size()) {
-        throw std::runtime_error(trajectory.file->path() + " ended at byte " + std::to_string(offset + got) + ", " +
-                                 name(span.trajectory) + " needs bytes " + std::to_string(trajectory.offset) + " to " +
-                                 std::to_string(trajectory.offset + trajectory.count * D * sizeof(uint16_t)) +
-                                 ": it was cut while it was read");
+        throw UnreadableStates(trajectory.file->path() + " ended at byte " + std::to_string(offset + got) + ", " +
+                               name(span.trajectory) + " needs bytes " + std::to_string(trajectory.offset) + " to " +
+                               std::to_string(trajectory.offset + trajectory.count * D * sizeof(uint16_t)) +
+                               ": it was cut while it was read");
       }
       const auto widen = trajectory.type == StateType::float16 ? float16ToFloat32 : bfloat16ToFloat32;
       widen(bytes.data(), states, numbers);

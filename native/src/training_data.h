@@ -35,14 +35,14 @@ class TrainingData {
   // Both throw std::invalid_argument for no states or a reward that is not finite. `states` (count, inputDim) is
   // copied.
   void add(double reward, bool validation, const float* states, uint64_t count);
-  // From byte `offset` of a file that stays open. Throws std::runtime_error when it cannot be read or is too short.
+  // From byte `offset` of a file that stays open. Throws UnreadableStates when it cannot be read or is too short.
   void add(double reward, bool validation, const std::string& file, StateType type, uint64_t offset, uint64_t count);
 
   int inputDim() const { return inputDim_; }
   const std::vector<Trajectory>& trajectories() const { return trajectories_; }
 
   // The states of the spans one after another, raw, to `states` (rows, inputDim). May be called from several threads
-  // at once. Throws std::runtime_error when a file cannot be read, or was cut since it was opened.
+  // at once. Throws UnreadableStates when a file cannot be read, or was cut since it was opened.
   void read(const std::vector<Span>& spans, float* states) const;
 
  private:

@@ -42,6 +42,26 @@ describe.each([{ hiddenDims: [20] }, { hiddenDims: [1] }, { hiddenDims: [20, 9] 
   })
 })
 
+test.each<[string, ReferenceSettings]>([
+  ['weight decay', { weightDecay: 0.3 }],
+  ['clipping at every step', { clipNorm: 0.02 }],
+  ['clipping at some steps', { clipNorm: 1.2 }],
+  ['warm-up', { warmupSteps: 25 }],
+  ['all of them', { weightDecay: 0.1, clipNorm: 1, warmupSteps: 10 }]
+])('%s', async (_, settings) => {
+  const random = randomNumbers(31)
+  const initial = randomLayers([13, 20, 9, 1], random)
+  const batch = randomTrajectories([6, 1, 9, 3], 13, random)
+  const config = { ...base, inputDim: 13, hiddenDims: [20, 9], initialLayers: toFloat32(initial), ...settings }
+  const trainer = await prepared(config, batch.map((trajectory) => inline(trajectory)))
+  const [reference, plain] = [settings, {}].map((own) => new ReferenceTrainer(structuredClone(initial), 'semi-gradient', 1e-3, own)) as [ReferenceTrainer, ReferenceTrainer]
+  const losses = (await epochs(trainer, 40)).map(({ trainLoss, states }) => (trainLoss * states) / batch.length)
+  expect(relativeError(losses, Array.from({ length: 40 }, () => reference.step(batch)))).toBeLessThan(1e-5)
+  expectLayers(trainer.layers(), reference.layers, 1e-5)
+  for (let i = 0; i < 40; i++) plain.step(batch)
+  expect(relativeError(trainer.layers()[0]!.weight, plain.layers[0]!.weight.flat())).toBeGreaterThan(1e-4) // it does something
+})
+
 // Each is larger than the matrix product's blocks in another of its three extents.
 test.each([
   { D: 20, hiddenDims: [30, 24], lengths: [600] },
@@ -162,6 +182,19 @@ test('states from float16 files train as the same states in memory', async () =>
   expect(a.mean).toEqual(b.mean)
 })
 
+test('states from bfloat16 files train as the same states in memory', async () => {
+  const D = 7
+  const trajectories = randomTrajectories([4, 3], D, randomNumbers(32))
+  const upper = trajectories.map(({ states }) => new Uint16Array(new Uint32Array(new Float32Array(states.flat()).buffer).map((bits) => bits >>> 16)))
+  const file = join(folder, 'shard.bf16')
+  writeFileSync(file, Buffer.concat(upper.map((u) => Buffer.from(u.buffer))))
+  const inFile = upper.map((u, i): Trajectory => ({ reward: trajectories[i]!.reward, validation: false, file, dtype: 'bf16', offset: i * 4 * D * 2, count: u.length / D }))
+  const inMemory = upper.map((u, i): Trajectory => ({ reward: trajectories[i]!.reward, validation: false, states: new Float32Array(Uint32Array.from(u, (bits) => bits << 16).buffer) }))
+  const [a, b] = [await prepared({ ...base, inputDim: D }, inFile), await prepared({ ...base, inputDim: D }, inMemory)]
+  expect(await epochs(a, 5)).toEqual(await epochs(b, 5))
+  expect(a.layers()).toEqual(b.layers())
+})
+
 test('the same seed gives the same curves to the bit, whatever the threads; another seed others', async () => {
   const D = 160
   const lengths = Array.from({ length: 40 }, (_, i) => 1 + ((i * 7) % 30))
@@ -224,7 +257,15 @@ describe('refuses', () => {
 
   test('a loss that is not finite, naming the epoch', async () => {
     const trainer = await prepared({ ...base, learningRate: 1e30 }, [good()])
-    await expect(epochs(trainer, 5)).rejects.toThrow(/the loss is not finite in epoch 2/)
+    await expect(epochs(trainer, 5)).rejects.toThrow(expect.objectContaining({ code: 'not-finite', message: expect.stringMatching(/^the loss is not finite in epoch 2, batch 1, from layer \d on: /) }))
+  })
+
+  test('a gradient that is not finite, before it reaches the weights', async () => {
+    // the errors stay below float32's largest number, and their squares in float64 too, but not the gradient's
+    const trainer = await prepared({ ...base, initialLayers: toFloat32(randomLayers([5, 8, 1], randomNumbers(5))) }, [{ reward: 1e38, validation: false, states: new Float32Array(10).fill(1e3) }])
+    const before = trainer.layers()
+    await expect(trainer.epoch()).rejects.toThrow(expect.objectContaining({ code: 'not-finite', message: expect.stringMatching(/^the gradient is not finite in epoch 1, batch 1, from layer \d on: /) }))
+    expect(trainer.layers()).toEqual(before)
   })
 
   test('bad configurations and trajectories', () => {
@@ -240,6 +281,8 @@ describe('refuses', () => {
     expect(build([{ ...good(), states: new Float32Array(0) }])).toThrow(RangeError)
     expect(build([{ ...good(), states: [1, 2, 3, 4, 5] }])).toThrow(TypeError)
     expect(build([null])).toThrow(TypeError)
+    expect(build([{ reward: 0, validation: false, file: import.meta.filename, dtype: 'f32', offset: 0, count: 1 }])).toThrow(/dtype must be 'f16' or 'bf16'/)
+    for (const use of ['epoch', 'layers', 'predict', 'save'] as const) expect(() => build([good()])()[use]()).toThrow(/prepare or restore it first/)
   })
 })
 
