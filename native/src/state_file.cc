@@ -35,16 +35,15 @@ StateFile::StateFile(std::string path) : path_(std::move(path)) {
   file_ = CreateFileW(wide.c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE, nullptr, OPEN_EXISTING,
                       FILE_ATTRIBUTE_NORMAL, nullptr);
   if (file_ == INVALID_HANDLE_VALUE) fail("open", path_, int(GetLastError()));
-  LARGE_INTEGER size;
-  if (!GetFileSizeEx(file_, &size)) {
-    const int code = int(GetLastError());
-    CloseHandle(file_);
-    fail("open", path_, code);
-  }
-  size_ = uint64_t(size.QuadPart);
 }
 
 StateFile::~StateFile() { CloseHandle(file_); }
+
+uint64_t StateFile::size() const {
+  LARGE_INTEGER size;
+  if (!GetFileSizeEx(file_, &size)) fail("read", path_, int(GetLastError()));
+  return uint64_t(size.QuadPart);
+}
 
 size_t StateFile::read(uint64_t offset, size_t size, void* to) const {
   size_t done = 0;
@@ -74,10 +73,15 @@ StateFile::StateFile(std::string path) : path_(std::move(path)), file_(open(path
     close(file_);
     fail("open", path_, code);
   }
-  size_ = uint64_t(status.st_size);
 }
 
 StateFile::~StateFile() { close(file_); }
+
+uint64_t StateFile::size() const {
+  struct stat status;
+  if (fstat(file_, &status) != 0) fail("read", path_, errno);
+  return uint64_t(status.st_size);
+}
 
 size_t StateFile::read(uint64_t offset, size_t size, void* to) const {
   size_t done = 0;

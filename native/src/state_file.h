@@ -21,7 +21,7 @@ class StateFile {
   StateFile& operator=(const StateFile&) = delete;
 
   const std::string& path() const { return path_; }
-  uint64_t size() const { return size_; }  // in bytes, when it was opened
+  uint64_t size() const;  // in bytes, now
 
   // Copies bytes [offset, offset + size) and returns how many of them the file still has. May be called from several
   // threads at once. Throws UnreadableStates when the system cannot read them.
@@ -29,7 +29,6 @@ class StateFile {
 
  private:
   std::string path_;
-  uint64_t size_ = 0;
 #if defined(_WIN32)
   void* file_;
 #else

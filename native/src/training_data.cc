@@ -42,11 +42,10 @@ void TrainingData::read(const std::vector<Span>& spans, float* states) const {
     } else {
       bytes.resize(numbers * sizeof(uint16_t));
       const uint64_t offset = trajectory.offset + span.first * D * sizeof(uint16_t);
-      const size_t got = trajectory.file->read(offset, bytes.size(), bytes.data());
-      if (got < bytes.size()) {
-        throw UnreadableStates(trajectory.file->path() + " ended at byte " + std::to_string(offset + got) + ", " +
-                               name(span.trajectory) + " needs bytes " + std::to_string(trajectory.offset) + " to " +
-                               std::to_string(trajectory.offset + trajectory.count * D * sizeof(uint16_t)) +
+      if (trajectory.file->read(offset, bytes.size(), bytes.data()) < bytes.size()) {
+        throw UnreadableStates(trajectory.file->path() + " ended at byte " + std::to_string(trajectory.file->size()) +
+                               ", " + name(span.trajectory) + " needs bytes " + std::to_string(trajectory.offset) +
+                               " to " + std::to_string(trajectory.offset + trajectory.count * D * sizeof(uint16_t)) +
                                ": it was cut while it was read");
       }
       const auto widen = trajectory.type == StateType::float16 ? float16ToFloat32 : bfloat16ToFloat32;
