@@ -87,3 +87,11 @@ void float32ToFloat16(const float* from, uint16_t* to, size_t count) {
 #endif
   narrowPortable(from, to, count);
 }
+
+void bfloat16ToFloat32(const void* from, float* to, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    uint16_t upper;
+    std::memcpy(&upper, (const unsigned char*)from + 2 * i, sizeof(upper));
+    to[i] = asFloat(uint32_t(upper) << 16);
+  }
+}

@@ -3,9 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <vector>
 
 #include "value_function.h"
+
+// The paper's loss takes V(h_t+1) as a constant (semi-gradient); its published code differentiates it too.
+enum class Objective { semiGradient, fullGradient };
 
 // Whole trajectories, one state a row, as the network takes them (standardised).
 struct TrainingBatch {
@@ -24,8 +29,9 @@ struct StepSettings {
 };
 
 struct StepResult {
-  double squaredErrors;  // sum of the squared Bellman errors of the batch, as met before the step
-  double gradientNorm;   // of all parameters, before clipping
+  double squaredErrors;    // sum of the squared Bellman errors of the batch, as met before the step
+  double gradientNorm;     // of all parameters, before clipping
+  int nonFiniteLayer = 0;  // counted from 1: the first whose numbers are not finite; 0: none, or not known
 };
 
 // What a checkpoint must hold to go on exactly: everything of Adam, layer by layer, weight then bias.
@@ -45,3 +51,6 @@ class TrainedNetwork {
   virtual OptimiserState state() const = 0;
   virtual void restore(const OptimiserState& state) = 0;
 };
+
+// Makes the network that starts from these layers.
+using NetworkFactory = std::function<std::unique_ptr<TrainedNetwork>(std::vector<LinearLayer>)>;

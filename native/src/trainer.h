@@ -12,34 +12,22 @@
 #include <string>
 #include <vector>
 
-#include "adam.h"
-#include "mapped_file.h"
-#include "value_function.h"
-
-// The paper's loss takes V(h_t+1) as a constant (semi-gradient); its published code differentiates it too.
-enum class Objective { semiGradient, fullGradient };
+#include "batch_reader.h"
+#include "standardisation.h"
+#include "trained_network.h"
+#include "training_data.h"
 
 struct TrainerConfig {
-  int inputDim;
   std::vector<int> hiddenDims;  // one or two
   Objective objective;
-  double learningRate;
-  int batchStates;  // whole trajectories up to this many states are one batch; a longer one is its own
+  StepSettings step;    // once warmed up
+  int64_t warmupSteps;  // over the first so many steps the learning rate rises linearly to its full value
+  int batchStates;      // whole trajectories up to this many states are one batch; a longer one is its own
   uint64_t seed;
   int threads;
   bool standardise;
   // The value function to start from, on raw states; empty: PyTorch's nn.Linear default from the seed.
   std::vector<LinearLayer> initialLayers;
-};
-
-// The states (count, inputDim) of one response: float32 in `states`, or float16 in a file from byte `offset`.
-struct TrainingTrajectory {
-  double reward;
-  bool validation;
-  std::vector<float> states;
-  std::string file;
-  uint64_t offset;
-  uint64_t count;
 };
 
 // Losses are means over states, the training loss as met before each batch's step. Without validation
@@ -51,68 +39,70 @@ struct EpochResult {
   uint64_t states;     // training states
 };
 
-struct TrainingCancelled : std::runtime_error {
-  TrainingCancelled() : std::runtime_error("the training was cancelled") {}
+struct NotFinite : std::runtime_error {
+  using std::runtime_error::runtime_error;
 };
 
-// weight (outputs, inputs) row-major, bias (outputs)
-struct TrainedLayer {
-  int inputs, outputs;
-  TrainedTensor weight, bias;
-};
-
+// One method at a time; `prepare` or `restore` before the others.
 class Trainer {
  public:
-  // Reads every state once. Throws std::invalid_argument for a bad configuration or a reward or state that
-  // is not finite, std::runtime_error for a file that cannot be read or is too short.
-  Trainer(TrainerConfig config, std::vector<TrainingTrajectory> trajectories);
+  // Throws std::invalid_argument without a training trajectory.
+  Trainer(TrainerConfig config, TrainingData data, NetworkFactory makeNetwork);
 
-  // One pass over the training trajectories in a new random order, then the validation. Throws
-  // TrainingCancelled, or std::runtime_error when the loss is not finite. Not to be called twice at once.
+  // Reads every state once. Throws what measureStates throws.
+  void prepare(const std::atomic<bool>& cancelled);
+
+  // One pass over the training trajectories in a new random order, then the validation. Throws TrainingCancelled
+  // after a batch, and the next call goes on behind it, NotFinite naming epoch, batch and layer, or
+  // UnreadableStates.
   EpochResult epoch(const std::atomic<bool>& cancelled);
 
   // The value function for raw states: the standardisation is folded into the first layer.
   std::vector<LinearLayer> layers() const;
 
   // V(h_T) of every trajectory, in the order given.
-  std::vector<float> predict();
+  std::vector<float> predict(const std::atomic<bool>& cancelled) const;
 
-  // States are trained on as (h - mean) / scale; 0 and 1 unless standardised.
-  const std::vector<float>& mean() const { return mean_; }
-  float scale() const { return scale_; }
+  // Everything that the training goes on from, in the middle of an epoch too: with the same configuration and data, on
+  // the processor, a trainer that restores it ends with the same bits as this one.
+  std::vector<unsigned char> save() const;
+  // Instead of `prepare`. Throws std::invalid_argument for bytes that are damaged or were saved by a training with
+  // another configuration or other data, and leaves the trainer as it was.
+  void restore(const unsigned char* bytes, size_t size);
+
+  bool ready() const { return network_ != nullptr; }
+  int inputDim() const { return data_.inputDim(); }
+  const Standardisation& standardisation() const { return standardisation_; }
 
  private:
-  // Row numbers of a batch: the states [first, first + count) of one trajectory.
-  struct Span {
-    size_t trajectory;
-    uint64_t first, count;
+  // How far the epoch at hand is.
+  struct Progress {
+    uint64_t batches = 0, states = 0;
+    double squaredErrors = 0;
+  };
+  // The same of its validation, which a checkpoint does not hold: it is done again.
+  struct Validated {
+    uint64_t batches = 0;
+    double squaredErrors = 0, returnErrors = 0, states = 0;
+    std::vector<double> predicted, rewards;
   };
 
-  void mapFiles();
-  void readMoments();
-  void initialise();
-  void readStates(const Span& span, size_t firstDim, size_t dims, float* to) const;
-  size_t stage(const std::vector<Span>& batch);
-  std::vector<std::vector<Span>> pack(const std::vector<size_t>& order) const;
-  void forward(size_t rows);
-  void backward(size_t rows);
-  void adamStep();
-  double squaredErrors(const std::vector<Span>& batch, bool withGradient);
+  std::vector<LinearLayer> initialLayers();
+  void trainOn(const StateBatch& batch);
+  void validate(const std::atomic<bool>& cancelled);
+  [[noreturn]] void refuse(const std::string& what, uint64_t batch, int layer) const;
+  uint64_t fingerprint() const;
 
-  TrainerConfig config_;
-  std::vector<TrainingTrajectory> trajectories_;
-  std::vector<std::shared_ptr<const MappedFile>> files_;  // of each trajectory; null where states are inline
-  std::vector<size_t> training_, validation_;             // indices of trajectories
-  std::vector<float> mean_;
-  float scale_ = 1;
+  const TrainerConfig config_;
+  const TrainingData data_;
+  const NetworkFactory makeNetwork_;
+  std::vector<size_t> training_, validation_;  // indices of trajectories
 
-  std::vector<TrainedLayer> layers_;
-  std::mt19937_64 random_;
-  int epochs_ = 0;
+  Standardisation standardisation_;
+  std::unique_ptr<TrainedNetwork> network_;
+  std::mt19937_64 random_;  // as it was when the epoch at hand began
+  uint64_t epochs_ = 0;     // finished
   int64_t steps_ = 0;
-
-  // Of the batch at hand, `rows` states: input (rows, inputDim); activation[l] after ReLU and its gradient
-  // delta[l] before it (rows, outputs of layer l); values and their gradients (rows).
-  std::vector<float> input_, values_, valueGradients_;
-  std::vector<std::vector<float>> activation_, delta_;
+  Progress progress_;
+  Validated validated_;
 };

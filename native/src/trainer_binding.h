@@ -1,9 +1,10 @@
-// The JavaScript class Trainer; value-function.ts describes it to TypeScript.
+// The JavaScript class Trainer; trainer.ts describes it to TypeScript.
 #pragma once
 
 #include <napi.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 
 #include "trainer.h"
@@ -13,20 +14,26 @@ class TrainerBinding : public Napi::ObjectWrap<TrainerBinding> {
   explicit TrainerBinding(const Napi::CallbackInfo& info);
 
  private:
-  class EpochWorker;
+  class Worker;
   friend void initTrainer(Napi::Env env, Napi::Object exports);
 
+  Napi::Value prepare(const Napi::CallbackInfo& info);
   Napi::Value epoch(const Napi::CallbackInfo& info);
+  Napi::Value predict(const Napi::CallbackInfo& info);
   void cancel(const Napi::CallbackInfo& info);
   Napi::Value layers(const Napi::CallbackInfo& info);
-  Napi::Value predict(const Napi::CallbackInfo& info);
+  Napi::Value save(const Napi::CallbackInfo& info);
+  void restore(const Napi::CallbackInfo& info);
   Napi::Value mean(const Napi::CallbackInfo& info);
   Napi::Value scale(const Napi::CallbackInfo& info);
 
   void requireIdle(Napi::Env env) const;
+  void requireReady(Napi::Env env) const;
+  Napi::Value start(Napi::Env env, const char* what, std::function<void()> work,
+                    std::function<Napi::Value(Napi::Env)> result);
 
   std::unique_ptr<Trainer> trainer_;
-  bool running_ = false;  // an epoch, on a worker thread
+  const char* running_ = nullptr;  // what a worker thread does with the trainer
   std::atomic<bool> cancelled_{false};
 };
 

@@ -219,6 +219,12 @@ export const trainSettings = z.object({
   hidden: z.int().min(1).max(16384).default(1024),
   layers: z.int().min(1).max(2).default(1),
   learningRate: z.number().positive().max(1).default(1e-4),
+  /** Decoupled (AdamW), of weights and not biases. */
+  weightDecay: z.number().min(0).max(1).default(0),
+  /** The gradient of all parameters is scaled down to this length; null never clips. */
+  clipNorm: z.number().positive().nullable().default(null),
+  /** Batches over which the learning rate rises to its full value. */
+  warmupSteps: z.int().min(0).max(1_000_000).default(0),
   batch: z.int().min(1).max(65536).default(512),
   epochs: z.int().min(1).max(10000).default(100),
   /** Stop when the return error of the validation prompts has not improved for so many epochs; 0 never stops early. */

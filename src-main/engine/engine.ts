@@ -62,7 +62,7 @@ export class Engine {
         import: importWork,
         collect: collectWork(this.models, (sample) => tell('collect.sample', sample)),
         reward: rewardWork,
-        train: trainWork(this.models, (event) => tell('train.epoch', event)),
+        train: trainWork(this.models, { epoch: (event) => tell('train.epoch', event), warn: (text) => tell('notice', { level: 'warning', text }) }),
         evaluate: evaluateWork(this.models)
       },
       (job) => {

@@ -114,6 +114,10 @@ export interface TrainInput {
   network: { inputDim: number; hiddenDims: number[] }
   objective: 'semi-gradient' | 'full-gradient'
   learningRate: number
+  weightDecay: number
+  /** null: the gradient is never clipped */
+  clipNorm: number | null
+  warmupSteps: number
   batchStates: number
   epochs: number
   patience: number
@@ -121,20 +125,52 @@ export interface TrainInput {
   seed: number
   /** rewards are standardised by the engine; states are float16, row-major, in shard files */
   trajectories: { file: string; offset: number; count: number; reward: number; validation: boolean }[]
+  /** null: from the beginning */
+  checkpoint: TrainCheckpoint | null
+}
+
+export interface BestEpoch {
+  epoch: number
+  /** its return error; the training loss where nothing validates */
+  error: number
+  /** taking raw states */
+  layers: Layer[]
+  /** V at the last token of every trajectory */
+  predicted: Float32Array
+}
+
+/** What a training goes on from, to the bit, after its process has ended. */
+export interface TrainCheckpoint {
+  /** of the native trainer, with a checksum of its own */
+  trainer: Uint8Array
+  curve: Epoch[]
+  best: BestEpoch | null
 }
 
 export interface EpochEvent extends Epoch {
   kind: 'epoch'
 }
 
+/** Every ten seconds, and when the training is stopped. */
+export interface CheckpointEvent {
+  kind: 'checkpoint'
+  checkpoint: TrainCheckpoint
+}
+
+/** The checkpoint could not be used: the training starts over. */
+export interface StartedOverEvent {
+  kind: 'started-over'
+  reason: string
+}
+
+export type TrainEvent = EpochEvent | CheckpointEvent | StartedOverEvent
+
 export interface TrainOutput {
-  /** of the best epoch, taking raw states */
-  layers: Layer[]
+  best: BestEpoch
   scale: number
-  bestEpoch: number
   curve: Epoch[]
-  /** V at the last token of every trajectory, by the best epoch */
-  predicted: Float32Array
+  /** why the training could not go on after its last epoch; null when it went to its end */
+  failure: string | null
 }
 
 /** Every request of the host: input, output, and the events that come before the output. */
@@ -143,7 +179,7 @@ export interface HostMethods {
   render: { input: { prompt: Prompt }; output: { text: string; tokens: number }; event: never }
   'network.set': { input: { name: string; network: Network }; output: null; event: never }
   generate: { input: GenerateInput; output: { steps: number; tokens: number; seconds: number }; event: GenerateEvent }
-  train: { input: TrainInput; output: TrainOutput; event: EpochEvent }
+  train: { input: TrainInput; output: TrainOutput; event: TrainEvent }
 }
 
 export type HostMethod = keyof HostMethods

@@ -4,44 +4,121 @@
  * value on unseen responses comes after an epoch or two, long before V has learned anything.
  */
 import { availableParallelism } from 'node:os'
-import { Trainer, type Layer } from '../../native/value-function.ts'
+import { Trainer, type EpochResult } from '../../native/trainer.ts'
 import type { Epoch } from '../contract/entities.ts'
 import { StudioError } from '../contract/errors.ts'
-import type { EpochEvent, TrainInput, TrainOutput } from './messages.ts'
+import type { BestEpoch, TrainEvent, TrainInput, TrainOutput } from './messages.ts'
 
-export async function train(input: TrainInput, emit: (event: EpochEvent) => void, signal: AbortSignal): Promise<TrainOutput> {
-  const trainer = new Trainer(
-    {
-      inputDim: input.network.inputDim,
-      hiddenDims: input.network.hiddenDims,
-      objective: input.objective,
-      learningRate: input.learningRate,
-      batchStates: input.batchStates,
-      seed: input.seed,
-      threads: availableParallelism(),
-      standardise: input.standardise
-    },
-    input.trajectories
-  )
+const checkpointEveryMs = 10_000
+
+export async function train(input: TrainInput, emit: (event: TrainEvent) => void, signal: AbortSignal): Promise<TrainOutput> {
+  const trainer = createTrainer(input)
   signal.addEventListener('abort', () => trainer.cancel())
+  let { curve, best } = await begin(trainer, input, emit)
+  refuseAborted(signal)
 
   // without validation trajectories the last epoch counts as the best
   const validates = input.trajectories.some((trajectory) => trajectory.validation)
-  const curve: Epoch[] = []
-  let best: { epoch: number; error: number; layers: Layer[]; predicted: Float32Array } | null = null
-  for (let number = 1; number <= input.epochs; number++) {
-    if (signal.aborted) throw new StudioError('cancelled', 'training was stopped')
-    const { trainLoss, validationLoss, returnError, correlation } = await trainer.epoch()
-    const epoch: Epoch = validates
-      ? { epoch: number, trainLoss, validationLoss, returnError, correlation }
-      : { epoch: number, trainLoss, validationLoss: trainLoss, returnError: trainLoss, correlation }
-    curve.push(epoch)
-    emit({ kind: 'epoch', ...epoch })
-    if (best === null || !validates || epoch.returnError < best.error) {
-      best = { epoch: number, error: epoch.returnError, layers: trainer.layers(), predicted: trainer.predict() }
+  const interruptions = new Interruptions(trainer)
+  try {
+    while (curve.length < input.epochs && !(input.patience > 0 && best !== null && curve.length - best.epoch >= input.patience)) {
+      const result = await interruptions.run(() => trainer.epoch())
+      if (result !== null) {
+        const epoch = toEpoch(curve.length + 1, result, validates)
+        const isBest = best === null || !validates || epoch.returnError < best.error
+        if (isBest) best = { epoch: epoch.epoch, error: epoch.returnError, layers: trainer.layers(), predicted: await trainer.predict() }
+        curve = [...curve, epoch]
+        emit({ kind: 'epoch', ...epoch })
+      }
+      if (interruptions.takeDue() || signal.aborted) emit({ kind: 'checkpoint', checkpoint: { trainer: trainer.save(), curve, best } })
+      refuseAborted(signal)
     }
-    if (input.patience > 0 && number - best.epoch >= input.patience) break
+    if (best === null) throw new Error('training needs at least one epoch')
+    return { best, scale: trainer.scale, curve, failure: null }
+  } catch (error) {
+    if (codeOf(error) !== 'not-finite') throw toStudioError(error)
+    if (best === null) throw new StudioError('bad-request', (error as Error).message)
+    return { best, scale: trainer.scale, curve, failure: (error as Error).message }
+  } finally {
+    interruptions.stop()
   }
-  if (best === null) throw new Error('training needs at least one epoch')
-  return { layers: best.layers, scale: trainer.scale, bestEpoch: best.epoch, curve, predicted: best.predicted }
+}
+
+/** Interrupts what runs when a checkpoint is due; the trainer goes on where it was. */
+class Interruptions {
+  #due = false
+  #running = false
+  readonly #clock: NodeJS.Timeout
+
+  constructor(trainer: Trainer) {
+    this.#clock = setInterval(() => {
+      this.#due = true
+      if (this.#running) trainer.cancel()
+    }, checkpointEveryMs)
+  }
+
+  /** null when it was interrupted */
+  async run<T>(work: () => Promise<T>): Promise<T | null> {
+    this.#running = true
+    try {
+      return await work()
+    } catch (error) {
+      if (codeOf(error) !== 'cancelled') throw error
+      return null
+    } finally {
+      this.#running = false
+    }
+  }
+
+  takeDue(): boolean {
+    const due = this.#due
+    this.#due = false
+    return due
+  }
+
+  stop(): void {
+    clearInterval(this.#clock)
+  }
+}
+
+function createTrainer(input: TrainInput): Trainer {
+  const { network, objective, learningRate, weightDecay, clipNorm, warmupSteps, batchStates, seed, standardise } = input
+  return new Trainer(
+    { ...network, objective, learningRate, weightDecay, clipNorm, warmupSteps, batchStates, seed, standardise, threads: availableParallelism() },
+    input.trajectories
+  )
+}
+
+async function begin(trainer: Trainer, { checkpoint }: TrainInput, emit: (event: TrainEvent) => void): Promise<{ curve: Epoch[]; best: BestEpoch | null }> {
+  if (checkpoint !== null) {
+    try {
+      trainer.restore(checkpoint.trainer)
+      return checkpoint
+    } catch (error) {
+      emit({ kind: 'started-over', reason: (error as Error).message })
+    }
+  }
+  await trainer.prepare().catch((error: unknown) => {
+    throw toStudioError(error)
+  })
+  return { curve: [], best: null }
+}
+
+function toEpoch(number: number, { trainLoss, validationLoss, returnError, correlation }: EpochResult, validates: boolean): Epoch {
+  return validates
+    ? { epoch: number, trainLoss, validationLoss, returnError, correlation }
+    : { epoch: number, trainLoss, validationLoss: trainLoss, returnError: trainLoss, correlation }
+}
+
+function refuseAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new StudioError('cancelled', 'training was stopped')
+}
+
+/** What is wrong with the states on the disk is the project's fault, not ours. */
+function toStudioError(error: unknown): unknown {
+  return codeOf(error) === 'unreadable' ? new StudioError('project-damaged', (error as Error).message) : error
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
 }

@@ -47,6 +47,8 @@ class TrainStage {
     })
     on('train.epoch', ({ job, epoch }) => {
       if (this.#arrived.job !== job) this.#arrived = { job, epochs: [] }
+      // a training that goes on tells its epochs again
+      if (epoch.epoch <= (this.#arrived.epochs.at(-1)?.epoch ?? 0)) this.#arrived.epochs = this.#arrived.epochs.filter((earlier) => earlier.epoch < epoch.epoch)
       this.#arrived.epochs.push(epoch)
       this.#draw()
     })

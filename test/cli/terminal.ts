@@ -1,5 +1,5 @@
 /** The terminal as a script drives it: the built cli.js on Electron as node, in a home of its own. */
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -22,6 +22,8 @@ export interface Home {
   modelFile: string
   path(...names: string[]): string
   cli(...words: string[]): Promise<Result>
+  /** The same, to be interrupted. */
+  start(...words: string[]): { process: ChildProcess; result: Promise<Result> }
   remove(): void
 }
 
@@ -38,25 +40,28 @@ export async function makeHome(): Promise<Home> {
   writeTinyModel(modelFile)
   // one thread: no time is lost to measuring
   rememberThreads(path('cache', 're-control-studio'), await sha256Of(modelFile), { threads: 1, measurement: [{ threads: 1, tokensPerSecond: 1 }] })
+  const start: Home['start'] = (...words) => {
+    const child = spawn(process.execPath, [entry, ...words], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    let stdout = ''
+    let stderr = ''
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk))
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk))
+    const result = new Promise<Result>((resolve, reject) => {
+      child.on('error', reject)
+      child.on('close', (code) =>
+        resolve({
+          code, stdout, stderr,
+          get json() {
+            return JSON.parse(stdout) as Record<string, any>
+          }
+        })
+      )
+    })
+    return { process: child, result }
+  }
   return {
-    directory, modelFile, path,
-    cli: (...words) =>
-      new Promise((resolve, reject) => {
-        const child = spawn(process.execPath, [entry, ...words], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] })
-        let stdout = ''
-        let stderr = ''
-        child.stdout.on('data', (chunk: Buffer) => (stdout += chunk))
-        child.stderr.on('data', (chunk: Buffer) => (stderr += chunk))
-        child.on('error', reject)
-        child.on('close', (code) =>
-          resolve({
-            code, stdout, stderr,
-            get json() {
-              return JSON.parse(stdout) as Record<string, any>
-            }
-          })
-        )
-      }),
+    directory, modelFile, path, start,
+    cli: (...words) => start(...words).result,
     remove: () => rmSync(directory, { recursive: true, force: true })
   }
 }

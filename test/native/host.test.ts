@@ -296,17 +296,18 @@ describe('train', () => {
   }
 
   const input = (trajectories: TrainInput['trajectories'], changes: Partial<TrainInput> = {}): TrainInput => ({
-    network: { inputDim: dim, hiddenDims: [32] }, objective: 'semi-gradient', learningRate: 3e-3, batchStates: 64,
-    epochs: 30, patience: 0, standardise: true, seed: 1, trajectories, ...changes
+    network: { inputDim: dim, hiddenDims: [32] }, objective: 'semi-gradient', learningRate: 3e-3, weightDecay: 0, clipNorm: null, warmupSteps: 0, batchStates: 64,
+    epochs: 30, patience: 0, standardise: true, seed: 1, trajectories, checkpoint: null, ...changes
   })
 
   async function train(of: TrainInput, signal: AbortSignal = never, onEpoch: (event: EpochEvent) => void = ignore) {
     const epochs: EpochEvent[] = []
-    const output = await createHost().train(of, (event) => {
+    const { best, scale, curve } = await createHost().train(of, (event) => {
+      if (event.kind !== 'epoch') return
       epochs.push(event)
       onEpoch(event)
     }, signal)
-    return { ...output, epochs }
+    return { bestEpoch: best.epoch, layers: best.layers, predicted: best.predicted, scale, curve, epochs }
   }
 
   test('the loss falls where the reward can be learnt, and the values come to follow it', async () => {

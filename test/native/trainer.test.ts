@@ -2,143 +2,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { Trainer, ValueFunction, type EpochResult, type Layer, type TrainerConfig, type Trajectory } from '../../native/value-function.ts'
-
-/** Uniform in [-1, 1), reproducible. */
-function randomNumbers(seed: number): () => number {
-  let state = seed
-  return () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 31 - 1
-}
-
-type ReferenceLayer = { weight: number[][]; bias: number[] }
-type ReferenceTrajectory = { states: number[][]; reward: number }
-type Objective = TrainerConfig['objective']
-
-/** Training in float64, one number at a time: mean over trajectories of the summed squared Bellman errors, and Adam. */
-class ReferenceTrainer {
-  private readonly first: ReferenceLayer[]
-  private readonly second: ReferenceLayer[]
-  private steps = 0
-
-  constructor(readonly layers: ReferenceLayer[], private readonly objective: Objective, private readonly learningRate: number) {
-    this.first = zerosLike(layers)
-    this.second = zerosLike(layers)
-  }
-
-  /** Inputs of every layer, and [V] last. */
-  activations(h: number[]): number[][] {
-    const all = [h]
-    this.layers.forEach(({ weight, bias }, l) => {
-      const z = weight.map((row, j) => row.reduce((sum, w, i) => sum + w * all[l]![i]!, bias[j]!))
-      all.push(l + 1 < this.layers.length ? z.map((x) => Math.max(0, x)) : z)
-    })
-    return all
-  }
-
-  value = (h: number[]): number => this.activations(h).at(-1)![0]!
-
-  errors({ states, reward }: ReferenceTrajectory): number[] {
-    const values = states.map((h) => this.value(h))
-    return values.map((v, t) => v - (values[t + 1] ?? reward))
-  }
-
-  loss(batch: ReferenceTrajectory[]): number {
-    const errors = batch.flatMap((trajectory) => this.errors(trajectory))
-    return errors.reduce((sum, error) => sum + error * error, 0) / batch.length
-  }
-
-  gradient(batch: ReferenceTrajectory[]): ReferenceLayer[] {
-    const gradient = zerosLike(this.layers)
-    for (const trajectory of batch) {
-      const errors = this.errors(trajectory)
-      trajectory.states.forEach((h, t) => {
-        const before = this.objective === 'full-gradient' && t > 0 ? errors[t - 1]! : 0
-        this.backward(h, (2 / batch.length) * (errors[t]! - before), gradient)
-      })
-    }
-    return gradient
-  }
-
-  step(batch: ReferenceTrajectory[]): number {
-    const loss = this.loss(batch)
-    const [values, gradients, firsts, seconds] = [this.layers, this.gradient(batch), this.first, this.second].map(rowsOf)
-    this.steps++
-    values!.forEach((row, r) => {
-      const [g, m, v] = [gradients![r]!, firsts![r]!, seconds![r]!]
-      for (let i = 0; i < row.length; i++) {
-        m[i] = 0.9 * m[i]! + 0.1 * g[i]!
-        v[i] = 0.999 * v[i]! + 0.001 * g[i]! ** 2
-        const corrected = m[i]! / (1 - 0.9 ** this.steps)
-        row[i]! -= (this.learningRate * corrected) / (Math.sqrt(v[i]! / (1 - 0.999 ** this.steps)) + 1e-8)
-      }
-    })
-    return loss
-  }
-
-  private backward(h: number[], valueGradient: number, into: ReferenceLayer[]): void {
-    const activations = this.activations(h)
-    let delta = [valueGradient]
-    for (let l = this.layers.length - 1; l >= 0; l--) {
-      const below = activations[l]!
-      delta.forEach((d, j) => {
-        into[l]!.bias[j]! += d
-        below.forEach((a, i) => (into[l]!.weight[j]![i]! += d * a))
-      })
-      delta = below.map((a, i) => (a > 0 ? delta.reduce((sum, d, j) => sum + d * this.layers[l]!.weight[j]![i]!, 0) : 0))
-    }
-  }
-}
-
-const zerosLike = (layers: ReferenceLayer[]): ReferenceLayer[] =>
-  layers.map(({ weight, bias }) => ({ weight: weight.map((row) => row.map(() => 0)), bias: bias.map(() => 0) }))
-
-/** Every row of every weight, and every bias. */
-const rowsOf = (layers: ReferenceLayer[]): number[][] => layers.flatMap(({ weight, bias }) => [...weight, bias])
-
-const toFloat32 = (layers: ReferenceLayer[]): Layer[] =>
-  layers.map(({ weight, bias }) => ({ weight: new Float32Array(weight.flat()), bias: new Float32Array(bias) }))
-
-function randomLayers(dims: number[], random: () => number): ReferenceLayer[] {
-  const float32 = () => Math.fround(random() / Math.sqrt(dims[0]!))
-  return dims.slice(1).map((outputs, l) => ({
-    weight: Array.from({ length: outputs }, () => Array.from({ length: dims[l]! }, float32)),
-    bias: Array.from({ length: outputs }, float32),
-  }))
-}
-
-const randomTrajectories = (lengths: number[], D: number, random: () => number): ReferenceTrajectory[] =>
-  lengths.map((T) => ({
-    states: Array.from({ length: T }, () => Array.from({ length: D }, () => Math.fround(2 * random()))),
-    reward: 2 * random(),
-  }))
-
-const inline = ({ states, reward }: ReferenceTrajectory, validation = false): Trajectory =>
-  ({ reward, validation, states: new Float32Array(states.flat()) })
-
-/** |actual - expected| / |expected| over whole vectors. */
-function relativeError(actual: Iterable<number>, expected: Iterable<number>): number {
-  const a = [...actual]
-  const b = [...expected]
-  expect(a.length).toBe(b.length)
-  return Math.hypot(...a.map((x, i) => x - b[i]!)) / Math.hypot(...b)
-}
-
-function expectLayers(actual: Layer[], expected: ReferenceLayer[], within: number): void {
-  expect(actual.length).toBe(expected.length)
-  actual.forEach(({ weight, bias }, l) => {
-    expect(relativeError(weight, expected[l]!.weight.flat())).toBeLessThan(within)
-    expect(relativeError(bias, expected[l]!.bias)).toBeLessThan(within)
-  })
-}
-
-const network = { inputDim: 5, hiddenDims: [8] }
-const base: TrainerConfig = { ...network, objective: 'semi-gradient', learningRate: 1e-3, batchStates: 512, seed: 7, threads: 1, standardise: false }
-
-async function epochs(trainer: Trainer, count: number): Promise<EpochResult[]> {
-  const results: EpochResult[] = []
-  while (results.length < count) results.push(await trainer.epoch())
-  return results
-}
+import { Trainer, type EpochResult, type Trajectory } from '../../native/trainer.ts'
+import { ValueFunction } from '../../native/value-function.ts'
+import { base, epochs, expectLayers, inline, prepared, randomLayers, randomNumbers, randomTrajectories, ReferenceTrainer, relativeError, toFloat32, type Objective, type ReferenceLayer, type ReferenceSettings } from '../fixtures/reference-trainer.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 're-control-trainer-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -166,14 +32,34 @@ describe.each([{ hiddenDims: [20] }, { hiddenDims: [1] }, { hiddenDims: [20, 9] 
 
     test('40 Adam steps as in float64', async () => {
       const reference = new ReferenceTrainer(structuredClone(initial), objective, 1e-3)
-      const trainer = new Trainer(config, batch.map((trajectory) => inline(trajectory)))
+      const trainer = await prepared(config, batch.map((trajectory) => inline(trajectory)))
       const losses = (await epochs(trainer, 40)).map(({ trainLoss, states }) => (trainLoss * states) / batch.length)
       expect(relativeError(losses, Array.from({ length: 40 }, () => reference.step(batch)))).toBeLessThan(1e-5)
       expectLayers(trainer.layers(), reference.layers, 1e-5)
       const predicted = batch.map(({ states }) => reference.value(states.at(-1)!))
-      expect(relativeError(trainer.predict(), predicted)).toBeLessThan(1e-5)
+      expect(relativeError(await trainer.predict(), predicted)).toBeLessThan(1e-5)
     })
   })
+})
+
+test.each<[string, ReferenceSettings]>([
+  ['weight decay', { weightDecay: 0.3 }],
+  ['clipping at every step', { clipNorm: 0.02 }],
+  ['clipping at some steps', { clipNorm: 1.2 }],
+  ['warm-up', { warmupSteps: 25 }],
+  ['all of them', { weightDecay: 0.1, clipNorm: 1, warmupSteps: 10 }]
+])('%s', async (_, settings) => {
+  const random = randomNumbers(31)
+  const initial = randomLayers([13, 20, 9, 1], random)
+  const batch = randomTrajectories([6, 1, 9, 3], 13, random)
+  const config = { ...base, inputDim: 13, hiddenDims: [20, 9], initialLayers: toFloat32(initial), ...settings }
+  const trainer = await prepared(config, batch.map((trajectory) => inline(trajectory)))
+  const [reference, plain] = [settings, {}].map((own) => new ReferenceTrainer(structuredClone(initial), 'semi-gradient', 1e-3, own)) as [ReferenceTrainer, ReferenceTrainer]
+  const losses = (await epochs(trainer, 40)).map(({ trainLoss, states }) => (trainLoss * states) / batch.length)
+  expect(relativeError(losses, Array.from({ length: 40 }, () => reference.step(batch)))).toBeLessThan(1e-5)
+  expectLayers(trainer.layers(), reference.layers, 1e-5)
+  for (let i = 0; i < 40; i++) plain.step(batch)
+  expect(relativeError(trainer.layers()[0]!.weight, plain.layers[0]!.weight.flat())).toBeGreaterThan(1e-4) // it does something
 })
 
 // Each is larger than the matrix product's blocks in another of its three extents.
@@ -187,7 +73,7 @@ test.each([
   const batch = randomTrajectories(lengths, D, random)
   const reference = new ReferenceTrainer(structuredClone(initial), 'semi-gradient', 1e-3)
   const config = { ...base, inputDim: D, hiddenDims, threads: 2, initialLayers: toFloat32(initial) }
-  const trainer = new Trainer(config, batch.map((trajectory) => inline(trajectory)))
+  const trainer = await prepared(config, batch.map((trajectory) => inline(trajectory)))
   await epochs(trainer, 2) // not many: of so many units one soon lies within rounding of its kink
   for (let i = 0; i < 2; i++) reference.step(batch)
   expectLayers(trainer.layers(), reference.layers, 1e-5)
@@ -199,7 +85,7 @@ test('batches hold whole trajectories, at least one and at most batchStates stat
   const initial = randomLayers([5, 8, 1], random)
   const trajectories = randomTrajectories([9, 4], 5, random)
   const config = { ...base, batchStates: 6, initialLayers: toFloat32(initial) }
-  const trainer = new Trainer(config, trajectories.map((trajectory) => inline(trajectory)))
+  const trainer = await prepared(config, trajectories.map((trajectory) => inline(trajectory)))
   await trainer.epoch()
   const errors = [[0, 1], [1, 0]].map((order) => {
     const reference = new ReferenceTrainer(structuredClone(initial), 'semi-gradient', 1e-3)
@@ -216,7 +102,7 @@ test('validation: loss per state, correlation of the last value with the reward,
   const training = randomTrajectories([3, 5], 5, random)
   const validation = randomTrajectories([4, 1, 7, 2], 5, random)
   const config = { ...base, batchStates: 8, initialLayers: toFloat32(initial) }
-  const trainer = new Trainer(config, [...validation.map((t) => inline(t, true)), ...training.map((t) => inline(t))])
+  const trainer = await prepared(config, [...validation.map((t) => inline(t, true)), ...training.map((t) => inline(t))])
   const reference = new ReferenceTrainer(structuredClone(initial), 'semi-gradient', 1e-3)
   const [result] = (await epochs(trainer, 1)) as [EpochResult]
   reference.step(training)
@@ -232,7 +118,7 @@ test('validation: loss per state, correlation of the last value with the reward,
 })
 
 test('without validation trajectories there is no validation loss, and the correlation is 0', async () => {
-  const trainer = new Trainer(base, randomTrajectories([3], 5, randomNumbers(1)).map((t) => inline(t)))
+  const trainer = await prepared(base, randomTrajectories([3], 5, randomNumbers(1)).map((t) => inline(t)))
   expect(await trainer.epoch()).toMatchObject({ validationLoss: NaN, correlation: 0 })
 })
 
@@ -248,7 +134,7 @@ test('standardisation: mean, one common scale, and both folded into the first la
 
   const initial = randomLayers([D, 8, 1], random)
   const config = { ...base, inputDim: D, standardise: true, initialLayers: toFloat32(initial) }
-  const trainer = new Trainer(config, [...raw.map((t) => inline(t)), outlier])
+  const trainer = await prepared(config, [...raw.map((t) => inline(t)), outlier])
   expect(relativeError(trainer.mean, mean)).toBeLessThan(1e-6)
   expect(trainer.scale / scale).toBeCloseTo(1, 6)
   // The initial layers take raw states, so before any step they come back.
@@ -266,7 +152,7 @@ test('standardisation: mean, one common scale, and both folded into the first la
   const expected = standardised.flatMap(({ states }) => states.map((x) => reference.value(x)))
   expect(relativeError(V.values(new Float32Array(all.flat())), expected)).toBeLessThan(2e-5)
   const last = raw.map(({ states }) => states.at(-1)!)
-  expect(relativeError(V.values(new Float32Array(last.flat())), trainer.predict().slice(0, 3))).toBeLessThan(2e-5)
+  expect(relativeError(V.values(new Float32Array(last.flat())), (await trainer.predict()).slice(0, 3))).toBeLessThan(2e-5)
 })
 
 test('states from float16 files train as the same states in memory', async () => {
@@ -289,11 +175,24 @@ test('states from float16 files train as the same states in memory', async () =>
     return trajectory
   })
   const inMemory = halves.map((h, i): Trajectory => ({ reward: trajectories[i]!.reward, validation: i === 2, states: Float32Array.from(h, decode) }))
-  const [a, b] = [mapped, inMemory].map((t) => new Trainer({ ...base, inputDim: D, standardise: true }, t)) as [Trainer, Trainer]
+  const [a, b] = [await prepared({ ...base, inputDim: D, standardise: true }, mapped), await prepared({ ...base, inputDim: D, standardise: true }, inMemory)]
   expect(await epochs(a, 5)).toEqual(await epochs(b, 5))
   expect(a.layers()).toEqual(b.layers())
-  expect(a.predict()).toEqual(b.predict())
+  expect(await a.predict()).toEqual(await b.predict())
   expect(a.mean).toEqual(b.mean)
+})
+
+test('states from bfloat16 files train as the same states in memory', async () => {
+  const D = 7
+  const trajectories = randomTrajectories([4, 3], D, randomNumbers(32))
+  const upper = trajectories.map(({ states }) => new Uint16Array(new Uint32Array(new Float32Array(states.flat()).buffer).map((bits) => bits >>> 16)))
+  const file = join(folder, 'shard.bf16')
+  writeFileSync(file, Buffer.concat(upper.map((u) => Buffer.from(u.buffer))))
+  const inFile = upper.map((u, i): Trajectory => ({ reward: trajectories[i]!.reward, validation: false, file, dtype: 'bf16', offset: i * 4 * D * 2, count: u.length / D }))
+  const inMemory = upper.map((u, i): Trajectory => ({ reward: trajectories[i]!.reward, validation: false, states: new Float32Array(Uint32Array.from(u, (bits) => bits << 16).buffer) }))
+  const [a, b] = [await prepared({ ...base, inputDim: D }, inFile), await prepared({ ...base, inputDim: D }, inMemory)]
+  expect(await epochs(a, 5)).toEqual(await epochs(b, 5))
+  expect(a.layers()).toEqual(b.layers())
 })
 
 test('the same seed gives the same curves to the bit, whatever the threads; another seed others', async () => {
@@ -301,7 +200,7 @@ test('the same seed gives the same curves to the bit, whatever the threads; anot
   const lengths = Array.from({ length: 40 }, (_, i) => 1 + ((i * 7) % 30))
   const trajectories = randomTrajectories(lengths, D, randomNumbers(15)).map((t, i) => inline(t, i % 5 === 0))
   const run = async (seed: number, threads: number) => {
-    const trainer = new Trainer({ ...base, inputDim: D, hiddenDims: [160, 150], batchStates: 200, standardise: true, seed, threads }, trajectories)
+    const trainer = await prepared({ ...base, inputDim: D, hiddenDims: [160, 150], batchStates: 200, standardise: true, seed, threads }, trajectories)
     return { results: await epochs(trainer, 3), layers: trainer.layers() }
   }
   const first = await run(1, 2)
@@ -310,9 +209,9 @@ test('the same seed gives the same curves to the bit, whatever the threads; anot
   expect((await run(2, 2)).results).not.toEqual(first.results)
 })
 
-test('the initial layers are uniform within 1 / sqrt(inputs)', () => {
+test('the initial layers are uniform within 1 / sqrt(inputs)', async () => {
   const trajectory = inline(randomTrajectories([2], 100, randomNumbers(1))[0]!)
-  const layers = new Trainer({ ...base, inputDim: 100, hiddenDims: [400] }, [trajectory]).layers()
+  const layers = (await prepared({ ...base, inputDim: 100, hiddenDims: [400] }, [trajectory])).layers()
   for (const [l, bound] of [[0, 0.1], [1, 0.05]] as const) {
     const { weight } = layers[l]!
     expect(Math.max(...weight)).toBeLessThanOrEqual(Math.fround(bound))
@@ -324,7 +223,7 @@ test('the initial layers are uniform within 1 / sqrt(inputs)', () => {
 
 test('cancel rejects the running epoch soon, and the trainer goes on; nothing else may use it meanwhile', async () => {
   const trajectories = randomTrajectories(Array.from({ length: 200 }, () => 20), 64, randomNumbers(16)).map((t) => inline(t))
-  const trainer = new Trainer({ ...base, inputDim: 64, hiddenDims: [256, 256], batchStates: 20 }, trajectories)
+  const trainer = await prepared({ ...base, inputDim: 64, hiddenDims: [256, 256], batchStates: 20 }, trajectories)
   const running = trainer.epoch()
   for (const use of ['epoch', 'layers', 'predict'] as const) expect(() => trainer[use]()).toThrow(/an epoch is running/)
   trainer.cancel()
@@ -342,27 +241,35 @@ describe('refuses', () => {
     const short = { reward: 0, validation: false, file, offset: 0, count: 6 }
     expect(build([good(), short])).toThrow(/trajectory 1 needs bytes 0 to 60 of .*short\.f16, which has only 59/)
     expect(build([{ ...short, count: 1, offset: 1000 }])).toThrow(/which has only 59/)
-    expect(build([{ ...short, file: join(folder, 'absent') }])).toThrow(/cannot map .*absent: No such file/)
+    expect(build([{ ...short, file: join(folder, 'absent') }])).toThrow(/cannot open .*absent: No such file/)
     expect(build([{ ...short, count: 5 }])).not.toThrow()
   })
 
-  test('states and rewards that are not finite, naming trajectory and token', () => {
+  test('states and rewards that are not finite, naming trajectory and token', async () => {
     const states = new Float32Array(15).fill(1)
     states[12] = NaN
-    expect(build([good(), { reward: 0, validation: true, states }])).toThrow(/trajectory 1, token 2: the state is not finite/)
+    await expect(build([good(), { reward: 0, validation: true, states }])().prepare()).rejects.toThrow(/trajectory 1, token 2: the state is not finite/)
     const file = join(folder, 'infinite.f16')
     writeFileSync(file, Buffer.from(new Uint16Array(10).fill(0x3c00, 0, 9).fill(0x7c00, 9).buffer))
-    expect(build([{ reward: 0, validation: false, file, offset: 0, count: 2 }])).toThrow(/trajectory 0, token 1: the state/)
+    await expect(build([{ reward: 0, validation: false, file, offset: 0, count: 2 }])().prepare()).rejects.toThrow(/trajectory 0, token 1: the state/)
     expect(build([good(), { ...good(), reward: NaN }])).toThrow(/trajectories\[1\].reward must be finite/)
   })
 
   test('a loss that is not finite, naming the epoch', async () => {
-    const trainer = new Trainer({ ...base, learningRate: 1e30 }, [good()])
-    await expect(epochs(trainer, 5)).rejects.toThrow(/the loss is not finite in epoch 2/)
+    const trainer = await prepared({ ...base, learningRate: 1e30 }, [good()])
+    await expect(epochs(trainer, 5)).rejects.toThrow(expect.objectContaining({ code: 'not-finite', message: expect.stringMatching(/^the loss is not finite in epoch 2, batch 1, from layer \d on: /) }))
+  })
+
+  test('a gradient that is not finite, before it reaches the weights', async () => {
+    // the errors stay below float32's largest number, and their squares in float64 too, but not the gradient's
+    const trainer = await prepared({ ...base, initialLayers: toFloat32(randomLayers([5, 8, 1], randomNumbers(5))) }, [{ reward: 1e38, validation: false, states: new Float32Array(10).fill(1e3) }])
+    const before = trainer.layers()
+    await expect(trainer.epoch()).rejects.toThrow(expect.objectContaining({ code: 'not-finite', message: expect.stringMatching(/^the gradient is not finite in epoch 1, batch 1, from layer \d on: /) }))
+    expect(trainer.layers()).toEqual(before)
   })
 
   test('bad configurations and trajectories', () => {
-    for (const changes of [{ hiddenDims: [] }, { hiddenDims: [2, 2, 2] }, { learningRate: 0 }, { batchStates: 0 }, { seed: -1 }]) {
+    for (const changes of [{ hiddenDims: [] }, { hiddenDims: [2, 2, 2] }, { learningRate: 0 }, { batchStates: 0 }, { seed: -1 }, { weightDecay: -1 }, { clipNorm: 0 }, { warmupSteps: 0.5 }]) {
       expect(build([good()], changes)).toThrow(RangeError)
     }
     expect(build([good()], { objective: 'td' })).toThrow(/objective must be/)
@@ -374,6 +281,8 @@ describe('refuses', () => {
     expect(build([{ ...good(), states: new Float32Array(0) }])).toThrow(RangeError)
     expect(build([{ ...good(), states: [1, 2, 3, 4, 5] }])).toThrow(TypeError)
     expect(build([null])).toThrow(TypeError)
+    expect(build([{ reward: 0, validation: false, file: import.meta.filename, dtype: 'f32', offset: 0, count: 1 }])).toThrow(/dtype must be 'f16' or 'bf16'/)
+    for (const use of ['epoch', 'layers', 'predict', 'save'] as const) expect(() => build([good()])()[use]()).toThrow(/prepare or restore it first/)
   })
 })
 
@@ -395,7 +304,7 @@ describe.skipIf(!existsSync(directory)).each(['one', 'two'])('PyTorch vectors, %
     const { steps, losses, layers_after } = variants[objective]
     const trajectories = sequences.map((states, i) => inline({ states, reward: rewards[i]! }))
     const config = { ...base, inputDim: vectors.input_dim, hiddenDims: vectors.hidden_dims, objective }
-    const trainer = new Trainer({ ...config, initialLayers: toFloat32(vectors.layers) }, trajectories)
+    const trainer = await prepared({ ...config, initialLayers: toFloat32(vectors.layers) }, trajectories)
     const actual = (await epochs(trainer, steps)).map(({ trainLoss, states }) => (trainLoss * states) / trajectories.length)
     actual.forEach((loss, i) => expect(Math.abs(loss / losses[i]! - 1)).toBeLessThan(1e-5))
     expectLayers(trainer.layers(), layers_after, 1e-5)

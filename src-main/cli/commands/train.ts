@@ -4,9 +4,9 @@ import type { Command } from '../command.ts'
 
 export const train: Command = {
   name: 'train',
-  usage: 'train PROJECT --collection C [--source NAME --hidden 1024 --layers 1 --lr 1e-4 --batch 512 --epochs 100 --patience 10 --validation 0.15 --objective semi-gradient|full-gradient --seed 1]',
+  usage: 'train PROJECT --collection C [--source NAME --hidden 1024 --layers 1 --lr 1e-4 --weight-decay 0 --clip-norm N --warmup-steps 0 --batch 512 --epochs 100 --patience 10 --validation 0.15 --objective semi-gradient|full-gradient --seed 1]',
   positionals: ['PROJECT'],
-  flags: ['collection', 'source', 'hidden', 'layers', 'lr', 'batch', 'epochs', 'patience', 'validation', 'objective', 'standardise', 'seed'],
+  flags: ['collection', 'source', 'hidden', 'layers', 'lr', 'weight-decay', 'clip-norm', 'warmup-steps', 'batch', 'epochs', 'patience', 'validation', 'objective', 'standardise', 'seed'],
   async run(session, input) {
     const standardise = text(input, 'standardise')
     const settings = trainSettings.parse({
@@ -15,6 +15,9 @@ export const train: Command = {
       hidden: number(input, 'hidden'),
       layers: number(input, 'layers'),
       learningRate: number(input, 'lr'),
+      weightDecay: number(input, 'weight-decay'),
+      clipNorm: number(input, 'clip-norm'),
+      warmupSteps: number(input, 'warmup-steps'),
       batch: number(input, 'batch'),
       epochs: number(input, 'epochs'),
       patience: number(input, 'patience'),

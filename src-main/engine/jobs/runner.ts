@@ -33,6 +33,8 @@ export interface JobWork<S> {
   run(settings: S, project: Project, job: JobContext, subject: number | null): Promise<void>
   /** Deletes what the job has made. */
   discard(subject: number, project: Project): void
+  /** Deletes what a resumed run would have gone on from: the job is done or stopped. */
+  forget?(job: number, project: Project): void
 }
 
 // Each kind has its own settings, stored as JSON and validated where they came in.
@@ -154,6 +156,7 @@ export class JobRunner {
       current = jobs.update(job.id, { ...ending(error, signal), done: current.done, total: current.total })
     } finally {
       this.#running.delete(job.id)
+      if (current.state === 'done' || current.state === 'stopped') this.#work(job.kind).forget?.(job.id, project)
       tell()
     }
     return this.#withRate(current)
@@ -172,7 +175,9 @@ export class JobRunner {
   }
 
   #settle(id: number, change: { state: 'stopped'; phase: string }): Job {
-    const job = this.#withRate(this.#open().jobs.update(id, { ...change, failure: null }))
+    const project = this.#open()
+    const job = this.#withRate(project.jobs.update(id, { ...change, failure: null }))
+    this.#work(job.kind).forget?.(id, project)
     this.#tell(job)
     return job
   }

@@ -1,18 +1,27 @@
 /** The train job: a value function from a collection's states and one source's rewards. */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { setImmediate as breathe } from 'node:timers/promises'
 import { mean, standardDeviation } from 'simple-statistics'
 import type { Epoch, TrainSettings } from '../../contract/entities.ts'
-import { StudioError } from '../../contract/errors.ts'
+import { StudioError, toFailure } from '../../contract/errors.ts'
+import type { TrainCheckpoint, TrainEvent, TrainInput } from '../../model-host/messages.ts'
 import { stateProblem } from '../collect/shards.ts'
 import type { JobWork } from '../jobs/runner.ts'
 import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
 import type { LabelledStates } from '../project/responses.ts'
+import { CheckpointFile, encodeCheckpoint } from './checkpoints.ts'
 
 const calibrationPoints = 2000
 
-export function trainWork(models: Models, onEpoch: (event: { job: number; epoch: Epoch }) => void): JobWork<TrainSettings> {
+export interface TrainTell {
+  /** A training that goes on tells the epochs of its checkpoint again. */
+  epoch(event: { job: number; epoch: Epoch }): void
+  warn(text: string): void
+}
+
+export function trainWork(models: Models, tell: TrainTell): JobWork<TrainSettings> {
   return {
     unit: 'epochs',
     title: ({ source, collection }) => `Train on ${source} of collection ${collection}`,
@@ -20,79 +29,119 @@ export function trainWork(models: Models, onEpoch: (event: { job: number; epoch:
     async run(settings, project, job) {
       job.phase('Checking the states', { done: 0, total: settings.epochs })
       const inputDim = project.collections.inputDim(project.collections.get(settings.collection).id)
-      const trajectories = wholeTrajectories(project, settings, inputDim)
+      const trajectories = await wholeTrajectories(project, settings, inputDim, job.signal)
       const rewards = trajectories.map((t) => t.reward)
       const rewardMean = settings.standardise ? mean(rewards) : 0
       const rewardScale = settings.standardise ? standardDeviation(rewards) : 1
       if (rewardScale === 0) throw new StudioError('bad-request', `all ${rewards.length} rewards are the same (${rewards[0]}), so there is nothing to learn from them`)
       const validation = validationExamples(trajectories, settings)
 
-      job.phase('Training', { done: 0, total: settings.epochs })
-      const result = await models.withHost(
+      const file = new CheckpointFile(project.statesDirectory, job.id)
+      const showFrom = (curve: Epoch[]): void => {
+        job.phase('Training', { done: curve.length, total: settings.epochs })
+        for (const epoch of curve) tell.epoch({ job: job.id, epoch })
+      }
+      const { best, scale, curve, failure } = await models.withHost(
         project,
-        (host) =>
-          host.request(
-            'train',
-            {
-              network: { inputDim, hiddenDims: new Array<number>(settings.layers).fill(settings.hidden) },
-              objective: settings.objective,
-              learningRate: settings.learningRate,
-              batchStates: settings.batch,
-              epochs: settings.epochs,
-              patience: settings.patience,
-              standardise: settings.standardise,
-              seed: settings.seed,
-              trajectories: trajectories.map((t) => ({
-                file: join(project.statesDirectory, t.shard),
-                offset: t.offset,
-                count: t.states,
-                reward: (t.reward - rewardMean) / rewardScale,
-                validation: validation.has(t.example)
-              }))
-            },
-            {
-              signal: job.signal,
-              onEvent: ({ kind: _kind, ...epoch }) => {
-                job.progress(epoch.epoch)
-                onEpoch({ job: job.id, epoch })
-              }
+        async (host, progressed) => {
+          const checkpoint = readCheckpoint(file, tell)
+          showFrom(checkpoint?.curve ?? [])
+          let written: Promise<void> = Promise.resolve()
+          const onEvent = (event: TrainEvent): void => {
+            if (event.kind === 'epoch') {
+              const { kind: _kind, ...epoch } = event
+              job.progress(epoch.epoch)
+              tell.epoch({ job: job.id, epoch })
+            } else if (event.kind === 'started-over') {
+              tell.warn(`The training starts over: ${event.reason}`)
+              showFrom([])
+            } else {
+              written = file.write(encodeCheckpoint(event.checkpoint, inputDim)).then(progressed, (error: unknown) => {
+                tell.warn(`The training goes on, but would start over after an interruption: ${toFailure(error).message}`)
+              })
             }
-          ),
+          }
+          const input: TrainInput = {
+            network: { inputDim, hiddenDims: new Array<number>(settings.layers).fill(settings.hidden) },
+            objective: settings.objective,
+            learningRate: settings.learningRate,
+            weightDecay: settings.weightDecay,
+            clipNorm: settings.clipNorm,
+            warmupSteps: settings.warmupSteps,
+            batchStates: settings.batch,
+            epochs: settings.epochs,
+            patience: settings.patience,
+            standardise: settings.standardise,
+            seed: settings.seed,
+            trajectories: trajectories.map((t) => ({
+              file: join(project.statesDirectory, t.shard),
+              offset: t.offset,
+              count: t.states,
+              reward: (t.reward - rewardMean) / rewardScale,
+              validation: validation.has(t.example)
+            })),
+            checkpoint
+          }
+          try {
+            return await host.request('train', input, { signal: job.signal, onEvent })
+          } finally {
+            await written
+          }
+        },
         job.signal
       )
 
-      const held = trajectories.map((t, i) => ({ ...t, predicted: result.predicted[i] ?? 0 })).filter((t) => validation.size === 0 || validation.has(t.example))
+      const held = trajectories.map((t, i) => ({ ...t, predicted: best.predicted[i] ?? 0 })).filter((t) => validation.size === 0 || validation.has(t.example))
       const id = project.valueFunctions.add({
         name: `${settings.source}, ${settings.layers} x ${settings.hidden}`,
         collection: settings.collection,
         source: settings.source,
-        network: { inputDim, layers: result.layers },
-        scale: result.scale,
+        network: { inputDim, layers: best.layers },
+        scale,
         rewardMean,
         rewardScale,
         settings,
-        bestEpoch: result.bestEpoch,
-        curve: result.curve,
+        bestEpoch: best.epoch,
+        curve,
         calibration: held.slice(0, calibrationPoints).map((t) => ({ reward: t.reward, predicted: rewardMean + rewardScale * t.predicted }))
       })
       job.subject(id)
-      job.progress(result.curve.length, result.curve.length)
+      if (failure !== null) throw new StudioError('bad-request', `${failure}. The best epoch before that, ${best.epoch}, is kept as value function ${id}`)
+      job.progress(curve.length, curve.length)
     },
 
-    discard: (id, project) => project.valueFunctions.delete(id)
+    discard: (id, project) => project.valueFunctions.delete(id),
+
+    forget: (job, project) => new CheckpointFile(project.statesDirectory, job).delete()
+  }
+}
+
+/** A damaged one counts as none. */
+function readCheckpoint(file: CheckpointFile, tell: TrainTell): TrainCheckpoint | null {
+  try {
+    return file.read()
+  } catch (error) {
+    tell.warn(`The training starts over: ${toFailure(error).message}`)
+    return null
   }
 }
 
 /** @throws StudioError when there are too few labelled responses, or when states on the disk are damaged */
-function wholeTrajectories(project: Project, { collection, source }: TrainSettings, inputDim: number): LabelledStates[] {
+async function wholeTrajectories(project: Project, { collection, source }: TrainSettings, inputDim: number, signal: AbortSignal): Promise<LabelledStates[]> {
   const trajectories = project.responses.labelledStates(collection, source)
   if (trajectories.length < 2) {
     throw new StudioError('bad-request', `collection ${collection} has ${trajectories.length} responses with a reward by ${source}; label it first`)
   }
-  const problems = trajectories.flatMap((t) => {
+  const problems: string[] = []
+  let breathed = performance.now()
+  for (const t of trajectories) {
     const problem = stateProblem(project.statesDirectory, { ...t, bytes: t.states * inputDim * 2 })
-    return problem === null ? [] : [`response ${t.response}: ${problem}`]
-  })
+    if (problem !== null) problems.push(`response ${t.response}: ${problem}`)
+    if (performance.now() - breathed < 50) continue
+    await breathe() // there may be more states than memory: the engine does other things, too
+    signal.throwIfAborted()
+    breathed = performance.now()
+  }
   if (problems.length > 0) {
     throw new StudioError('project-damaged', `the states of ${problems.length} of ${trajectories.length} responses are damaged; collect them again`, { details: problems.join('\n') })
   }
