@@ -14,6 +14,7 @@
         "src/float16.cc",
         "src/gemm.cc",
         "src/mapped_file.cc",
+        "src/top_k.cc",
         "src/value_function.cc",
         "src/value_function_binding.cc",
         "src/trainer.cc",

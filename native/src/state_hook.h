@@ -22,8 +22,9 @@ class StateHook {
  public:
   explicit StateHook(int stateSize) : stateSize(stateSize) {}
 
-  // Before a decode that has `rows` outputs.
-  void prepare(int rows, std::vector<Control> controls);
+  // Before a decode that has `rows` outputs. Without `head` the graph is stopped at the states, and there are no
+  // logits.
+  void prepare(int rows, std::vector<Control> controls, bool head = true);
 
   // cb_eval; `user` is the StateHook. Never throws: a failure is kept for `failure()` and the graph is stopped.
   static bool callback(ggml_tensor* tensor, bool ask, void* user);
@@ -40,5 +41,6 @@ class StateHook {
   void observe(ggml_tensor* tensor);
 
   int stateSize;
+  bool head = true;
   std::vector<Control> controls;
 };
