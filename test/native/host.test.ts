@@ -49,7 +49,7 @@ const many = (count: number, changes: Partial<GenerationRequest> = {}): Generati
 async function generate(requests: GenerationRequest[], options: Partial<GenerateInput> & { signal?: AbortSignal; on?: Host; onEvent?: (event: GenerateEvent) => void } = {}) {
   const { signal = never, on = host, onEvent = ignore, ...input } = options
   const events: GenerateEvent[] = []
-  const totals = await on.generate({ requests, parallel: 4, states: true, tokens: true, ...input }, (event) => {
+  const totals = await on.generate({ requests, parallel: 4, states: true, tokens: true, deterministic: false, ...input }, (event) => {
     events.push(event)
     onEvent(event)
   }, signal)
@@ -272,7 +272,7 @@ describe('control', () => {
   })
 
   test('a value function that is not there, or does not fit the model, fails that call only', async () => {
-    expect(() => host.generate({ requests: many(1, { control: { ...control, network: 9 } }), parallel: 1, states: false, tokens: false }, ignore, never)).toThrow(expect.objectContaining({ code: 'bad-request' }))
+    expect(() => host.generate({ requests: many(1, { control: { ...control, network: 9 } }), parallel: 1, states: false, tokens: false, deterministic: false }, ignore, never)).toThrow(expect.objectContaining({ code: 'bad-request' }))
     host['network.set']({ id: 2, network: { inputDim: 8, layers: randomValueFunction(1, [8, 4, 1]) } }, ignore as never, never)
     await expect(generate(many(1, { control: { ...control, network: 2 } }))).rejects.toThrow(/takes states of 8 numbers, the model has 64/)
     expect((await generate(many(4))).finished.length).toBe(4)
