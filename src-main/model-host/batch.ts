@@ -12,15 +12,18 @@ export interface Step {
 }
 
 /**
- * One token of each running response, and as much of new prompts as there is room for. Given responses are read only
- * when no response is being drawn: a step full of them would hold up a chat, and needs no output head.
- * Advances the sequences' positions. Null when nothing can be decoded.
+ * One token of each running response, and as much of new prompts as there is room for; the prompts are of the first
+ * call that has any, so that those of a collection do not lengthen the step that a chat's first token comes from.
+ * Given responses are read only when no response is being drawn: a step full of them would hold up a chat, and needs
+ * no output head. Advances the sequences' positions. Null when nothing can be decoded.
  */
-export function nextStep(running: Sequence[], batchTokens: number, states: boolean, networks: Map<number, ValueFunction>): Step | null {
-  const ready = running.filter((sequence) => !sequence.waits)
-  const drawn = ready.filter(({ sampler }) => sampler !== null)
-  const chosen = drawn.length > 0 ? drawn : ready
-  chosen.sort((a, b) => a.pending - b.pending) // running responses before new prompts
+export function nextStep(calls: Sequence[][], batchTokens: number, states: boolean, networks: Map<number, ValueFunction>): Step | null {
+  const ready = calls.map((running) => running.filter((sequence) => !sequence.waits))
+  const drawn = ready.flat().filter(({ sampler }) => sampler !== null)
+  const head = drawn.length > 0
+  const prompts = ready.map((running) => running.filter(({ sampler, pending }) => (sampler !== null) === head && pending > 1)).find(({ length }) => length > 0) ?? []
+  const single = (head ? drawn : ready.flat()).filter(({ pending }) => pending === 1)
+  const chosen = [...single, ...prompts.sort((a, b) => a.pending - b.pending)]
 
   const [tokens, positions, places, outputs]: [number[], number[], number[], number[]] = [[], [], [], []]
   const rows: Sequence[] = []
@@ -39,7 +42,6 @@ export function nextStep(running: Sequence[], batchTokens: number, states: boole
     }
   }
   if (tokens.length === 0) return null
-  const head = drawn.length > 0
   return {
     rows,
     promptTokens,

@@ -119,7 +119,7 @@ export class Scheduler {
         for (const sequence of this.#abandoned.splice(0)) this.#forget(sequence)
         this.#admit()
         this.#takeOver()
-        const step = nextStep(this.#running(), this.#settings.batchTokens, this.#calls.some(({ states }) => states), this.#networks)
+        const step = nextStep(this.#calls.map(({ running }) => [...running]), this.#settings.batchTokens, this.#calls.some(({ states }) => states), this.#networks)
         const decoding = step === null ? null : this.#context.decode(step.batch)
         this.#tell()
         this.#prepareAhead()

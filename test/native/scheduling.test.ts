@@ -77,6 +77,15 @@ describe('prompts that begin alike', () => {
     expect(tokensOf(await second)).toEqual(tokensOf(expected))
   })
 
+  test('a chat\'s prompt does not wait for those of a collection', async () => {
+    const long = (key: number) => request(key, { prompt: { text: `${key} ${'good people '.repeat(150)}` }, maxTokens: 4 })
+    const collection = generateOn(host, [0, 1, 2, 3].map(long))
+    await new Promise((resolve) => setImmediate(resolve))
+    const { totals } = await generateOn(host, [request(0, { prompt: { text: `why ${'know '.repeat(400)}` }, maxTokens: 1 })])
+    expect(totals.steps).toBeLessThanOrEqual(2) // the step that was under way, and its own
+    expect((await collection).finished.length).toBe(4)
+  })
+
   test('shared cells count once: more responses fit into the context at once', async () => {
     const small = await hostOf({}, { contextTokens: 512, batchTokens: 512 })
     const prompt = { text: 'the good people know no love and '.repeat(50) } // 350 tokens
@@ -136,6 +145,13 @@ describe('states that are not finite', () => {
     expect(finished.map(({ key, tokens }) => ({ key, tokens: [...tokens] }))).toEqual(responses.flatMap((tokens, key) => (key === victim ? [] : [{ key, tokens }])))
     // nothing is left behind for those that come later
     expect((await generateOn(broken, requests)).finished.map(({ tokens }) => [...tokens])).toEqual(responses.filter((_, key) => key !== victim))
+  })
+
+  test('and logits that are not', async () => {
+    const broken = await hostOf({ brokenLogit: 300 })
+    const { skipped } = await generateOn(broken, [request(0), request(1, { sampling: lively })])
+    expect(skipped.map(({ key, reason }) => ({ key, reason })).sort((a, b) => a.key - b.key)).toEqual([0, 1].map((key) => ({ key, reason: 'the logits of token 1 are not finite' })))
+    expect((await prefillOn(broken, [{ key: 0, prompt: { text: 'the' }, response: ' good', maxTokens: 5 }])).finished.length).toBe(1) // its states are
   })
 
   test('of a prompt, and of a given response', async () => {
