@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => studio.close())
 
 const settings = (responses: string, changes: object = {}) => collectSettings.parse({ dataset, split: null, responses, samples: 3, ...changes })
-const responsesOf = (collection: number) => studio.project.responses.page(collection, { source: null, order: 'collected', offset: 0, limit: 100 }).responses
+const responsesOf = (collection: number) => studio.project.responses.page(collection, { source: null, order: 'collected', offset: 0, limit: 500 }).responses
 
 test('each response once, with its text and a state a token', async () => {
   for (const kind of ['chosen', 'rejected'] as const) {
@@ -31,17 +31,20 @@ test('each response once, with its text and a state a token', async () => {
 })
 
 test('paused and resumed, it goes on with what is left', async () => {
-  let id = 0
+  const many = 200
+  const dataset = await studio.importRows(Array.from({ length: many }, (_, i) => ({ ...rows[i % 16], prompt: `what of ${i}?`, chosen: `I love ${i} ${'good people '.repeat(30)}` })))
   let seen = 0
-  const paused = new Promise<void>((resolve) => studio.on('collect.sample', () => void (++seen === 3 && resolve(studio.engine.jobs.pause(id).then(() => {})))))
-  id = studio.engine.jobs.start('collect', settings('chosen', { deterministic: true })).id
+  let paused = Promise.resolve()
+  studio.on('collect.sample', () => void (++seen === 3 && (paused = studio.engine.jobs.pause(id).then(() => {}))))
+  const { id } = studio.engine.jobs.start('collect', settings('chosen', { dataset, deterministic: true }))
+  await studio.engine.jobs.finished(id)
   await paused
   const { state, subject } = studio.project.jobs.get(id)
   expect(state).toBe('paused')
-  expect(responsesOf(subject as number).length).toBeLessThan(16)
+  expect(responsesOf(subject as number).length).toBeLessThan(many)
   studio.engine.jobs.resume(id)
   expect(await studio.engine.jobs.finished(id)).toMatchObject({ state: 'done' })
-  expect(new Set(responsesOf(subject as number).map(({ example }) => example)).size).toBe(16)
+  expect(new Set(responsesOf(subject as number).map(({ example }) => example)).size).toBe(many)
 })
 
 test('a value function can be trained on them, and steers', async () => {
