@@ -23,6 +23,7 @@
         "src/standardisation.cc",
         "src/state_file.cc",
         "src/state_hook.cc",
+        "src/top_k.cc",
         "src/trainer.cc",
         "src/trainer_arguments.cc",
         "src/trainer_binding.cc",

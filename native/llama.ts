@@ -29,6 +29,8 @@ export interface Facts {
   vocabularySize: number
   /** false for encoders and for files without a vocabulary */
   generates: boolean
+  /** whether a sequence can go on from the beginning of another, see `copySequence`; false with recurrence or a sliding window */
+  sharesPrefixes: boolean
   beginToken: number
   endToken: number
   addsBeginToken: boolean
@@ -58,12 +60,24 @@ export interface Batch {
   /** 1 where the state and logits of this entry are wanted; the n-th 1 is output row n */
   outputs: Uint8Array
   controls: Control[]
+  /** one an output row: draws its token while the batch is decoded; null draws none */
+  samplers?: (Sampler | null)[]
+  /** how the states are handed out; float32 unless said otherwise */
+  states?: 'none' | 'float16' | 'float32'
+  /** false stops the graph at the states: there are no logits and no tokens */
+  head?: boolean
 }
 
 export interface Decoded {
-  /** (rows, D) as the model made them */
+  /** (rows, D) as the model made them; empty unless asked for as float32 */
   states: Float32Array
-  /** (rows, D) as the output head saw them; null when no row was edited */
+  /** (rows, D) float16; empty unless asked for */
+  statesF16: Uint16Array
+  /** 1 for each row whose state has only finite numbers in the format it was asked for */
+  finite: Uint8Array
+  /** each row's token; -1 without a sampler, and where its state or its logits are not finite */
+  drawn: Int32Array
+  /** (rows, D) as the output head saw them; null when no row was edited, or states were not asked for as float32 */
   edited: Float32Array | null
   /** V of each row before and after the edit; NaN without control, and where the ascent left the finite numbers: such a row is not edited */
   valueBefore: Float32Array
@@ -82,10 +96,14 @@ export interface ContextSettings {
 export interface Context {
   /** One step; rejects when the context is full. Only one may run at a time. */
   decode(batch: Batch): Promise<Decoded>
+  /** Draws by llama.cpp's plain chain. Throws for logits that are not finite. */
   sample(row: number, sampler: Sampler): number
   logits(row: number): Float32Array
   removeSequence(sequence: number): void
-  copySequence(from: number, to: number): void
+  /** `to`, which must be empty, shares the tokens of `from`; with `end`, those before that position. */
+  copySequence(from: number, to: number, end?: number): void
+  /** Forgets every sequence; with `data` their keys and values are overwritten too. */
+  clear(data: boolean): void
   setThreads(threads: number): void
   free(): void
 }

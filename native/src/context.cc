@@ -1,10 +1,70 @@
 #include "context.h"
 
+#include <cfloat>
 #include <cmath>
+#include <set>
 #include <stdexcept>
 
+#include "float16.h"
 #include "sampler.h"
+#include "top_k.h"
 #include "value_function_binding.h"
+
+namespace {
+
+enum class StateFormat { none, float16, float32 };
+
+StateFormat requireStateFormat(Napi::Value value) {
+  if (value.IsUndefined()) {
+    return StateFormat::float32;
+  }
+  const std::string name = requireString(value, "states");
+  if (name == "none") {
+    return StateFormat::none;
+  }
+  if (name == "float16") {
+    return StateFormat::float16;
+  }
+  if (name == "float32") {
+    return StateFormat::float32;
+  }
+  throw Napi::RangeError::New(value.Env(), "states is none, float16 or float32, not \"" + name + "\"");
+}
+
+template <typename Array, typename Number>
+Array toTypedArray(Napi::Env env, const std::vector<Number> &numbers) {
+  Array array = Array::New(env, numbers.size());
+  std::copy(numbers.begin(), numbers.end(), array.Data());
+  return array;
+}
+
+// One entry an output row; a sampler draws for one row only, so that the order of the rows is no matter.
+std::vector<std::shared_ptr<TokenSampler>> requireSamplers(Napi::Value value, size_t rows) {
+  if (!value.IsArray() || value.As<Napi::Array>().Length() != rows) {
+    throw Napi::TypeError::New(value.Env(), "samplers must be an array with one entry for each output row");
+  }
+  std::vector<std::shared_ptr<TokenSampler>> samplers(rows);
+  std::set<const TokenSampler *> seen;
+  for (uint32_t row = 0; row < rows; row++) {
+    const Napi::Value entry = value.As<Napi::Array>().Get(row);
+    if (entry.IsNull()) {
+      continue;
+    }
+    samplers[row] = requireInstance<SamplerBinding>(entry, "a sampler")->sampler();
+    if (!seen.insert(samplers[row].get()).second) {
+      throw Napi::RangeError::New(value.Env(), "one sampler is named for two rows");
+    }
+  }
+  return samplers;
+}
+
+bool allFinite(const float *numbers, int count) {
+  int wrong = 0;
+  for (int i = 0; i < count; i++) wrong |= !(std::fabs(numbers[i]) <= FLT_MAX);
+  return wrong == 0;
+}
+
+}  // namespace
 
 // One batch on its way through llama_decode, off the JS thread.
 class DecodeWorker : public Napi::AsyncWorker {
@@ -19,6 +79,9 @@ class DecodeWorker : public Napi::AsyncWorker {
   std::vector<llama_pos> positions;
   std::vector<llama_seq_id> sequences;
   std::vector<int8_t> outputs;
+  std::vector<std::shared_ptr<TokenSampler>> samplers;  // one a row, null where no token is drawn; or none at all
+  StateFormat format = StateFormat::float32;
+  bool head = true;
 
   Napi::Promise promise() { return deferred.Promise(); }
 
@@ -50,14 +113,22 @@ class DecodeWorker : public Napi::AsyncWorker {
     if (binding.hook->rowsSeen != static_cast<int>(binding.outputTokens.size())) {
       throw std::runtime_error("this architecture shows no final hidden state (result_norm), so it cannot be steered");
     }
+    takeStates();
+    drawTokens();
   }
 
   void OnOK() override {
     binding.decoding = false;
+    binding.hasLogits = head;
     const StateHook &hook = *binding.hook;
     Napi::Object result = Napi::Object::New(Env());
-    result["states"] = toFloat32Array(Env(), hook.states);
-    result["edited"] = hook.edited.empty() ? Env().Null() : Napi::Value(toFloat32Array(Env(), hook.edited));
+    const bool wide = format == StateFormat::float32;
+    result["states"] = toFloat32Array(Env(), wide ? hook.states : std::vector<float>());
+    result["statesF16"] = toTypedArray<Napi::Uint16Array>(Env(), halves);
+    result["finite"] = toTypedArray<Napi::Uint8Array>(Env(), finite);
+    result["drawn"] = toTypedArray<Napi::Int32Array>(Env(), drawn);
+    result["edited"] =
+        wide && !hook.edited.empty() ? Napi::Value(toFloat32Array(Env(), hook.edited)) : Env().Null();
     result["valueBefore"] = toFloat32Array(Env(), hook.valueBefore);
     result["valueAfter"] = toFloat32Array(Env(), hook.valueAfter);
     result["edits"] = toFloat32Array(Env(), hook.edits);
@@ -71,6 +142,42 @@ class DecodeWorker : public Napi::AsyncWorker {
   }
 
  private:
+  // The states as they are handed out, and which of them are finite numbers in that format.
+  void takeStates() {
+    const StateHook &hook = *binding.hook;
+    const size_t rows = binding.outputTokens.size(), size = static_cast<size_t>(binding.stateSize);
+    finite.resize(rows);
+    for (size_t row = 0; row < rows; row++) {
+      finite[row] = allFinite(&hook.states[row * size], binding.stateSize);
+    }
+    if (format == StateFormat::float16) {
+      halves.resize(rows * size);
+      float32ToFloat16(hook.states.data(), halves.data(), halves.size());
+      for (size_t i = 0; i < halves.size(); i++) {
+        if ((halves[i] & 0x7c00) == 0x7c00) {
+          finite[i / size] = 0;  // beyond 65504
+        }
+      }
+    }
+  }
+
+  void drawTokens() {
+    drawn.assign(binding.outputTokens.size(), -1);
+    for (size_t row = 0; row < samplers.size(); row++) {
+      if (!samplers[row] || !finite[row]) {
+        continue;
+      }
+      const float *logits = library().llama_get_logits_ith(binding.context.get(), binding.outputTokens[row]);
+      if (!logits) {
+        throw std::runtime_error("llama.cpp has no logits for an output row");
+      }
+      drawn[row] = samplers[row]->draw(logits, binding.vocabularySize);
+    }
+  }
+
+  std::vector<uint16_t> halves;
+  std::vector<uint8_t> finite;
+  std::vector<llama_token> drawn;
   Napi::Promise::Deferred deferred;
   ContextBinding &binding;
   Napi::ObjectReference self;  // keeps the context alive until the batch is through
@@ -82,7 +189,7 @@ Napi::Function ContextBinding::define(Napi::Env env) {
       {InstanceMethod<&ContextBinding::decode>("decode"), InstanceMethod<&ContextBinding::sample>("sample"),
        InstanceMethod<&ContextBinding::logits>("logits"),
        InstanceMethod<&ContextBinding::removeSequence>("removeSequence"),
-       InstanceMethod<&ContextBinding::copySequence>("copySequence"),
+       InstanceMethod<&ContextBinding::copySequence>("copySequence"), InstanceMethod<&ContextBinding::clear>("clear"),
        InstanceMethod<&ContextBinding::setThreads>("setThreads"), InstanceMethod<&ContextBinding::free>("free")});
 }
 
@@ -101,6 +208,12 @@ ContextBinding::ContextBinding(const Napi::CallbackInfo &info)
       contextTokens) {  // llama.cpp would take smaller batches than it was asked for, and abort on larger ones
     throw Napi::RangeError::New(info.Env(), "batchTokens must not be more than contextTokens");
   }
+  if (!lib.llama_model_has_decoder(model.get()) || lib.llama_model_has_encoder(model.get())) {
+    // llama_decode would encode instead, with other conditions and other aborts
+    throw Napi::Error::New(info.Env(), "the model is an encoder; it does not generate text");
+  }
+  // with learned positions a later one reads past their table, and aborts
+  mostPositions = std::min(contextTokens, static_cast<int>(lib.llama_model_n_ctx_train(model.get())));
   vocabularySize = lib.llama_vocab_n_tokens(lib.llama_model_get_vocab(model.get()));
   stateSize = lib.llama_model_n_embd_out(model.get());
   hook = std::make_unique<StateHook>(stateSize);
@@ -141,7 +254,9 @@ llama_context *ContextBinding::idle(Napi::Env env) const {
 }
 
 // decode({tokens, positions, sequences: Int32Array(n), outputs: Uint8Array(n), controls: [{valueFunction, stepSize,
-// updates, rows: Int32Array}]}) -> Promise<{states, edited, valueBefore, valueAfter}>. Rows count the outputs.
+// updates, rows: Int32Array}], samplers?: (Sampler | null)[rows], states?: "none" | "float16" | "float32", head?:
+// boolean}) -> Promise<{states, statesF16, finite, drawn, edited, edits, valueBefore, valueAfter}>. Rows count the
+// outputs.
 Napi::Value ContextBinding::decode(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
   idle(env);
@@ -158,10 +273,15 @@ Napi::Value ContextBinding::decode(const Napi::CallbackInfo &info) {
   }
   auto worker = std::make_unique<DecodeWorker>(env, *this, info.This().As<Napi::Object>());
   std::vector<int> outputs;
+  std::set<std::pair<int, int>> places;  // (sequence, position)
   for (size_t i = 0; i < n; i++) {
-    if (tokens[i] < 0 || tokens[i] >= vocabularySize || ids[i] < 0 || ids[i] >= sequences || positions[i] < 0) {
+    if (tokens[i] < 0 || tokens[i] >= vocabularySize || ids[i] < 0 || ids[i] >= sequences || positions[i] < 0 ||
+        positions[i] >= mostPositions) {
       throw Napi::RangeError::New(
           env, "batch entry " + std::to_string(i) + " has a token, position or sequence out of range");
+    }
+    if (!places.insert({ids[i], positions[i]}).second) {  // llama.cpp would keep both
+      throw Napi::RangeError::New(env, "batch entry " + std::to_string(i) + " has the position of an earlier one");
     }
     worker->tokens.push_back(tokens[i]);
     worker->positions.push_back(positions[i]);
@@ -198,8 +318,18 @@ Napi::Value ContextBinding::decode(const Napi::CallbackInfo &info) {
     controls.push_back(std::move(control));
   }
 
+  worker->format = requireStateFormat(batch.Get("states"));
+  worker->head = batch.Get("head").IsUndefined() || requireBoolean(batch.Get("head"), "head");
+  if (const Napi::Value value = batch.Get("samplers"); !value.IsUndefined()) {
+    worker->samplers = requireSamplers(value, outputs.size());
+    if (!worker->head) {
+      throw Napi::TypeError::New(env, "without the head there are no logits to draw from");
+    }
+  }
+
   outputTokens = std::move(outputs);
-  hook->prepare(static_cast<int>(outputTokens.size()), std::move(controls), *team);
+  hasLogits = false;
+  hook->prepare(static_cast<int>(outputTokens.size()), std::move(controls), *team, worker->head);
   decoding = true;
   Napi::Promise promise = worker->promise();
   worker.release()->Queue();  // deletes itself
@@ -207,18 +337,22 @@ Napi::Value ContextBinding::decode(const Napi::CallbackInfo &info) {
 }
 
 int ContextBinding::checkedOutput(const Napi::CallbackInfo &info) const {
-  if (outputTokens.empty()) {
-    throw Napi::RangeError::New(info.Env(), "no such output row: the last batch had none");
+  if (outputTokens.empty() || !hasLogits) {
+    throw Napi::RangeError::New(info.Env(), "no such output row: the last batch had none, or no head");
   }
   return outputTokens[static_cast<size_t>(
       requireInteger(info[0], "row", 0, static_cast<int64_t>(outputTokens.size()) - 1))];
 }
 
-// sample(row, sampler) -> token id, drawn from the logits of that output row of the last batch
+// sample(row, sampler) -> token id, drawn by the plain chain from the logits of that output row of the last batch
 Napi::Value ContextBinding::sample(const Napi::CallbackInfo &info) {
   llama_context *ctx = idle(info.Env());
   int output = checkedOutput(info);
-  llama_sampler *chain = requireInstance<SamplerBinding>(info[1], "sampler")->chain();
+  llama_sampler *chain = requireInstance<SamplerBinding>(info[1], "sampler")->sampler()->chain();
+  const float *row = library().llama_get_logits_ith(ctx, output);
+  if (!row || hasNanOrInfinity(row, vocabularySize)) {
+    throw Napi::Error::New(info.Env(), "the logits of this row are not finite");
+  }
   return Napi::Number::New(info.Env(), library().llama_sampler_sample(chain, ctx, output));
 }
 
@@ -242,11 +376,24 @@ void ContextBinding::removeSequence(const Napi::CallbackInfo &info) {
   library().llama_memory_seq_rm(library().llama_get_memory(ctx), checkedSequence(info, 0), -1, -1);
 }
 
-// copySequence(from, to): `to` shares the tokens of `from`
+// copySequence(from, to, end?): `to`, which must be empty, shares the tokens of `from`, those before position `end`
 void ContextBinding::copySequence(const Napi::CallbackInfo &info) {
   llama_context *ctx = idle(info.Env());
-  library().llama_memory_seq_cp(library().llama_get_memory(ctx), checkedSequence(info, 0), checkedSequence(info, 1), -1,
-                                -1);
+  const int from = checkedSequence(info, 0), to = checkedSequence(info, 1);
+  llama_memory_t memory = library().llama_get_memory(ctx);
+  // a second token at a position would stay beside the first
+  if (from == to || library().llama_memory_seq_pos_max(memory, to) >= 0) {
+    throw Napi::RangeError::New(info.Env(), "sequence " + std::to_string(to) + " is not empty");
+  }
+  const bool whole = info[2].IsUndefined();
+  const int end = whole ? -1 : static_cast<int>(requireInteger(info[2], "end", 1, mostPositions));
+  library().llama_memory_seq_cp(memory, from, to, -1, end);
+}
+
+// clear(data): forgets every sequence; with `data` what they have left in memory is overwritten with zeros
+void ContextBinding::clear(const Napi::CallbackInfo &info) {
+  llama_context *ctx = idle(info.Env());
+  library().llama_memory_clear(library().llama_get_memory(ctx), requireBoolean(info[0], "data"));
 }
 
 void ContextBinding::setThreads(const Napi::CallbackInfo &info) {

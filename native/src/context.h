@@ -23,6 +23,7 @@ class ContextBinding : public Napi::ObjectWrap<ContextBinding> {
   Napi::Value logits(const Napi::CallbackInfo& info);
   void removeSequence(const Napi::CallbackInfo& info);
   void copySequence(const Napi::CallbackInfo& info);
+  void clear(const Napi::CallbackInfo& info);
   void setThreads(const Napi::CallbackInfo& info);
   void free(const Napi::CallbackInfo& info);
 
@@ -36,8 +37,9 @@ class ContextBinding : public Napi::ObjectWrap<ContextBinding> {
   std::unique_ptr<StateHook> hook;
   std::unique_ptr<GgmlTeam> team;
   std::unique_ptr<llama_context, decltype(&llama_free)> context;
-  int sequences = 0, batchTokens = 0, vocabularySize = 0, stateSize = 0;
+  int sequences = 0, batchTokens = 0, mostPositions = 0, vocabularySize = 0, stateSize = 0;
   std::vector<int> outputTokens;  // batch index of every output row of the last decode
+  bool hasLogits = false;         // of those rows
   bool decoding = false;
 };
 

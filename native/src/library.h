@@ -47,6 +47,9 @@
   X(llama_model_chat_template)          \
   X(llama_model_has_encoder)            \
   X(llama_model_has_decoder)            \
+  X(llama_model_is_recurrent)           \
+  X(llama_model_is_hybrid)              \
+  X(llama_model_n_swa)                  \
   X(llama_vocab_n_tokens)               \
   X(llama_vocab_type)                   \
   X(llama_vocab_is_eog)                 \
@@ -63,6 +66,8 @@
   X(llama_get_memory)                   \
   X(llama_memory_seq_rm)                \
   X(llama_memory_seq_cp)                \
+  X(llama_memory_seq_pos_max)           \
+  X(llama_memory_clear)                 \
   X(llama_decode)                       \
   X(llama_get_logits_ith)               \
   X(llama_sampler_chain_default_params) \
@@ -75,6 +80,8 @@
   X(llama_sampler_init_top_p)           \
   X(llama_sampler_init_min_p)           \
   X(llama_sampler_init_temp)            \
+  X(llama_sampler_apply)                \
+  X(llama_sampler_accept)               \
   X(llama_sampler_sample)
 
 struct Library {

@@ -84,6 +84,9 @@ Napi::Value ModelBinding::facts(const Napi::CallbackInfo &info) {
   facts["vocabularySize"] = lib.llama_vocab_n_tokens(vocab);
   facts["generates"] = lib.llama_model_has_decoder(m.get()) && !lib.llama_model_has_encoder(m.get()) &&
                        lib.llama_vocab_type(vocab) != LLAMA_VOCAB_TYPE_NONE;
+  // a window or a recurrence forgets what lies before a prefix's end
+  facts["sharesPrefixes"] = !lib.llama_model_is_recurrent(m.get()) && !lib.llama_model_is_hybrid(m.get()) &&
+                            lib.llama_model_n_swa(m.get()) == 0;
   facts["beginToken"] = lib.llama_vocab_bos(vocab);
   facts["endToken"] = lib.llama_vocab_eos(vocab);
   facts["addsBeginToken"] = lib.llama_vocab_get_add_bos(vocab);

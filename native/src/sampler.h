@@ -4,11 +4,38 @@
 #include <napi.h>
 
 #include <memory>
+#include <vector>
 
 #include "arguments.h"
 #include "library.h"
 
 using SamplerPointer = std::unique_ptr<llama_sampler, decltype(&llama_sampler_free)>;
+
+struct SamplerSettings {
+  double temperature;  // 0 is greedy
+  int topK;            // 0: all
+  double topP, minP;
+  uint32_t seed;
+};
+
+class TokenSampler {
+ public:
+  explicit TokenSampler(const SamplerSettings& settings);
+
+  llama_sampler* chain() const { return pointer.get(); }
+
+  // The token that the chain would draw from these logits, without handing it the whole vocabulary where its first
+  // step, the k largest, can be taken here. -1 when a logit is NaN or +infinity: the chain's sorts would read past
+  // their ends. logits (vocabulary)
+  llama_token draw(const float* logits, int vocabulary);
+
+ private:
+  SamplerPointer pointer;
+  bool greedy;
+  int topK;
+  std::vector<int> best;
+  std::vector<llama_token_data> candidates;
+};
 
 class SamplerBinding : public Napi::ObjectWrap<SamplerBinding> {
  public:
@@ -19,10 +46,10 @@ class SamplerBinding : public Napi::ObjectWrap<SamplerBinding> {
   // new Sampler({temperature, topK, topP, minP, seed}); temperature 0 is greedy
   explicit SamplerBinding(const Napi::CallbackInfo& info);
 
-  llama_sampler* chain() const { return pointer.get(); }
+  const std::shared_ptr<TokenSampler>& sampler() const { return pointer; }
 
  private:
-  SamplerPointer pointer;
+  std::shared_ptr<TokenSampler> pointer;  // a batch under way keeps it too
 };
 
 void initSampler(Napi::Env env, Napi::Object exports);

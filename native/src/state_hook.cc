@@ -13,9 +13,10 @@ bool isState(const ggml_tensor *tensor) {
 
 }  // namespace
 
-void StateHook::prepare(int rows, std::vector<Control> newControls, Team &newTeam) {
+void StateHook::prepare(int rows, std::vector<Control> newControls, Team &newTeam, bool withHead) {
   controls = std::move(newControls);
   team = &newTeam;
+  head = withHead;
   states.assign(static_cast<size_t>(rows) * stateSize, 0.0f);
   edited.clear();
   valueBefore.assign(rows, NAN);
@@ -35,7 +36,7 @@ bool StateHook::callback(ggml_tensor *tensor, bool ask, void *user) {
   auto *hook = static_cast<StateHook *>(user);
   try {
     hook->observe(tensor);
-    return true;
+    return hook->head;
   } catch (const std::exception &error) {  // must not cross llama.cpp's C frames
     hook->failure = error.what();
     return false;

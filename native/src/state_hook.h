@@ -22,8 +22,9 @@ class StateHook {
  public:
   explicit StateHook(int stateSize) : stateSize(stateSize) {}
 
-  // Before a decode that has `rows` outputs. The team edits the states of the controlled ones.
-  void prepare(int rows, std::vector<Control> controls, Team &team);
+  // Before a decode that has `rows` outputs. The team edits the states of the controlled ones. Without `head` the graph
+  // is stopped at the states, and there are no logits.
+  void prepare(int rows, std::vector<Control> controls, Team &team, bool head);
 
   // cb_eval; `user` is the StateHook. Never throws: a failure is kept for `failure()` and the graph is stopped.
   static bool callback(ggml_tensor* tensor, bool ask, void* user);
@@ -41,6 +42,7 @@ class StateHook {
   void observe(ggml_tensor* tensor);
 
   int stateSize;
+  bool head = true;
   std::vector<Control> controls;
   Team *team = nullptr;
 };

@@ -13,6 +13,7 @@ export class UsageError extends StudioError {
 /** @throws UsageError for a missing word, an unknown flag or a flag without its value */
 export function parseArguments(command: Command, words: string[]): Input {
   const options: Record<string, { type: 'string' | 'boolean'; multiple: boolean }> = { json: { type: 'boolean', multiple: true } }
+  for (const flag of command.switches ?? []) options[flag] = { type: 'boolean', multiple: true }
   for (const flag of command.flags) options[flag] = { type: 'string', multiple: true }
   let parsed: { positionals: string[]; values: Record<string, unknown> }
   try {

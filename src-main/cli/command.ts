@@ -3,7 +3,7 @@ import type { Session } from './session.ts'
 
 export interface Input {
   positionals: string[]
-  /** flag (without dashes) -> its texts in the order given; a switch is [''] */
+  /** flag (without dashes) -> its texts in the order given; a switch is ['true'] */
   flags: Map<string, string[]>
 }
 
@@ -13,6 +13,8 @@ export interface Command {
   usage: string
   positionals: readonly string[]
   flags: readonly string[]
+  /** flags without a value */
+  switches?: readonly string[]
   /** @returns the exit code */
   run(session: Session, input: Input): Promise<number>
 }

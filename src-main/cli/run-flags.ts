@@ -5,6 +5,7 @@ import type { Input } from './command.ts'
 
 export const samplingFlags = ['temperature', 'top-k', 'top-p', 'min-p'] as const
 export const runFlags = ['limit', 'split', 'max-tokens', 'parallel', 'seed', ...samplingFlags] as const
+export const runSwitches = ['deterministic'] as const
 
 /** What is not given is left to the schema's defaults. */
 export function samplingFrom(input: Input): Sampling {
@@ -17,6 +18,7 @@ export interface RunFlags {
   maxTokens?: number
   parallel?: number
   seed?: number
+  deterministic: boolean
   sampling: Sampling
 }
 
@@ -28,6 +30,7 @@ export function runFlagsFrom(input: Input): RunFlags {
     maxTokens: number(input, 'max-tokens'),
     parallel: number(input, 'parallel'),
     seed: number(input, 'seed'),
+    deterministic: input.flags.has('deterministic'),
     sampling: samplingFrom(input)
   }
 }

@@ -134,13 +134,21 @@ export type DataPreview = z.infer<typeof dataPreview>
 
 // Collect
 
+/** Where a collection's responses come from: drawn by the model, or the data set's own, of which it takes the states only. */
+export const responseOrigin = z.enum(['generated', 'chosen', 'rejected'])
+
+/** Each response by itself: its tokens and states do not depend on what runs beside it, on `parallel` or on a pause. */
+const deterministic = z.boolean().default(false)
+
 export const collectSettings = z.object({
   dataset: id,
+  responses: responseOrigin.default('generated'),
   split: split.nullable().default('train'),
   limit: z.int().positive().nullable().default(null),
   samples: z.int().min(1).max(64).default(1),
   maxTokens: z.int().min(1).max(4096).default(128),
   parallel: z.int().min(1).max(64).default(16),
+  deterministic,
   seed: z.int().min(0).max(0xffffffff).default(1),
   sampling: sampling.prefault({})
 })
@@ -331,6 +339,7 @@ export const evaluateSettings = z.object({
   sourceSettings: chosenSettings.nullable().default(null),
   maxTokens: z.int().min(1).max(4096).default(128),
   parallel: z.int().min(1).max(64).default(16),
+  deterministic,
   seed: z.int().min(0).max(0xffffffff).default(1),
   sampling: sampling.prefault({})
 })

@@ -88,6 +88,7 @@ export const methods = {
       prompt: z.string().min(1).max(100_000),
       panes: z.array(e.methodChoice).min(1).max(4),
       maxTokens: z.int().min(1).max(4096).default(128),
+      deterministic: z.boolean().default(false),
       seed: z.int().min(0).max(0xffffffff).default(1),
       sampling: e.sampling.prefault({})
     }),

@@ -46,7 +46,7 @@ export function createHost(): Handlers {
       const threads = input.threads ?? bestThreads(threadMeasurement)
       context.setThreads(threads)
       const renderer = new PromptRenderer(model)
-      const settings = { contextTokens, sequenceTokens, sequences, batchTokens, stateSize: facts.stateSize }
+      const settings = { contextTokens, sequenceTokens, sequences, batchTokens, stateSize: facts.stateSize, sharesPrefixes: facts.sharesPrefixes }
       loaded = { model, renderer, scheduler: new Scheduler(model, context, renderer, networks, settings) }
       const device = libraries.devices.find((d) => d.isGpu === (variant.backend !== 'cpu')) ?? libraries.devices[0]
       return {
@@ -77,6 +77,8 @@ export function createHost(): Handlers {
     },
 
     generate: (input, emit, signal) => ready().scheduler.generate(input, emit, signal),
+
+    prefill: (input, emit, signal) => ready().scheduler.prefill(input, emit, signal),
 
     train: (input, emit, signal) => train(input, emit, signal)
   }

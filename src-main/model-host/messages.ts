@@ -60,6 +60,33 @@ export interface GenerateInput {
   states: boolean
   /** hand out every token as it comes */
   tokens: boolean
+  /** Each response is decoded by itself, so that its tokens and states do not depend on what runs beside it. */
+  deterministic: boolean
+}
+
+/** A response that is there already, to be read by the model for its states. */
+export interface PrefillRequest {
+  key: number
+  prompt: Prompt
+  response: string
+  /** more are cut off */
+  maxTokens: number
+}
+
+export interface PrefillInput {
+  requests: PrefillRequest[]
+  deterministic: boolean
+}
+
+/** What a call came to. */
+export interface Totals {
+  steps: number
+  /** of responses: drawn, or read with their states */
+  tokens: number
+  /** of prompts that were decoded, and that were taken over from another sequence */
+  promptTokens: number
+  sharedTokens: number
+  seconds: number
 }
 
 export interface TokenEvent {
@@ -101,9 +128,10 @@ export interface ProgressEvent {
   partial: number
 }
 
-export type GenerateEvent = TokenEvent | FinishedEvent | SkippedEvent | ProgressEvent
+export type PrefillEvent = FinishedEvent | SkippedEvent | ProgressEvent
+export type GenerateEvent = TokenEvent | PrefillEvent
 
-/** The request cannot be run (its prompt is too long, say); the others go on. */
+/** The request cannot be run (its prompt is too long, a state is not finite); the others go on. */
 export interface SkippedEvent {
   kind: 'skipped'
   key: number
@@ -178,7 +206,8 @@ export interface HostMethods {
   load: { input: LoadInput; output: LoadedModel & { stateSize: number }; event: never }
   render: { input: { prompt: Prompt }; output: { text: string; tokens: number }; event: never }
   'network.set': { input: { name: string; network: Network }; output: null; event: never }
-  generate: { input: GenerateInput; output: { steps: number; tokens: number; seconds: number }; event: GenerateEvent }
+  generate: { input: GenerateInput; output: Totals; event: GenerateEvent }
+  prefill: { input: PrefillInput; output: Totals; event: PrefillEvent }
   train: { input: TrainInput; output: TrainOutput; event: TrainEvent }
 }
 

@@ -8,6 +8,8 @@ import type { Prompt } from './messages.ts'
 export interface RenderedPrompt {
   /** special tokens as text */
   text: string
+  /** whether special tokens in the text are tokens */
+  templated: boolean
   tokens: Int32Array
 }
 
@@ -16,26 +18,40 @@ export class PromptRenderer {
   readonly #template: Template | null
   readonly #begin: string
   readonly #end: string
+  readonly #endToken: number
 
   constructor(model: Model) {
     const facts = model.facts()
     this.#model = model
     this.#begin = this.#text(facts.beginToken)
     this.#end = this.#text(facts.endToken)
+    this.#endToken = facts.endToken
     this.#template = facts.chatTemplate === null ? null : new Template(facts.chatTemplate)
   }
 
   /** A conversation goes through the model's own chat template; without one, as a plain transcript. */
   render(prompt: Prompt): RenderedPrompt {
-    if ('text' in prompt) return { text: prompt.text, tokens: this.#model.tokenize(prompt.text, true, false) }
-    if (this.#template === null) {
-      const text = transcript(prompt.messages)
-      return { text, tokens: this.#model.tokenize(text, true, false) }
-    }
-    const text = this.#apply(this.#template, prompt.messages)
-    // the template writes the begin token itself where the model wants one
-    const addSpecial = this.#begin === '' || !text.startsWith(this.#begin)
-    return { text, tokens: this.#model.tokenize(text, addSpecial, true) }
+    if ('messages' in prompt && this.#template !== null) return this.#tokenized(this.#apply(this.#template, prompt.messages), true)
+    return this.#tokenized('text' in prompt ? prompt.text : transcript(prompt.messages), false)
+  }
+
+  /**
+   * A response's tokens as they come after this prompt, the end token last. A tokenizer may join text over the border
+   * or read a special token out of the response; then the response is tokenized by itself.
+   */
+  response(prompt: RenderedPrompt, text: string): Int32Array {
+    const alone = this.#model.tokenize(text, false, false)
+    const end = this.#endToken < 0 ? [] : [this.#endToken]
+    if (!sameTokens(alone, this.#model.tokenize(text, false, true))) return Int32Array.from([...alone, ...end])
+    const { tokens } = this.#tokenized(prompt.text + text, prompt.templated)
+    const goesOn = sameTokens(tokens.subarray(0, prompt.tokens.length), prompt.tokens)
+    return Int32Array.from([...(goesOn ? tokens.subarray(prompt.tokens.length) : alone), ...end])
+  }
+
+  #tokenized(text: string, templated: boolean): RenderedPrompt {
+    // a template writes the begin token itself where the model wants one
+    const addSpecial = !templated || this.#begin === '' || !text.startsWith(this.#begin)
+    return { text, templated, tokens: this.#model.tokenize(text, addSpecial, templated) }
   }
 
   #apply(template: Template, messages: Message[]): string {
@@ -49,6 +65,10 @@ export class PromptRenderer {
   #text(token: number): string {
     return token < 0 ? '' : new TextDecoder().decode(this.#model.piece(token, true))
   }
+}
+
+function sameTokens(a: Int32Array, b: Int32Array): boolean {
+  return a.length === b.length && a.every((token, i) => token === b[i])
 }
 
 function transcript(messages: Message[]): string {

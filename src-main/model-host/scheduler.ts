@@ -1,14 +1,19 @@
 /**
- * Continuous batching: every step decodes one token of each running sequence and fills the rest of the batch with
- * prompts of new ones; a finished sequence's place is taken at once. Later calls are served first, so that a chat
- * does not wait for a collection.
+ * Continuous batching: every step decodes one token of each running response and fills the rest of the batch with
+ * prompts of new ones; a finished response's place is taken at once. What a step brought is told, and the next
+ * prompts are rendered, while the step after it is being decoded. Later calls are served first, so that a chat does
+ * not wait for a collection.
  */
-import type { Context, Control, Model } from '../../native/llama.ts'
+import type { Context, Decoded, Model } from '../../native/llama.ts'
 import type { ValueFunction } from '../../native/value-function.ts'
 import { StudioError } from '../contract/errors.ts'
-import type { ControlInput, GenerateEvent, GenerateInput, GenerationRequest } from './messages.ts'
+import { nextStep, type Step } from './batch.ts'
+import { DrawnResponse } from './drawn.ts'
+import { GivenResponse } from './given.ts'
+import type { GenerateEvent, GenerateInput, PrefillEvent, PrefillInput, Prompt, SkippedEvent, Totals } from './messages.ts'
+import { leaderOf, leave, takeOver } from './prefixes.ts'
 import type { PromptRenderer, RenderedPrompt } from './prompt.ts'
-import { Sequence } from './sequence.ts'
+import type { Sequence } from './sequence.ts'
 
 export interface SchedulerSettings {
   contextTokens: number
@@ -16,24 +21,30 @@ export interface SchedulerSettings {
   sequenceTokens: number
   sequences: number
   batchTokens: number
-  stateSize: number
+  sharesPrefixes: boolean
 }
-
-type Emit = (event: GenerateEvent) => void
 
 const progressEveryMs = 250
 
 interface Call {
-  input: GenerateInput
-  waiting: GenerationRequest[]
+  /** how many of its sequences may run at once */
+  parallel: number
+  states: boolean
+  tokens: boolean
+  /** renders the prompt; thrown is why the request cannot be run */
+  waiting: { key: number; prepare(): Sequence }[]
+  /** prepared, and without a place */
+  ready: Sequence[]
   running: Set<Sequence>
-  emit: Emit
-  totals: { steps: number; tokens: number; seconds: number }
+  emit(event: GenerateEvent): void
+  totals: Totals
   start: number
   reported: number
-  resolve: (totals: Call['totals']) => void
-  reject: (error: Error) => void
+  resolve(totals: Totals): void
+  reject(error: Error): void
 }
+
+type Work = Pick<Call, 'parallel' | 'states' | 'tokens' | 'waiting' | 'emit'>
 
 export class Scheduler {
   readonly #model: Model
@@ -44,6 +55,7 @@ export class Scheduler {
   readonly #calls: Call[] = []
   readonly #freePlaces: number[]
   readonly #abandoned: Sequence[] = []
+  #untold: { call: Call; sequence: Sequence }[] = []
   #stepping = false
 
   constructor(model: Model, context: Context, renderer: PromptRenderer, networks: Map<string, ValueFunction>, settings: SchedulerSettings) {
@@ -56,17 +68,40 @@ export class Scheduler {
   }
 
   /** Runs all requests; resolves with the totals. Throws 'cancelled' on abort; what had finished was emitted. */
-  generate(input: GenerateInput, emit: Emit, signal: AbortSignal): Promise<Call['totals']> {
+  generate(input: GenerateInput, emit: (event: GenerateEvent) => void, signal: AbortSignal): Promise<Totals> {
     for (const { control } of input.requests) {
       if (control !== null && !this.#networks.has(control.network)) throw new StudioError('bad-request', `value function ${control.network} is not in the model host`)
     }
+    const waiting = input.requests.map((request) => ({
+      key: request.key,
+      prepare: () => new DrawnResponse(this.#model, request, this.#render(request.prompt, request.maxTokens), input)
+    }))
+    return this.#call({ parallel: input.parallel, states: input.states, tokens: input.tokens, waiting, emit }, signal)
+  }
+
+  /** The states of responses that are there already, without drawing a token; as `generate` otherwise. */
+  prefill(input: PrefillInput, emit: (event: PrefillEvent) => void, signal: AbortSignal): Promise<Totals> {
+    const waiting = input.requests.map((request) => ({
+      key: request.key,
+      prepare: () => {
+        const prompt = this.#render(request.prompt, 0)
+        const tokens = this.#renderer.response(prompt, request.response)
+        if (tokens.length === 0) throw new Error('the response is empty')
+        this.#checkRoom(prompt, Math.min(tokens.length, request.maxTokens))
+        return new GivenResponse(request, prompt, tokens, input.deterministic)
+      }
+    }))
+    return this.#call({ parallel: this.#settings.sequences, states: true, tokens: false, waiting, emit: emit as Call['emit'] }, signal)
+  }
+
+  #call(work: Work, signal: AbortSignal): Promise<Totals> {
     if (signal.aborted) throw new StudioError('cancelled', 'generation was stopped')
     return new Promise((resolve, reject) => {
       const call: Call = {
-        input, emit, resolve, reject,
-        waiting: [...input.requests],
+        ...work, resolve, reject,
+        ready: [],
         running: new Set(),
-        totals: { steps: 0, tokens: 0, seconds: 0 },
+        totals: { steps: 0, tokens: 0, promptTokens: 0, sharedTokens: 0, seconds: 0 },
         start: performance.now(),
         reported: 0
       }
@@ -81,9 +116,14 @@ export class Scheduler {
     this.#stepping = true
     try {
       while (this.#calls.length > 0) {
-        this.#removeCancelled()
+        for (const sequence of this.#abandoned.splice(0)) this.#forget(sequence)
         this.#admit()
-        await this.#step()
+        this.#takeOver()
+        const step = nextStep(this.#calls.map(({ running }) => [...running]), this.#settings.batchTokens, this.#calls.some(({ states }) => states), this.#networks)
+        const decoding = step === null ? null : this.#context.decode(step.batch)
+        this.#tell()
+        this.#prepareAhead()
+        if (step !== null && decoding !== null) this.#take(step, await decoding)
       }
     } catch (error) {
       for (const call of [...this.#calls]) this.#end(call, error instanceof Error ? error : new Error(String(error)))
@@ -92,112 +132,144 @@ export class Scheduler {
     }
   }
 
+  #running(): Sequence[] {
+    return this.#calls.flatMap(({ running }) => [...running])
+  }
+
+  /** Gives places to sequences until one does not fit: a later one must not keep it waiting. */
   #admit(): void {
     for (const call of [...this.#calls]) {
-      while (call.waiting.length > 0 && call.running.size < call.input.parallel && this.#freePlaces.length > 0) {
-        const request = call.waiting[0] as GenerationRequest
-        const prompt = this.#render(request)
-        if (typeof prompt === 'string') {
-          call.waiting.shift()
-          call.emit({ kind: 'skipped', key: request.key, reason: prompt })
-          continue
-        }
-        if (this.#reservedCells() + prompt.tokens.length + request.maxTokens > this.#settings.contextTokens) return
-        call.waiting.shift()
-        const place = this.#freePlaces.at(-1) as number
-        call.running.add(new Sequence(this.#model, place, request, prompt, call.input.states))
-        this.#freePlaces.pop()
+      for (let next = this.#next(call); next !== undefined && call.running.size < call.parallel; next = this.#next(call)) {
+        const running = this.#running()
+        if (this.#freePlaces.length === 0 || (running.length > 0 && (next.alone || running.some(({ alone }) => alone)))) return
+        const beginning = this.#settings.sharesPrefixes ? leaderOf(next, running) : null
+        const reserved = running.reduce((cells, one) => cells + one.cells - one.shared, 0)
+        if (reserved + next.cells - (beginning?.tokens ?? 0) > this.#settings.contextTokens) return
+        call.ready.shift()
+        call.running.add(next)
+        next.begin(this.#freePlaces.pop() as number)
+        if (next.alone) this.#context.clear(false) // its cells are the first ones, whatever ran before
+        if (beginning !== null) [next.leader, next.shared] = [beginning.leader, beginning.tokens]
       }
-      if (call.waiting.length === 0 && call.running.size === 0) this.#end(call, null)
     }
   }
 
-  /** The prompt, or why the model cannot take it. */
-  #render(request: GenerationRequest): RenderedPrompt | string {
+  #next(call: Call): Sequence | undefined {
+    while (call.ready.length === 0 && call.waiting.length > 0) this.#prepare(call)
+    return call.ready[0]
+  }
+
+  #prepare(call: Call): void {
+    const request = call.waiting.shift()
+    if (request === undefined) return
     try {
-      const prompt = this.#renderer.render(request.prompt)
-      const limit = Math.min(this.#settings.sequenceTokens, this.#settings.contextTokens)
-      if (prompt.tokens.length === 0) return 'the prompt is empty'
-      if (prompt.tokens.length + request.maxTokens <= limit) return prompt
-      return `the prompt's ${prompt.tokens.length} tokens and ${request.maxTokens} new ones are more than the ${limit} of the model's context`
+      call.ready.push(request.prepare())
     } catch (error) {
-      return error instanceof Error ? error.message : String(error)
+      call.emit(skipped(request.key, error instanceof Error ? error.message : String(error)))
     }
   }
 
-  #reservedCells(): number {
-    return this.#calls.reduce((sum, call) => sum + [...call.running].reduce((cells, s) => cells + s.cells, 0), 0)
+  /** As many as may come to be needed at once. */
+  #prepareAhead(): void {
+    for (const call of [...this.#calls]) {
+      while (call.waiting.length > 0 && call.ready.length < Math.min(call.parallel, this.#settings.sequences)) this.#prepare(call)
+    }
   }
 
-  async #step(): Promise<void> {
-    const rows: { call: Call; sequence: Sequence }[] = []
-    const tokens: number[] = []
-    const positions: number[] = []
-    const places: number[] = []
-    const outputs: number[] = []
-    const running = this.#calls.flatMap((call) => [...call.running].map((sequence) => ({ call, sequence, pending: sequence.pending() })))
-    running.sort((a, b) => a.pending.length - b.pending.length) // running responses before new prompts
-    for (const { call, sequence, pending } of running) {
-      const count = Math.min(pending.length, this.#settings.batchTokens - tokens.length)
-      for (let i = 0; i < count; i++) {
-        tokens.push(pending[i] as number)
-        positions.push(sequence.position++)
-        places.push(sequence.place)
-        outputs.push(i === pending.length - 1 ? 1 : 0)
+  /** @throws Error when the model cannot take it */
+  #render(prompt: Prompt, newTokens: number): RenderedPrompt {
+    const rendered = this.#renderer.render(prompt)
+    if (rendered.tokens.length === 0) throw new Error('the prompt is empty')
+    this.#checkRoom(rendered, newTokens)
+    return rendered
+  }
+
+  #checkRoom({ tokens }: RenderedPrompt, newTokens: number): void {
+    const limit = Math.min(this.#settings.sequenceTokens, this.#settings.contextTokens)
+    if (tokens.length + newTokens <= limit) return
+    throw new Error(`the prompt's ${tokens.length} tokens and ${newTokens} new ones are more than the ${limit} of the model's context`)
+  }
+
+  #takeOver(): void {
+    for (const call of this.#calls) {
+      for (const tokens of takeOver(call.running, this.#context).values()) call.totals.sharedTokens += tokens
+    }
+  }
+
+  /** What must be done before the next step can begin; the rest is left to `#tell`. */
+  #take({ rows, promptTokens }: Step, decoded: Decoded): void {
+    this.#takeOver()
+    for (const call of this.#calls) {
+      call.totals.steps++
+      for (const sequence of call.running) call.totals.promptTokens += promptTokens.get(sequence) ?? 0
+    }
+    const owners = new Map(this.#calls.flatMap((call) => [...call.running].map((sequence) => [sequence, call])))
+    const broken = new Map<Sequence, string>()
+    const advanced = new Set<Sequence>()
+    rows.forEach((sequence, row) => {
+      const call = owners.get(sequence)
+      if (call === undefined || broken.has(sequence)) return // its call was cancelled meanwhile
+      const problem = sequence.problem(decoded, row)
+      if (problem !== null) broken.set(sequence, problem)
+      else {
+        sequence.take(decoded, row)
+        call.totals.tokens++
+        advanced.add(sequence)
       }
-      if (count === pending.length) rows.push({ call, sequence })
+    })
+    for (const sequence of advanced) {
+      const call = owners.get(sequence) as Call
+      this.#untold.push({ call, sequence })
+      if (sequence.finished) this.#release(call, sequence)
+      else if (sequence.isolated && sequence.sampler !== null) this.#requeue(call, sequence, false)
     }
-    if (tokens.length === 0) return
+    if (broken.size > 0) this.#separate(broken, owners)
+  }
 
-    const decoded = await this.#context.decode({
-      tokens: Int32Array.from(tokens),
-      positions: Int32Array.from(positions),
-      sequences: Int32Array.from(places),
-      outputs: Uint8Array.from(outputs),
-      controls: this.#controls(rows.map((row) => row.sequence))
-    })
+  /**
+   * A number that is not finite can spread through the shared cache to every neighbour: all begin again in an empty
+   * one, and those that were hit go through the model by themselves. What is not finite even then ends there.
+   */
+  #separate(broken: Map<Sequence, string>, owners: Map<Sequence, Call>): void {
+    for (const [sequence, call] of owners) {
+      if (sequence.finished) continue
+      const problem = broken.get(sequence)
+      if (problem !== undefined && sequence.alone) {
+        this.#release(call, sequence)
+        call.emit(skipped(sequence.key, problem))
+      } else this.#requeue(call, sequence, problem !== undefined)
+    }
+    this.#context.clear(true)
+  }
 
-    for (const call of this.#calls) call.totals.steps++
-    rows.forEach(({ call, sequence }, row) => {
-      if (!call.running.has(sequence)) return // its call was cancelled meanwhile
-      const event = sequence.advance(decoded, row, this.#settings.stateSize, (sampler) => this.#context.sample(row, sampler))
-      call.totals.tokens++
-      if (call.input.tokens) call.emit(event)
-      if (!sequence.finished) return
-      this.#release(call, sequence)
-      call.emit(sequence.result())
-    })
-    for (const call of this.#calls) this.#reportProgress(call)
+  /** Back to those without a place, by itself and first or like any other and last. */
+  #requeue(call: Call, sequence: Sequence, isolated: boolean): void {
+    if (!call.running.has(sequence)) return
+    this.#release(call, sequence)
+    sequence.restart()
+    sequence.isolated = isolated
+    if (isolated) call.ready.unshift(sequence)
+    else call.ready.push(sequence)
+  }
+
+  #tell(): void {
+    for (const { call, sequence } of this.#untold.splice(0)) {
+      for (const event of sequence.news(call.tokens)) {
+        if (this.#calls.includes(call)) call.emit(event)
+      }
+    }
+    for (const call of [...this.#calls]) {
+      if (call.waiting.length + call.ready.length + call.running.size === 0) this.#end(call, null)
+      else this.#reportProgress(call)
+    }
   }
 
   #reportProgress(call: Call): void {
     const now = performance.now()
-    if (now - call.reported < progressEveryMs) return
+    if (call.totals.steps === 0 || now - call.reported < progressEveryMs) return
     call.reported = now
     const partial = [...call.running].reduce((sum, sequence) => sum + sequence.share, 0)
     call.emit({ kind: 'progress', tokens: call.totals.tokens, partial })
-  }
-
-  /** One control for all rows of the same value function and settings, so that they share its matrices. */
-  #controls(sequences: Sequence[]): Control[] {
-    const groups = new Map<string, { control: ControlInput; rows: number[] }>()
-    sequences.forEach(({ control }, row) => {
-      if (control === null) return
-      const key = JSON.stringify(control)
-      const group = groups.get(key)
-      if (group !== undefined) group.rows.push(row)
-      else groups.set(key, { control, rows: [row] })
-    })
-    return [...groups.values()].map(({ control: { network, ...ascent }, rows }) => ({
-      ...ascent,
-      valueFunction: this.#networks.get(network) as ValueFunction,
-      rows: Int32Array.from(rows)
-    }))
-  }
-
-  /** The context can only forget a sequence between two steps. */
-  #removeCancelled(): void {
-    for (const sequence of this.#abandoned.splice(0)) this.#forget(sequence)
   }
 
   #release(call: Call, sequence: Sequence): void {
@@ -205,7 +277,9 @@ export class Scheduler {
     this.#forget(sequence)
   }
 
+  /** The context can only forget a sequence between two steps. */
   #forget(sequence: Sequence): void {
+    leave(sequence, this.#running())
     this.#context.removeSequence(sequence.place)
     this.#freePlaces.push(sequence.place)
   }
@@ -216,8 +290,14 @@ export class Scheduler {
     this.#calls.splice(at, 1)
     this.#abandoned.push(...call.running)
     call.running.clear()
+    call.waiting = []
+    call.ready = []
     call.totals.seconds = (performance.now() - call.start) / 1000
     if (error === null) call.resolve(call.totals)
     else call.reject(error)
   }
+}
+
+function skipped(key: number, reason: string): SkippedEvent {
+  return { kind: 'skipped', key, reason }
 }

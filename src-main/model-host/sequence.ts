@@ -1,125 +1,112 @@
-/** One response in the making: its place in the batch, its sampler, and what has been generated so far. */
-import { Sampler, type Decoded, type Model } from '../../native/llama.ts'
-import type { ControlInput, FinishedEvent, GenerationRequest, TokenEvent } from './messages.ts'
+/** A prompt with its response, drawn or given, on its way through the model: what the scheduler fills its batches with. */
+import type { Decoded, Sampler } from '../../native/llama.ts'
+import type { ControlInput, FinishedEvent, GenerateEvent } from './messages.ts'
 import type { RenderedPrompt } from './prompt.ts'
 
-export class Sequence {
-  readonly place: number
+export abstract class Sequence {
   readonly key: number
-  readonly control: ControlInput | null
   /** KV cells that it may come to need */
   readonly cells: number
-  /** tokens of prompt and response that were decoded */
+  /** its place in the context while it runs */
+  place = -1
+  /** tokens that were decoded, or taken over from `leader` */
   position = 0
+  /** the sequence that it shares its first `shared` tokens with; it waits until they are decoded there */
+  leader: Sequence | null = null
+  shared = 0
+  /** runs by itself until it has shown that its states are finite without any neighbour */
+  isolated = false
 
-  readonly #model: Model
-  readonly #prompt: RenderedPrompt
-  readonly #maxTokens: number
-  readonly #sampler: Sampler
-  readonly #decoder = new TextDecoder()
-  readonly #tokens: number[] = []
-  readonly #states: Float16Array[] | null
-  readonly #valueBefore: number[] = []
-  readonly #valueAfter: number[] = []
-  readonly #edits: number[] = []
-  readonly #start = performance.now()
-  #text = ''
-  #finish: 'end' | 'length' | null = null
+  protected readonly prompt: RenderedPrompt
+  readonly #deterministic: boolean
+  #start = 0
 
-  constructor(model: Model, place: number, request: GenerationRequest, prompt: RenderedPrompt, keepStates: boolean) {
-    this.#model = model
-    this.#prompt = prompt
-    this.#maxTokens = request.maxTokens
-    this.#sampler = new Sampler({ ...request.sampling, seed: request.seed })
-    this.#states = keepStates ? [] : null
-    this.place = place
-    this.key = request.key
-    this.control = request.control
-    this.cells = prompt.tokens.length + request.maxTokens
+  constructor(key: number, prompt: RenderedPrompt, cells: number, deterministic: boolean) {
+    this.key = key
+    this.prompt = prompt
+    this.cells = cells
+    this.#deterministic = deterministic
   }
 
+  /** null: no token is drawn, the response is given */
+  abstract readonly sampler: Sampler | null
+  abstract readonly control: ControlInput | null
   /** the part of its tokens that it has, at most 1 */
-  get share(): number {
-    return this.#tokens.length / this.#maxTokens
+  abstract readonly share: number
+  abstract readonly finished: boolean
+  /** how many tokens are known, of prompt and response */
+  abstract readonly length: number
+  /** from this position on the states are wanted */
+  abstract readonly outputsFrom: number
+
+  abstract token(position: number): number
+
+  /** Takes output row `row` of a decoded batch. */
+  abstract take(decoded: Decoded, row: number): void
+
+  /** Why it cannot take that row: its numbers are not finite. */
+  abstract problem(decoded: Decoded, row: number): string | null
+
+  /** Events of what was taken since the last call; `tokens`: every token's own, too. */
+  abstract news(tokens: boolean): Generator<GenerateEvent>
+
+  /** No other sequence may be in the context. */
+  get alone(): boolean {
+    return this.#deterministic || this.isolated
   }
 
-  get finished(): boolean {
-    return this.#finish !== null
+  /** Its beginning is still to be decoded by `leader`. */
+  get waits(): boolean {
+    return this.leader !== null && this.position === 0
   }
 
-  /** The tokens that the model has not seen yet: rest of the prompt, then always the last drawn token. */
-  pending(): Int32Array {
-    if (this.position < this.#prompt.tokens.length) return this.#prompt.tokens.subarray(this.position)
-    return Int32Array.of(this.#tokens[this.#tokens.length - 1] ?? 0)
+  /** Tokens that the model has not seen yet. */
+  get pending(): number {
+    return this.length - this.position
   }
 
-  /** Takes output row `row` of a decoded batch: keeps its state, draws its token. */
-  advance(decoded: Decoded, row: number, stateSize: number, sample: (sampler: Sampler) => number): TokenEvent {
-    const at = row * stateSize
-    const state = decoded.states.subarray(at, at + stateSize)
-    this.#states?.push(new Float16Array(state))
-
-    const token = sample(this.#sampler)
-    this.#tokens.push(token)
-    const ends = this.#model.isEndOfGeneration(token)
-    if (ends) this.#finish = 'end'
-    else if (this.#tokens.length === this.#maxTokens) this.#finish = 'length'
-    // the last token takes what is left of an unfinished character with it
-    const bytes = ends ? new Uint8Array() : this.#model.piece(token)
-    const text = this.#decoder.decode(bytes, { stream: this.#finish === null })
-    this.#text += text
-
-    const event: TokenEvent = { kind: 'token', key: this.key, token, text, valueBefore: null, valueAfter: null, edit: null }
-    if (this.control !== null) {
-      event.valueBefore = decoded.valueBefore[row] ?? null
-      event.valueAfter = decoded.valueAfter[row] ?? null
-      event.edit = decoded.edited === null ? 0 : relativeEdit(state, decoded.edited.subarray(at, at + stateSize))
-      this.#valueBefore.push(event.valueBefore ?? NaN)
-      this.#valueAfter.push(event.valueAfter ?? NaN)
-      this.#edits.push(event.edit)
-    }
-    return event
+  get promptLength(): number {
+    return this.prompt.tokens.length
   }
 
-  result(): FinishedEvent {
-    return {
-      kind: 'finished',
-      key: this.key,
-      promptText: this.#prompt.text,
-      promptTokens: this.#prompt.tokens.length,
-      text: this.#text,
-      tokens: Int32Array.from(this.#tokens),
-      finish: this.#finish ?? 'length',
-      states: this.#states === null ? null : joined(this.#states),
-      valueBefore: Float32Array.from(this.#valueBefore),
-      valueAfter: Float32Array.from(this.#valueAfter),
-      edits: Float32Array.from(this.#edits),
-      seconds: (performance.now() - this.#start) / 1000
-    }
+  begin(place: number): void {
+    this.place = place
+    if (this.#start === 0) this.#start = performance.now()
+  }
+
+  /** Gives its place up; what it has so far is decoded again when it gets another. */
+  restart(): void {
+    this.place = -1
+    this.position = 0
+  }
+
+  protected outcome(): Pick<FinishedEvent, 'kind' | 'key' | 'promptText' | 'promptTokens' | 'seconds'> {
+    return { kind: 'finished', key: this.key, promptText: this.prompt.text, promptTokens: this.promptLength, seconds: (performance.now() - this.#start) / 1000 }
   }
 }
 
-/** |after - before| / |before| */
-function relativeEdit(before: Float32Array, after: Float32Array): number {
-  let change = 0
-  let norm = 0
-  for (let i = 0; i < before.length; i++) {
-    const b = before[i] as number
-    const d = (after[i] as number) - b
-    change += d * d
-    norm += b * b
-  }
-  return norm === 0 ? 0 : Math.sqrt(change / norm)
-}
+/** Copies of one row's float16 states, put together at the end. */
+export class KeptStates {
+  readonly #rows: Uint16Array[] = []
 
-/** The bits of all states, one after the other. */
-function joined(states: Float16Array[]): Uint16Array {
-  const length = states.reduce((sum, state) => sum + state.length, 0)
-  const all = new Uint16Array(length)
-  let at = 0
-  for (const state of states) {
-    all.set(new Uint16Array(state.buffer), at)
-    at += state.length
+  add({ statesF16 }: Decoded, row: number, rows: number): void {
+    const size = statesF16.length / rows
+    this.#rows.push(statesF16.slice(row * size, (row + 1) * size))
   }
-  return all
+
+  get count(): number {
+    return this.#rows.length
+  }
+
+  /** (count, D) */
+  joined(): Uint16Array {
+    const size = this.#rows[0]?.length ?? 0
+    const all = new Uint16Array(this.#rows.length * size)
+    this.#rows.forEach((row, i) => all.set(row, i * size))
+    return all
+  }
+
+  clear(): void {
+    this.#rows.length = 0
+  }
 }

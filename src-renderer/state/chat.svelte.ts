@@ -23,6 +23,7 @@ class ChatStage {
   prompt = $state('')
   maxTokens = $state(0)
   seed = $state(1)
+  deterministic = $state(false)
   sampling = $state<Sampling>()!
   view = $state<'text' | 'colours' | 'numbers'>('colours')
 
@@ -107,7 +108,7 @@ class ChatStage {
     this.#begun = null
     navigation.chatting = true
     try {
-      const { turn: id } = await call('chat.send', { prompt, panes: choices, maxTokens: this.maxTokens, seed: this.seed, sampling: this.sampling })
+      const { turn: id } = await call('chat.send', { prompt, panes: choices, maxTokens: this.maxTokens, seed: this.seed, deterministic: this.deterministic, sampling: this.sampling })
       turn.id ??= id
     } catch (error) {
       this.turns = this.turns.filter((other) => other !== turn)

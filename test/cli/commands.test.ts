@@ -48,6 +48,15 @@ describe('the commands in their order', () => {
     expect(result['tokens']).toBeGreaterThan(24)
   })
 
+  test('collect of the data set\'s own responses, deterministic', async () => {
+    const file = home.path('pairs.jsonl')
+    writeFileSync(file, ['why', 'who', 'what'].map((prompt) => `${JSON.stringify({ prompt, chosen: 'the good people', rejected: 'no', split: 'train' })}\n`).join(''))
+    await good('project', 'new', 'pairs', '--model', 'tiny.gguf')
+    await good('data', 'import', 'pairs', file)
+    const result = await good('collect', 'pairs', '--dataset', '1', '--split', 'all', '--responses', 'chosen', '--deterministic')
+    expect(result).toMatchObject({ collection: 1, planned: 3, responses: 3, states: result['tokens'] })
+  })
+
   test('reward', async () => {
     const result = await good('reward', 'p', '--collection', '1', '--source', 'column', '--column', 'score')
     expect(result).toMatchObject({ labelled: 24, failed: 0, mean: number, sd: number })

@@ -42,6 +42,7 @@ describe('refused', () => {
     ['text for a number', ['collect', 'p', '--dataset', '1', '--samples', 'many'], /--samples takes a number/],
     ['a number out of range', ['collect', 'p', '--dataset', '1', '--samples', '0'], /samples/],
     ['text for an id', ['collect', 'p', '--dataset', 'one'], /dataset/],
+    ['an unknown origin of responses', ['collect', 'p', '--dataset', '1', '--responses', 'best'], /responses/],
     ['an unknown split', ['collect', 'p', '--dataset', '1', '--split', 'half'], /--split/],
     ['an unknown format', ['data', 'import', 'p', 'good.jsonl', '--format', 'csv'], /--format is one of hh-rlhf/],
     ['a map that is none', ['data', 'import', 'p', 'good.jsonl', '--map', 'prompt'], /--map takes part=column/],

@@ -287,6 +287,103 @@ describe('sampling', () => {
   })
 })
 
+describe('tokens drawn while the batch is decoded', () => {
+  const chains: Partial<SamplerSettings>[] = [
+    { temperature: 0 }, { topK: 50, topP: 0.95 }, { topK: 1 }, { topK: 3 }, { topK: 128 }, { topK: 300 }, { topK: 5000 }, { topP: 0.8 }, { minP: 0.1 }, { topK: 40, minP: 0.05, topP: 0.9 }, {}
+  ]
+  const samplerOf = (changes: Partial<SamplerSettings>, seed: number): Sampler => new Sampler({ temperature: 0.9, topK: 0, topP: 1, minP: 0, seed, ...changes })
+
+  /** Both draw from the same logits, again and again, each with its own random state. */
+  async function compare(own: Context, rounds: number): Promise<void> {
+    const pairs = chains.map((chain, i) => ({ native: samplerOf(chain, 10 + i), plain: samplerOf(chain, 10 + i) }))
+    for (let round = 0; round < rounds; round++) {
+      for (let sequence = 0; sequence < chains.length; sequence++) own.removeSequence(sequence)
+      const prompts = chains.map((_, sequence) => ({ sequence, tokens: [1, 261 + ((round * 37 + sequence * 11) % 300)] }))
+      const { drawn } = await own.decode({ ...batchOf(prompts), samplers: pairs.map(({ native }) => native) })
+      expect([...drawn]).toEqual(pairs.map(({ plain }, row) => own.sample(row, plain)))
+    }
+  }
+
+  test('are the plain chain\'s', async () => {
+    await compare(context, 60)
+  })
+
+  test('also where many logits are equal', async () => {
+    const equal = join(folder, 'equal.gguf')
+    writeTinyModel(equal, { repeats: 'é€😀' }) // all but a few logits are 0
+    const own = await loadModel(equal, 0)
+    const ownContext = new Context(own, settings)
+    await compare(ownContext, 30)
+    ownContext.free()
+    own.free()
+  })
+
+  test('only for rows with a sampler', async () => {
+    forgetAll()
+    const { drawn } = await context.decode({ ...batchOf([{ sequence: 0, tokens: [1] }, { sequence: 1, tokens: [1, 300] }]), samplers: [null, greedy()] })
+    expect([...drawn]).toEqual([-1, context.sample(1, greedy())])
+    forgetAll()
+    expect([...(await context.decode(batchOf([{ sequence: 0, tokens: [1] }]))).drawn]).toEqual([-1])
+  })
+
+  test('not from a state or logits that are not finite', async () => {
+    const nan = join(folder, 'nan.gguf')
+    writeTinyModel(nan, { broken: 300 })
+    const own = await loadModel(nan, 0)
+    const ownContext = new Context(own, settings)
+    const { drawn, finite } = await ownContext.decode({ ...batchOf([{ sequence: 0, tokens: [1, 300] }]), samplers: [samplerOf({ topP: 0.9 }, 1)] })
+    expect([finite[0], drawn[0]]).toEqual([0, -1])
+    expect(() => ownContext.sample(0, greedy())).toThrow(/not finite/)
+    ownContext.clear(true)
+    const next = await ownContext.decode({ ...batchOf([{ sequence: 0, tokens: [1, 301] }]), samplers: [greedy()] })
+    expect([next.finite[0], next.drawn[0]]).toEqual([1, ownContext.sample(0, greedy())])
+    ownContext.free()
+    own.free()
+  })
+})
+
+describe('states', () => {
+  const batch = (): Batch => batchOf([{ sequence: 0, tokens: tokensOf('the good people'), outputs: 'all' }])
+
+  test('as float16 are the float32 ones, rounded; and none when none are wanted', async () => {
+    forgetAll()
+    const { states, statesF16: none } = await context.decode(batch())
+    forgetAll()
+    const { statesF16, states: noFloats } = await context.decode({ ...batch(), states: 'float16' })
+    expect([...statesF16]).toEqual([...new Uint16Array(new Float16Array(states).buffer)])
+    expect([none.length, noFloats.length]).toEqual([0, 0])
+    forgetAll()
+    const neither = await context.decode({ ...batch(), states: 'none' })
+    expect([neither.states.length, neither.statesF16.length]).toEqual([0, 0])
+    expect(context.logits(0).length).toBeGreaterThan(0)
+  })
+
+  test('without the head are the same, there are no logits, and the cache is sound', async () => {
+    forgetAll()
+    const whole = await context.decode(batch())
+    const next = (await context.decode(batchOf([{ sequence: 0, tokens: [300], from: tokensOf('the good people').length }])))
+    const logits = context.logits(0)
+    forgetAll()
+    const headless = await context.decode({ ...batch(), head: false })
+    expect(bits(headless.states)).toEqual(bits(whole.states))
+    expect(() => context.logits(0)).toThrow(/no such output row/)
+    expect(() => context.sample(0, greedy())).toThrow(/no such output row/)
+    const after = await context.decode(batchOf([{ sequence: 0, tokens: [300], from: tokensOf('the good people').length }]))
+    expect(bits(after.states)).toEqual(bits(next.states))
+    expect(bits(context.logits(0))).toEqual(bits(logits))
+  })
+
+  test('of a beginning taken over from another sequence are its own, also when that one is gone', async () => {
+    const [first, second] = [tokensOf('the good people know'), [...tokensOf('the good people').slice(0, 3), 400, 401]]
+    forgetAll()
+    await context.decode(batchOf([{ sequence: 0, tokens: first }]))
+    context.copySequence(0, 1, 3)
+    context.removeSequence(0)
+    const { states } = await context.decode(batchOf([{ sequence: 1, tokens: second.slice(3), from: 3 }]))
+    expect(relativeError(states, new ReferenceLlama(weights).decode(second).at(-1)!.state)).toBeLessThan(stateNoise)
+  })
+})
+
 describe('refuses, and goes on working', () => {
   const good = (): Batch => batchOf([{ sequence: 0, tokens: [1, 300] }])
   const controlWith = (changes: object): Batch => ({ ...good(), controls: [{ ...controlOf(functions[0]!, [0]), ...changes }] })
@@ -309,6 +406,16 @@ describe('refuses, and goes on working', () => {
     ['a row that is not in the batch', () => controlWith({ rows: Int32Array.of(1) }), RangeError],
     ['a negative row', () => controlWith({ rows: Int32Array.of(-1) }), RangeError],
     ['half an update', () => controlWith({ updates: 1.5 }), RangeError],
+    ['one sampler for two rows', () => {
+      const sampler = greedy()
+      return { ...batchOf([{ sequence: 0, tokens: [1] }, { sequence: 1, tokens: [1] }]), samplers: [sampler, sampler] }
+    }, /one sampler is named for two rows/],
+    ['fewer samplers than rows', () => ({ ...good(), samplers: [] }), /one entry for each output row/],
+    ['something else as a sampler', () => ({ ...good(), samplers: [wrong(model)] }), TypeError],
+    ['a sampler without the head', () => ({ ...good(), samplers: [greedy()], head: false }), /no logits to draw from/],
+    ['an unknown format of states', () => ({ ...good(), states: wrong('float64') }), /float64/],
+    ['a position twice', () => ({ ...good(), positions: Int32Array.of(0, 0) }), /entry 1 has the position of an earlier one/],
+    ['a position beyond the context', () => ({ ...good(), positions: Int32Array.of(0, 1024) }), /entry 1 .* out of range/],
     ['an infinite step', () => controlWith({ stepSize: Infinity }), RangeError]
   ])('%s', async (_, batch, error) => {
     forgetAll()
@@ -353,7 +460,7 @@ describe('refuses, and goes on working', () => {
   test('anything else while a batch is being decoded', async () => {
     forgetAll()
     const decoding = context.decode(good())
-    for (const call of [() => context.decode(good()), () => context.sample(0, greedy()), () => context.logits(0), () => context.removeSequence(0), () => context.setThreads(1), () => context.free()]) {
+    for (const call of [() => context.decode(good()), () => context.sample(0, greedy()), () => context.logits(0), () => context.removeSequence(0), () => context.copySequence(0, 1), () => context.clear(false), () => context.setThreads(1), () => context.free()]) {
       expect(call).toThrow(/being decoded/)
     }
     expect((await decoding).states.length).toBe(D)
@@ -377,7 +484,13 @@ describe('refuses, and goes on working', () => {
     for (const bad of [16, -1, NaN]) {
       expect(() => context.removeSequence(bad)).toThrow(RangeError)
       expect(() => context.copySequence(0, bad)).toThrow(RangeError)
+      expect(() => context.copySequence(bad, 0)).toThrow(RangeError)
+      expect(() => context.copySequence(0, 1, bad === 16 ? 1025 : bad)).toThrow(RangeError)
     }
+    context.copySequence(0, 1)
+    expect(() => context.copySequence(0, 1)).toThrow(/sequence 1 is not empty/) // would keep two tokens a position
+    expect(() => context.copySequence(0, 0)).toThrow(/sequence 0 is not empty/)
+    expect(() => context.clear(wrong(1))).toThrow(TypeError)
     for (const bad of [663, -1, 1e9]) expect(() => model.piece(bad)).toThrow(RangeError)
     for (const bad of [{ threads: 0 }, { sequences: 0 }, { batchTokens: 1.5 }]) expect(() => new Context(model, { ...settings, ...bad })).toThrow(RangeError)
     expect(() => new Context(model, { ...settings, contextTokens: wrong('256') })).toThrow(TypeError)

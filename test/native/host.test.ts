@@ -5,14 +5,13 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ValueFunction } from '../../native/value-function.ts'
 import { createHost } from '../../src-main/model-host/host.ts'
-import type { EpochEvent, GenerateEvent, GenerateInput, GenerationRequest, Prompt, TrainInput } from '../../src-main/model-host/messages.ts'
+import type { EpochEvent, GenerateEvent, GenerationRequest, Prompt, TrainInput } from '../../src-main/model-host/messages.ts'
 import { relativeError } from '../fixtures/batches.ts'
+import { floats, generateOn, greedy, lively, loadHost, question, type Host } from '../fixtures/hosts.ts'
 import { seededRandom } from '../fixtures/random.ts'
 import { writeTinyModel, type TinyModelOptions, type TinyWeights } from '../fixtures/tiny-model.ts'
 import { randomValueFunction } from '../fixtures/value-functions.ts'
 import { ReferenceLlama } from './reference-llama.ts'
-
-type Host = ReturnType<typeof createHost>
 
 const D = 64
 const contextTokens = 1024
@@ -26,9 +25,7 @@ let files = 0
 async function hostOf(options: TinyModelOptions = {}): Promise<{ host: Host; weights: TinyWeights }> {
   const file = join(folder, `tiny-${files++}.gguf`)
   const weights = writeTinyModel(file, options)
-  const host = createHost()
-  await host.load({ file, sha256: 'not checked here', contextTokens, sequences, batchTokens: 512, threads: 1 }, ignore as never, never)
-  return { host, weights }
+  return { host: await loadHost(file, { contextTokens, sequences }), weights }
 }
 
 let host: Host
@@ -38,26 +35,12 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-const greedy = { temperature: 0, topK: 0, topP: 1, minP: 0 }
-const lively = { temperature: 0.8, topK: 50, topP: 0.95, minP: 0 }
-const question = (content: string): Prompt => ({ messages: [{ role: 'user', content }] })
 const request = (key: number, changes: Partial<GenerationRequest> = {}): GenerationRequest => ({
   key, prompt: question(`why is it ${key}?`), sampling: lively, seed: 100 + key, maxTokens: 8, control: null, ...changes
 })
 const many = (count: number, changes: Partial<GenerationRequest> = {}): GenerationRequest[] => Array.from({ length: count }, (_, key) => request(key, changes))
 
-async function generate(requests: GenerationRequest[], options: Partial<GenerateInput> & { signal?: AbortSignal; on?: Host; onEvent?: (event: GenerateEvent) => void } = {}) {
-  const { signal = never, on = host, onEvent = ignore, ...input } = options
-  const events: GenerateEvent[] = []
-  const totals = await on.generate({ requests, parallel: 4, states: true, tokens: true, ...input }, (event) => {
-    events.push(event)
-    onEvent(event)
-  }, signal)
-  const of = <K extends GenerateEvent['kind']>(kind: K) => events.filter((event): event is Extract<GenerateEvent, { kind: K }> => event.kind === kind)
-  return { events, totals, tokens: of('token'), skipped: of('skipped'), finished: of('finished').sort((a, b) => a.key - b.key) }
-}
-
-const floats = (states: Uint16Array): number[] => Array.from(new Float16Array(states.buffer, states.byteOffset, states.length))
+const generate = (requests: GenerationRequest[], { on = host, ...options }: Parameters<typeof generateOn>[2] & { on?: Host } = {}) => generateOn(on, requests, options)
 
 /** States of the response's tokens: the first is the last prompt token's. */
 function referenceStates(prompt: Iterable<number>, response: Int32Array): number[] {
@@ -272,7 +255,7 @@ describe('control', () => {
   })
 
   test('a value function that is not there, or does not fit the model, fails that call only', async () => {
-    expect(() => host.generate({ requests: many(1, { control: { ...control, network: '9' } }), parallel: 1, states: false, tokens: false }, ignore, never)).toThrow(expect.objectContaining({ code: 'bad-request' }))
+    expect(() => host.generate({ requests: many(1, { control: { ...control, network: '9' } }), parallel: 1, states: false, tokens: false, deterministic: false }, ignore, never)).toThrow(expect.objectContaining({ code: 'bad-request' }))
     host['network.set']({ name: '2', network: { inputDim: 8, layers: randomValueFunction(1, [8, 4, 1]) } }, ignore as never, never)
     await expect(generate(many(1, { control: { ...control, network: '2' } }))).rejects.toThrow(/takes states of 8 numbers, the model has 64/)
     expect((await generate(many(4))).finished.length).toBe(4)

@@ -1,15 +1,16 @@
 import { collectSettings } from '../../contract/entities.ts'
-import { number, required } from '../arguments.ts'
+import { number, required, text } from '../arguments.ts'
 import type { Command } from '../command.ts'
-import { runFlags, runFlagsFrom } from '../run-flags.ts'
+import { runFlags, runFlagsFrom, runSwitches } from '../run-flags.ts'
 
 export const collect: Command = {
   name: 'collect',
-  usage: 'collect PROJECT --dataset D [--limit N --samples M --max-tokens T --parallel P --seed S --split train|held-out|all --temperature X --top-k K --top-p P --min-p P]',
+  usage: 'collect PROJECT --dataset D [--responses generated|chosen|rejected --limit N --samples M --max-tokens T --parallel P --seed S --split train|held-out|all --temperature X --top-k K --top-p P --min-p P --deterministic]',
   positionals: ['PROJECT'],
-  flags: ['dataset', 'samples', ...runFlags],
+  flags: ['dataset', 'responses', 'samples', ...runFlags],
+  switches: runSwitches,
   async run(session, input) {
-    const settings = collectSettings.parse({ dataset: Number(required(input, 'dataset')), samples: number(input, 'samples'), ...runFlagsFrom(input) })
+    const settings = collectSettings.parse({ dataset: Number(required(input, 'dataset')), responses: text(input, 'responses'), samples: number(input, 'samples'), ...runFlagsFrom(input) })
     const project = await session.open(input.positionals[0] ?? '')
     const { total } = project.datasets.examples(settings.dataset, { search: '', split: settings.split, offset: 0, limit: 1 })
     if (settings.limit !== null && total < settings.limit) {

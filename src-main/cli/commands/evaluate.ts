@@ -3,15 +3,16 @@ import { sourceNamed } from '../../engine/reward/sources.ts'
 import { required, settingsFrom, text } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { methodFlags, methodFrom } from '../method-flags.ts'
-import { runFlags, runFlagsFrom } from '../run-flags.ts'
+import { runFlags, runFlagsFrom, runSwitches } from '../run-flags.ts'
 import { sourceFlags } from '../source-flags.ts'
 import { tableLines } from '../table.ts'
 
 export const evaluate: Command = {
   name: 'evaluate',
-  usage: "evaluate PROJECT --methods a,b,... --dataset D [--limit N --split held-out --source tone, the source's flags, --max-tokens T --parallel P --seed S, methods' and sampling flags]",
+  usage: "evaluate PROJECT --methods a,b,... --dataset D [--limit N --split held-out --source tone, the source's flags, --max-tokens T --parallel P --seed S, methods' and sampling flags, --deterministic]",
   positionals: ['PROJECT'],
   flags: ['methods', 'dataset', 'source', ...sourceFlags, ...methodFlags, ...runFlags],
+  switches: runSwitches,
   async run(session, input) {
     const names = required(input, 'methods').split(',').map((name) => name.trim())
     const source = text(input, 'source') ?? 'tone'

@@ -7,7 +7,7 @@ import { required, text, UsageError } from '../arguments.ts'
 import type { Input } from '../command.ts'
 import type { Command } from '../command.ts'
 import { methodFlags, methodFrom } from '../method-flags.ts'
-import { runFlags, runFlagsFrom, type RunFlags } from '../run-flags.ts'
+import { runFlags, runFlagsFrom, runSwitches, type RunFlags } from '../run-flags.ts'
 
 interface Question {
   prompt: string
@@ -29,9 +29,10 @@ interface Generated {
 
 export const generateCommand: Command = {
   name: 'generate',
-  usage: 'generate PROJECT --method NAME [--value-function V --alpha A --updates N] (--prompt TEXT or --dataset D --limit N --split S) [--max-tokens T --temperature X --top-k K --top-p P --min-p P --seed S --parallel P]',
+  usage: 'generate PROJECT --method NAME [--value-function V --alpha A --updates N] (--prompt TEXT or --dataset D --limit N --split S) [--max-tokens T --temperature X --top-k K --top-p P --min-p P --seed S --parallel P --deterministic]',
   positionals: ['PROJECT'],
   flags: ['method', 'prompt', 'dataset', ...methodFlags, ...runFlags],
+  switches: runSwitches,
   async run(session, input) {
     const run = runFlagsFrom(input)
     const name = required(input, 'method')
@@ -53,6 +54,7 @@ export const generateCommand: Command = {
           parallel: run.parallel ?? 16,
           sampling: run.sampling,
           tokens: false,
+          deterministic: run.deterministic,
           signal: session.signal,
           onEvent: (event) => {
             if (event.kind === 'token' || event.kind === 'progress') return

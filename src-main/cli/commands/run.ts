@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { Collection, Dataset, Evaluation, ValueFunction } from '../../contract/entities.ts'
+import { collectSettings, evaluateSettings, type Collection, type Dataset, type Evaluation, type ValueFunction } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { modelPath } from '../../engine/models/catalogue.ts'
 import { inspectModel } from '../../engine/models/inspect.ts'
@@ -32,7 +32,7 @@ export const run: Command = {
 
     const dataset = await importOnce(session, project, settings)
     session.terminal.note(`Data: ${dataset.examples} rows (${dataset.train} train, ${dataset.heldOut} held-out), ${dataset.rejected} rejected`)
-    const collection = await collectOnce(session, project, { ...settings.collect, dataset: dataset.id })
+    const collection = await collectOnce(session, project, collectSettings.parse({ ...settings.collect, dataset: dataset.id }))
     session.terminal.note(`Collect: ${collection.responses} responses, ${collection.tokens} tokens and states`)
     const { source } = settings.reward
     await session.run('reward', { collection: collection.id, source, settings: settings.reward.settings })
@@ -41,7 +41,7 @@ export const run: Command = {
     const value = await trainOnce(session, project, { ...settings.train, collection: collection.id, source })
     session.terminal.note(`Train: ${value.epochs} epochs, best ${value.bestEpoch}, validation loss ${value.validationLoss.toFixed(3)}, correlation ${value.correlation.toFixed(3)}`)
     const methods = settings.evaluate.methods.map((method) => withValueFunction(method, project))
-    const evaluation = await evaluateOnce(session, project, { ...settings.evaluate, methods, dataset: dataset.id, source, sourceSettings: settings.reward.settings })
+    const evaluation = await evaluateOnce(session, project, evaluateSettings.parse({ ...settings.evaluate, methods, dataset: dataset.id, source, sourceSettings: settings.reward.settings }))
     const table = evaluation.table ?? { methods: [], paired: [] }
 
     session.terminal.result(

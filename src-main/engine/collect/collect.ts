@@ -1,15 +1,15 @@
-/** The collect job: the base model's responses to a data set's prompts, with the state of every generated token. */
+/** The collect job: responses to a data set's prompts, drawn by the base model or the data set's own, with the state of every token. */
 import { statfsSync } from 'node:fs'
-import type { CollectSettings } from '../../contract/entities.ts'
+import { collectSettings, type CollectSettings } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { GenerationRequest } from '../../model-host/messages.ts'
+import type { GenerateEvent } from '../../model-host/messages.ts'
 import type { JobWork } from '../jobs/runner.ts'
 import { inspectModel } from '../models/inspect.ts'
 import type { Models } from '../models/models.ts'
 import type { Task } from '../project/datasets.ts'
 import type { Project } from '../project/project.ts'
 import { manifestOf } from './manifest.ts'
-import { responseSeed } from './seed.ts'
+import { givenRequests, placesOf, requestsOf, samplesOf, type Place } from './requests.ts'
 import { deleteShards, ShardWriter } from './shards.ts'
 
 export function collectWork(models: Models, onSample: (sample: { collection: number; prompt: string; text: string }) => void): JobWork<CollectSettings> {
@@ -17,9 +17,10 @@ export function collectWork(models: Models, onSample: (sample: { collection: num
     unit: 'responses',
     title: (settings, project) => `Collect from ${project.datasets.get(settings.dataset).name}`,
 
-    async run(settings, project, job, subject) {
+    async run(stored, project, job, subject) {
+      const settings = collectSettings.parse(stored) // a job of an older version lacks the newer settings
       const tasks = tasksOf(settings, project)
-      const planned = tasks.length * settings.samples
+      const planned = placesOf(settings, tasks, new Set()).length
       job.phase('Loading the model', { done: 0, total: planned })
       let collection = subject
 
@@ -29,39 +30,38 @@ export function collectWork(models: Models, onSample: (sample: { collection: num
           collection ??= project.collections.create(settings, manifestOf(host.loaded), planned, host.loaded.stateSize)
           const id = collection
           job.subject(id)
-          const { requests, byKey, done: finished } = remaining(settings, tasks, project.responses.finishedKeys(id))
-          let done = finished
+          const places = placesOf(settings, tasks, project.responses.finishedKeys(id))
+          let done = planned - places.length
           const start = performance.now()
           let tokens = 0
-          job.phase('Generating', { done, total: planned })
+          const phase = settings.responses === 'generated' ? 'Generating' : `Reading the ${settings.responses} responses`
+          job.phase(phase, { done, total: planned })
           const shards = new ShardWriter(project.statesDirectory, id, project.responses.shardLengths(id, host.loaded.stateSize))
           try {
-            const totals = await host.request(
-              'generate',
-              { requests, parallel: settings.parallel, states: true, tokens: false },
-              {
-                signal: job.signal,
-                onEvent: (event) => {
-                  if (event.kind === 'token') return
-                  if (event.kind === 'progress') {
-                    tokens = event.tokens
-                    job.remark(`Generating, ${tokenRate(event.tokens, start)} tokens/s`)
-                    job.progress(done, undefined, event.partial)
-                    return
-                  }
-                  const { task, sample, seed } = byKey.get(event.key) as Place
-                  if (event.kind === 'skipped') project.responses.skip(id, task.id, sample, event.reason)
-                  else if (event.states !== null) {
-                    const stored = shards.append(event.states)
-                    const { promptText, text, tokens, finish } = event
-                    project.responses.add({ collection: id, example: task.id, sample, seed, promptText, text, tokens, finish, states: tokens.length, ...stored })
-                    onSample({ collection: id, prompt: task.prompt, text })
-                  }
-                  progressed()
-                  job.progress(++done)
-                }
+            const onEvent = (event: GenerateEvent): void => {
+              if (event.kind === 'token') return
+              if (event.kind === 'progress') {
+                tokens = event.tokens
+                job.remark(`${phase}, ${tokenRate(event.tokens, start)} tokens/s`)
+                job.progress(done, undefined, event.partial)
+                return
               }
-            )
+              const { task, sample, seed } = places[event.key] as Place
+              if (event.kind === 'skipped') project.responses.skip(id, task.id, sample, event.reason)
+              else if (event.states !== null) {
+                const stored = shards.append(event.states)
+                const { promptText, text, tokens, finish } = event
+                project.responses.add({ collection: id, example: task.id, sample, seed, promptText, text, tokens, finish, states: tokens.length, ...stored })
+                onSample({ collection: id, prompt: task.prompt, text })
+              }
+              progressed()
+              job.progress(++done)
+            }
+            const { deterministic, parallel } = settings
+            const options = { signal: job.signal, onEvent }
+            const totals = await (settings.responses === 'generated'
+              ? host.request('generate', { requests: requestsOf(settings, places), parallel, deterministic, states: true, tokens: false }, options)
+              : host.request('prefill', { requests: givenRequests(settings, places), deterministic }, options))
             tokens = totals.tokens
           } finally {
             project.collections.addTiming(id, tokens, (performance.now() - start) / 1000)
@@ -81,32 +81,6 @@ export function collectWork(models: Models, onSample: (sample: { collection: num
 
 function tokenRate(tokens: number, start: number): string {
   return ((tokens * 1000) / (performance.now() - start)).toFixed(0)
-}
-
-interface Place {
-  task: Task
-  sample: number
-  seed: number
-}
-
-/** What is not finished yet, in the order of the data set. */
-function remaining(settings: CollectSettings, tasks: Task[], finished: Set<string>): { requests: GenerationRequest[]; byKey: Map<number, Place>; done: number } {
-  const requests: GenerationRequest[] = []
-  const byKey = new Map<number, Place>()
-  let done = 0
-  for (const task of tasks) {
-    for (let sample = 0; sample < settings.samples; sample++) {
-      if (finished.has(`${task.id}/${sample}`)) {
-        done++
-        continue
-      }
-      const key = requests.length
-      const seed = responseSeed(settings.seed, task.line, sample)
-      byKey.set(key, { task, sample, seed })
-      requests.push({ key, prompt: { messages: task.messages }, sampling: settings.sampling, seed, maxTokens: settings.maxTokens, control: null })
-    }
-  }
-  return { requests, byKey, done }
 }
 
 /** The prompts of a run. @throws StudioError 'bad-request' when the split is empty */
@@ -129,10 +103,11 @@ export interface Estimate {
 
 /** Upper bounds, before a run starts; the time by the rate of the project's last collection. */
 export async function estimateCollection(settings: CollectSettings, project: Project): Promise<Estimate> {
-  const responses = tasksOf(settings, project).length * settings.samples
+  const responses = tasksOf(settings, project).length * samplesOf(settings)
   const maxTokens = responses * settings.maxTokens
   const stateSize = project.modelFile === null ? 0 : (await inspectModel(project.modelFile)).embeddingLength
-  const tokensPerSecond = project.collections.list().findLast((c) => c.tokensPerSecond !== null)?.tokensPerSecond ?? null
+  const sameWork = project.collections.list().filter((c) => (c.settings.responses === 'generated') === (settings.responses === 'generated'))
+  const tokensPerSecond = sameWork.findLast((c) => c.tokensPerSecond !== null)?.tokensPerSecond ?? null
   const disk = statfsSync(project.directory)
   return {
     responses,

@@ -70,6 +70,7 @@ export class Chat {
         sampling: input.sampling,
         parallel: tasks.length,
         tokens: true,
+        deterministic: input.deterministic,
         signal: abort.signal,
         onEvent: (event) => {
           if (event.kind === 'token') {

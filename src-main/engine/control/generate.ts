@@ -20,6 +20,7 @@ export interface GenerationOptions {
   parallel: number
   sampling: Sampling
   tokens: boolean
+  deterministic: boolean
   signal?: AbortSignal
   onEvent: (event: GenerateEvent) => void
 }
@@ -37,6 +38,7 @@ export async function generate(project: Project, host: HostClient, tasks: Genera
       parallel: options.parallel,
       states: false,
       tokens: options.tokens,
+      deterministic: options.deterministic,
       requests: tasks.map(({ key, method, messages, seed }) => ({
         key,
         seed,

@@ -1,5 +1,5 @@
 /** Collections: one run of the base model over a data set's prompts, with the states of every generated token. */
-import type { Collection, CollectSettings } from '../../contract/entities.ts'
+import { collectSettings, type Collection, type CollectSettings } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Db } from './database.ts'
 
@@ -53,7 +53,7 @@ export class Collections {
 function toCollection({ inputDim, drawnTokens, seconds, ...row }: Row): Collection {
   return {
     ...row,
-    settings: JSON.parse(row.settings) as CollectSettings,
+    settings: collectSettings.parse(JSON.parse(row.settings)), // older rows lack the newer settings
     tokens: row.states, // a state a token, two bytes a number
     bytes: row.states * inputDim * 2,
     tokensPerSecond: seconds > 0 ? drawnTokens / seconds : null

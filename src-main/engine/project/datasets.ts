@@ -20,6 +20,9 @@ export interface Task {
   line: number
   prompt: string
   messages: Message[]
+  /** the data set's own responses */
+  chosen: string | null
+  rejected: string | null
   columns: Record<string, unknown>
 }
 
@@ -85,13 +88,13 @@ export class Datasets {
   /** The first `limit` examples of a split, in the file's order. */
   tasks(dataset: number, split: Split | null, limit: number | null): Task[] {
     const rows = this.#db
-      .prepare('SELECT id, line, prompt, messages, columns FROM examples WHERE dataset = ? AND (? IS NULL OR split = ?) ORDER BY line LIMIT ?')
+      .prepare('SELECT id, line, prompt, messages, chosen, rejected, columns FROM examples WHERE dataset = ? AND (? IS NULL OR split = ?) ORDER BY line LIMIT ?')
       .all(dataset, split, split, limit ?? -1) as TaskRow[]
     return rows.map(toTask)
   }
 
   task(example: number): Task {
-    const row = this.#db.prepare('SELECT id, line, prompt, messages, columns FROM examples WHERE id = ?').get(example) as TaskRow | undefined
+    const row = this.#db.prepare('SELECT id, line, prompt, messages, chosen, rejected, columns FROM examples WHERE id = ?').get(example) as TaskRow | undefined
     if (row === undefined) throw new StudioError('not-found', `there is no example ${example} in this project`)
     return toTask(row)
   }
@@ -106,6 +109,8 @@ interface TaskRow {
   line: number
   prompt: string
   messages: string
+  chosen: string | null
+  rejected: string | null
   columns: string
 }
 

@@ -1,5 +1,5 @@
 /** Evaluations: methods compared on the same prompts, and every response behind the table. */
-import type { EvaluateSettings, Evaluation, EvaluationResponse, EvaluationTable } from '../../contract/entities.ts'
+import { evaluateSettings, type EvaluateSettings, type Evaluation, type EvaluationResponse, type EvaluationTable } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Manifest } from './collections.ts'
 import type { Db } from './database.ts'
@@ -109,7 +109,7 @@ export class Evaluations {
 function toEvaluation({ result, ...row }: Row): Evaluation {
   return {
     ...row,
-    settings: JSON.parse(row.settings) as EvaluateSettings,
+    settings: evaluateSettings.parse(JSON.parse(row.settings)), // older rows lack the newer settings
     finished: result !== null,
     table: result === null ? null : (JSON.parse(result) as EvaluationTable)
   }

@@ -1,0 +1,48 @@
+/** What a collection still asks of the model host, response by response. */
+import type { CollectSettings } from '../../contract/entities.ts'
+import { StudioError } from '../../contract/errors.ts'
+import type { GenerationRequest, PrefillRequest } from '../../model-host/messages.ts'
+import type { Task } from '../project/datasets.ts'
+import { responseSeed } from './seed.ts'
+
+/** A response of the collection; its request's key is its index. */
+export interface Place {
+  task: Task
+  sample: number
+  /** 0 where nothing is drawn */
+  seed: number
+  /** the data set's own response, where that is what is collected */
+  given: string | null
+}
+
+export function samplesOf({ responses, samples }: CollectSettings): number {
+  return responses === 'generated' ? samples : 1
+}
+
+/**
+ * What is not finished yet, in the order of the data set. `finished` has "example/sample".
+ * @throws StudioError 'bad-request' when an example has no response of the kind that is wanted
+ */
+export function placesOf(settings: CollectSettings, tasks: Task[], finished: Set<string>): Place[] {
+  const places: Place[] = []
+  const { responses } = settings
+  for (const task of tasks) {
+    const given = responses === 'generated' ? null : task[responses]
+    if (responses !== 'generated' && given === null) {
+      throw new StudioError('bad-request', `the data set has no ${responses} response on line ${task.line}, so its own responses cannot be collected`)
+    }
+    for (let sample = 0; sample < samplesOf(settings); sample++) {
+      if (finished.has(`${task.id}/${sample}`)) continue
+      places.push({ task, sample, given, seed: given === null ? responseSeed(settings.seed, task.line, sample) : 0 })
+    }
+  }
+  return places
+}
+
+export function requestsOf({ sampling, maxTokens }: CollectSettings, places: Place[]): GenerationRequest[] {
+  return places.map(({ task, seed }, key) => ({ key, prompt: { messages: task.messages }, sampling, seed, maxTokens, control: null }))
+}
+
+export function givenRequests({ maxTokens }: CollectSettings, places: Place[]): PrefillRequest[] {
+  return places.map(({ task, given }, key) => ({ key, prompt: { messages: task.messages }, response: given ?? '', maxTokens }))
+}

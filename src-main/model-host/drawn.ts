@@ -1,0 +1,108 @@
+/** A response that the model draws token by token. */
+import { Sampler, type Decoded, type Model } from '../../native/llama.ts'
+import type { ControlInput, FinishedEvent, GenerationRequest, TokenEvent } from './messages.ts'
+import type { RenderedPrompt } from './prompt.ts'
+import { KeptStates, Sequence } from './sequence.ts'
+
+export class DrawnResponse extends Sequence {
+  readonly sampler: Sampler
+  readonly control: ControlInput | null
+
+  readonly #model: Model
+  readonly #maxTokens: number
+  readonly #decoder = new TextDecoder()
+  readonly #tokens: number[] = []
+  readonly #states: KeptStates | null
+  readonly #valueBefore: number[] = []
+  readonly #valueAfter: number[] = []
+  readonly #edits: number[] = []
+  #told = 0
+  #text = ''
+  #finish: 'end' | 'length' | null = null
+
+  constructor(model: Model, request: GenerationRequest, prompt: RenderedPrompt, options: { states: boolean; deterministic: boolean }) {
+    super(request.key, prompt, prompt.tokens.length + request.maxTokens, options.deterministic)
+    this.#model = model
+    this.#maxTokens = request.maxTokens
+    this.#states = options.states ? new KeptStates() : null
+    this.sampler = new Sampler({ ...request.sampling, seed: request.seed })
+    this.control = request.control
+  }
+
+  get share(): number {
+    return this.#tokens.length / this.#maxTokens
+  }
+
+  get finished(): boolean {
+    return this.#finish !== null
+  }
+
+  get length(): number {
+    return this.promptLength + this.#tokens.length
+  }
+
+  get outputsFrom(): number {
+    return this.length - 1
+  }
+
+  token(position: number): number {
+    return this.prompt.tokens[position] ?? (this.#tokens[position - this.promptLength] as number)
+  }
+
+  problem(decoded: Decoded, row: number): string | null {
+    const token = this.#tokens.length + 1
+    if (decoded.finite[row] === 0) return `the state of token ${token} is not finite`
+    if (this.control !== null && Number.isNaN(decoded.valueAfter[row])) {
+      return `the value of the state of token ${token} is not finite: alpha or the number of updates is too large`
+    }
+    return (decoded.drawn[row] as number) < 0 ? `the logits of token ${token} are not finite` : null
+  }
+
+  take(decoded: Decoded, row: number): void {
+    const token = decoded.drawn[row] as number
+    this.#states?.add(decoded, row, decoded.drawn.length)
+    this.#tokens.push(token)
+    if (this.#model.isEndOfGeneration(token)) this.#finish = 'end'
+    else if (this.#tokens.length === this.#maxTokens) this.#finish = 'length'
+    if (this.control === null) return
+    this.#valueBefore.push(decoded.valueBefore[row] ?? NaN)
+    this.#valueAfter.push(decoded.valueAfter[row] ?? NaN)
+    this.#edits.push(decoded.edits[row] ?? 0)
+  }
+
+  *news(tokens: boolean): Generator<TokenEvent | FinishedEvent> {
+    while (this.#told < this.#tokens.length) {
+      const event = this.#tell(this.#told++)
+      if (tokens) yield event
+    }
+    if (this.#finish !== null) yield this.#result(this.#finish)
+  }
+
+  #tell(at: number): TokenEvent {
+    const token = this.#tokens[at] as number
+    const last = this.#finish !== null && at === this.#tokens.length - 1
+    const bytes = last && this.#finish === 'end' ? new Uint8Array() : this.#model.piece(token)
+    // the last token takes what is left of an unfinished character with it
+    const text = this.#decoder.decode(bytes, { stream: !last })
+    this.#text += text
+    const steered = this.control !== null
+    return {
+      kind: 'token', key: this.key, token, text,
+      valueBefore: steered ? (this.#valueBefore[at] as number) : null,
+      valueAfter: steered ? (this.#valueAfter[at] as number) : null,
+      edit: steered ? (this.#edits[at] as number) : null
+    }
+  }
+
+  #result(finish: 'end' | 'length'): FinishedEvent {
+    return {
+      ...this.outcome(), finish,
+      text: this.#text,
+      tokens: Int32Array.from(this.#tokens),
+      states: this.#states?.joined() ?? null,
+      valueBefore: Float32Array.from(this.#valueBefore),
+      valueAfter: Float32Array.from(this.#valueAfter),
+      edits: Float32Array.from(this.#edits)
+    }
+  }
+}
