@@ -11,7 +11,7 @@ import { Engine } from '../../src-main/engine/engine.ts'
 import { sha256Of } from '../../src-main/engine/models/checksum.ts'
 import { forkHost } from '../../src-main/engine/models/fork-host.ts'
 import type { HostProcess } from '../../src-main/engine/models/host-client.ts'
-import { rememberThreads } from '../../src-main/engine/models/thread-memory.ts'
+import { rememberBatch, rememberThreads } from '../../src-main/engine/models/measured.ts'
 import { Project } from '../../src-main/engine/project/project.ts'
 import { writeTinyModel, type TinyModelOptions } from '../fixtures/tiny-model.ts'
 
@@ -70,7 +70,9 @@ export async function openStudio(model: TinyModelOptions = {}): Promise<Studio> 
   const cacheDirectory = join(directory, 'cache')
   writeTinyModel(modelFile, model)
   // one thread: no time is lost to measuring, and equal work gives equal numbers
-  rememberThreads(cacheDirectory, await sha256Of(modelFile), { threads: 1, measurement: [{ threads: 1, tokensPerSecond: 1 }] })
+  const measured = { sha256: await sha256Of(modelFile), backend: 'cpu', gpuLayers: 0 } as const
+  rememberThreads(cacheDirectory, measured, { chosen: 1, measurement: [{ threads: 1, tokensPerSecond: 1 }] })
+  rememberBatch(cacheDirectory, measured, 1, { chosen: 512, measurement: [{ batchTokens: 512, tokensPerSecond: 1 }] })
 
   const events: AnyEvent[] = []
   const listeners: ((event: AnyEvent) => void)[] = []

@@ -1,15 +1,17 @@
 import { collectSettings } from '../../contract/entities.ts'
 import { number, required } from '../arguments.ts'
 import type { Command } from '../command.ts'
+import { deviceFacts, deviceFlags, deviceFrom, deviceUsage } from '../device-flags.ts'
 import { runFlags, runFlagsFrom } from '../run-flags.ts'
 
 export const collect: Command = {
   name: 'collect',
-  usage: 'collect PROJECT --dataset D [--limit N --samples M --max-tokens T --parallel P --seed S --split train|held-out|all --temperature X --top-k K --top-p P --min-p P]',
+  usage: `collect PROJECT --dataset D [--limit N --samples M --max-tokens T --parallel P --seed S --split train|held-out|all --temperature X --top-k K --top-p P --min-p P ${deviceUsage}]`,
   positionals: ['PROJECT'],
-  flags: ['dataset', 'samples', ...runFlags],
+  flags: ['dataset', 'samples', ...runFlags, ...deviceFlags],
   async run(session, input) {
     const settings = collectSettings.parse({ dataset: Number(required(input, 'dataset')), samples: number(input, 'samples'), ...runFlagsFrom(input) })
+    session.engine.models.override(deviceFrom(input))
     const project = await session.open(input.positionals[0] ?? '')
     const { total } = project.datasets.examples(settings.dataset, { search: '', split: settings.split, offset: 0, limit: 1 })
     if (settings.limit !== null && total < settings.limit) {
@@ -21,8 +23,9 @@ export const collect: Command = {
     const skipped = project.responses.skipped(collection.id)
     for (const { line, reason } of skipped) session.terminal.note(`Skipped the prompt of line ${line}: ${reason}`)
     const { id, responses, tokens, states, planned, tokensPerSecond } = collection
+    const manifest = project.collections.manifest(id)
     const model = await session.engine.models.loaded
-    session.terminal.result({ collection: id, planned, responses, skipped, tokens, states, tokensPerSecond, model }, [
+    session.terminal.result({ collection: id, planned, responses, skipped, tokens, states, tokensPerSecond, manifest, device: deviceFacts(manifest), model }, [
       `Collection ${id}: ${responses} responses, ${tokens} tokens, ${states} states${tokensPerSecond === null ? '' : `, ${tokensPerSecond.toFixed(1)} tokens/s`}`
     ])
     return 0

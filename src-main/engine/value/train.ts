@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { mean, standardDeviation } from 'simple-statistics'
 import type { Epoch, TrainSettings } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
+import { manifestOf } from '../collect/manifest.ts'
 import { stateProblem } from '../collect/shards.ts'
 import type { JobWork } from '../jobs/runner.ts'
 import type { Models } from '../models/models.ts'
@@ -73,6 +74,7 @@ export function trainWork(models: Models, onEpoch: (event: { job: number; epoch:
         settings,
         bestEpoch: result.bestEpoch,
         curve: result.curve,
+        manifest: manifestOf((await models.use(project)).loaded, settings),
         calibration: held.slice(0, calibrationPoints).map((t) => ({ reward: t.reward, predicted: rewardMean + rewardScale * t.predicted }))
       })
       job.subject(id)
