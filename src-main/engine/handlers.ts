@@ -85,6 +85,7 @@ export function createHandlers(engine: Engine): Handlers {
     },
     'model.load': async () => (await engine.models.use(engine.project)).loaded,
 
+    'device.list': () => engine.models.candidates(),
     'device.choice': () => engine.models.choice,
     'device.choose': (choice) => {
       refuseWhileRunning('choosing another device')

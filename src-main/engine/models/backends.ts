@@ -60,11 +60,16 @@ export async function openBackend(launch: LaunchHost, chosen: DeviceChoice['devi
   if (chosen !== 'auto') {
     bound?.kill()
     free?.kill()
-    throw new StudioError('not-usable', `${backendTitles[chosen]} cannot be used: ${candidates.get(chosen)?.reason ?? 'nothing is known of it'}`)
+    throw notUsable(chosen, [...candidates.values()])
   }
   if (bound === null) throw new StudioError('internal', candidates.get('cpu')?.reason ?? 'no backend could be opened')
   candidates.set('cpu', { backend: 'cpu', usable: true, reason: 'always there', devices: processor === null ? [] : [processor] })
   return result(bound, 'cpu')
+}
+
+export function notUsable(chosen: Backend, candidates: DeviceCandidate[]): StudioError {
+  const reason = candidates.find((one) => one.backend === chosen)?.reason ?? 'nothing is known of it'
+  return new StudioError('not-usable', `${backendTitles[chosen]} cannot be used: ${reason}`)
 }
 
 /** Every backend's verdict and devices; each that can be opened is opened in a process of its own. */

@@ -33,7 +33,7 @@ export function planOffload(facts: ModelFacts, room: Room, gpus: Device[], chose
   if (chosen !== null) {
     const wanted = offload(Math.min(chosen, layers))
     if (isKnown(gpus) && wanted.deviceMemoryNeeded > deviceMemoryFree) {
-      throw new StudioError('not-enough-memory', `${wanted.gpuLayers} of ${layers} layers need about ${gigabytes(wanted.deviceMemoryNeeded)} on the device and ${gigabytes(deviceMemoryFree)} are free; choose fewer`)
+      throw new StudioError('not-enough-memory', `${wanted.gpuLayers} of ${layers} layers need about ${memoryText(wanted.deviceMemoryNeeded)} on the device and ${memoryText(deviceMemoryFree)} are free; choose fewer`)
     }
     return wanted
   }
@@ -61,6 +61,7 @@ function isKnown(gpus: Device[]): boolean {
   return gpus.every((gpu) => gpu.memoryTotal > 0)
 }
 
-export function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(1)} GB`
+/** "1.9 GB", "12 MB" */
+export function memoryText(bytes: number): string {
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(0)} MB` : `${(bytes / 1e9).toFixed(1)} GB`
 }

@@ -1,18 +1,24 @@
 /** How a model would be loaded: on which backend, how much of it, with how many threads, and why. */
 import type { Backend, Device, DeviceCandidate, DeviceChoice, LoadPlan, ModelFacts } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
-import { backendTitles } from './backends.ts'
+import { backendTitles, notUsable } from './backends.ts'
 import { availableMemory } from './inspect.ts'
 import { rememberedBatch, rememberedThreads } from './measured.ts'
-import { gigabytes, planOffload, type Offload } from './offload.ts'
+import { memoryText, planOffload, type Offload } from './offload.ts'
 import { batchTokens as largestStep, contextTokens } from './room.ts'
 
 const processor: Device = { name: 'CPU', description: 'the processor', memoryFree: 0, memoryTotal: 0 }
 
-/** Before any process is started for it. @param sha256 null when it is not known yet @param candidates every backend's verdict */
+/**
+ * Before any process is started for it.
+ * @param sha256 null when it is not known yet
+ * @param candidates every backend's verdict
+ * @throws StudioError 'not-usable' or 'not-enough-memory' when what was chosen cannot be done
+ */
 export function planLoad(facts: ModelFacts, sha256: string | null, choice: DeviceChoice, candidates: DeviceCandidate[], cacheDirectory: string): LoadPlan {
-  const first = candidates.find((one) => one.usable === true && (choice.device === 'auto' || one.backend === choice.device))
-  return planOn(first?.backend ?? 'cpu', facts, sha256, choice, candidates, cacheDirectory)
+  const possible = candidates.find((one) => one.usable === true && (choice.device === 'auto' || one.backend === choice.device))
+  if (possible === undefined && choice.device !== 'auto') throw notUsable(choice.device, candidates)
+  return planOn(possible?.backend ?? 'cpu', facts, sha256, choice, candidates, cacheDirectory)
 }
 
 /** On the backend that is open. @throws StudioError 'not-enough-memory' when more layers were chosen than fit there */
@@ -37,22 +43,21 @@ export function planOn(open: Backend, facts: ModelFacts, sha256: string | null, 
 export function checkMemory(file: string, { memoryNeeded, memoryAvailable, gpuLayers, layers }: LoadPlan): void {
   if (memoryNeeded <= memoryAvailable) return
   const rest = gpuLayers > 0 ? `, with ${gpuLayers} of ${layers} layers on the device,` : ''
-  throw new StudioError('not-enough-memory', `${file}${rest} needs about ${gigabytes(memoryNeeded)} of memory and ${gigabytes(memoryAvailable)} are free`)
+  throw new StudioError('not-enough-memory', `${file}${rest} needs about ${memoryText(memoryNeeded)} of memory and ${memoryText(memoryAvailable)} are free`)
 }
 
 function whyBackend(open: Backend, choice: DeviceChoice, candidates: DeviceCandidate[]): string {
   if (choice.device === open) return `${backendTitles[open]}, as it was chosen`
-  if (choice.device !== 'auto') return `the processor, as ${backendTitles[choice.device]} cannot be used`
   const refused = candidates.filter((one) => one.usable === false && one.backend !== 'metal').map((one) => `${backendTitles[one.backend]}: ${one.reason}`)
-  if (open === 'cpu') return `the processor, as no GPU can be used (${refused.join('; ')})`
+  if (open === 'cpu') return `The processor, as no GPU can be used (${refused.join('; ')})`
   return `${backendTitles[open]}, the first backend with a GPU that can be used${refused.length === 0 ? '' : ` (${refused.join('; ')})`}`
 }
 
 function whyLayers({ gpuLayers, layers, deviceMemoryNeeded, deviceMemoryFree }: Offload, gpus: Device[], choice: DeviceChoice): string {
   if (gpus.length === 0) return 'all layers are in the machine\'s memory'
   if (choice.gpuLayers !== null) return `${gpuLayers} of ${layers} layers on it, as chosen`
-  const room = `in its ${gigabytes(deviceMemoryFree)} of free memory`
+  const room = `in its ${memoryText(deviceMemoryFree)} of free memory`
   if (gpuLayers === 0) return `but not one layer fits ${room}, so the processor does it all`
-  if (gpuLayers === layers) return `all ${layers} layers fit ${room} (they need ${gigabytes(deviceMemoryNeeded)})`
+  if (gpuLayers === layers) return `all ${layers} layers fit ${room} (they need ${memoryText(deviceMemoryNeeded)})`
   return `${gpuLayers} of ${layers} layers fit ${room}`
 }
