@@ -81,12 +81,17 @@ export function openVariant(backend: Backend): Opened {
     return nothing(error instanceof Error ? error.message : String(error))
   }
   const driver = driverOf(backend)
-  if (driver !== null && libraryProblem(driver.library) !== null) return nothing(`no ${driver.what} (${driver.library}) on this machine`)
+  const noDriver = driver === null ? '' : `no ${driver.what} (${driver.library}) on this machine`
+  if (driver !== null && libraryProblem(driver.library) !== null) return nothing(noDriver)
   const { devices } = openLibraries(variant.directory, variant.fallbackDirectory)
   const cpu = devices.find((device) => !device.isGpu) ?? null
   if (backend === 'cpu') return { variant, gpus: [], cpu, problem: null }
   const gpus = devices.filter((device) => device.isGpu)
-  return { variant, gpus, cpu, problem: gpus.length > 0 ? null : (backendProblem(variant) ?? 'its driver shows no GPU that can be used') }
+  if (gpus.length > 0) return { variant, gpus, cpu, problem: null }
+  const problem = backendProblem(variant)
+  // Electron brings a Vulkan loader that this process finds and the backend does not: then there is none after all
+  if (driver !== null && problem?.includes(driver.library) === true) return { variant, gpus, cpu, problem: noDriver }
+  return { variant, gpus, cpu, problem: problem === null ? 'its driver shows no GPU that can be used' : `its libraries cannot be opened: ${problem}` }
 }
 
 /** Why the backend's own library does not open, e.g. for want of CUDA's runtime libraries. */
@@ -94,6 +99,5 @@ function backendProblem({ backend, directory, fallbackDirectory }: Variant): str
   const file = process.platform === 'win32' ? `ggml-${backend}.dll` : `libggml-${backend}.so`
   const problems = [directory, fallbackDirectory].flatMap((folder) => (folder === null || !existsSync(join(folder, file)) ? [] : [libraryProblem(join(folder, file))]))
   if (problems.includes(null)) return null // one does: then there is no device for it
-  const [first] = problems
-  return first === undefined || first === null ? null : `its libraries cannot be opened: ${first}`
+  return problems[0] ?? null
 }

@@ -100,6 +100,9 @@ ContextBinding::ContextBinding(const Napi::CallbackInfo &info)
       contextTokens) {  // llama.cpp would take smaller batches than it was asked for, and abort on larger ones
     throw Napi::RangeError::New(info.Env(), "batchTokens must not be more than contextTokens");
   }
+  if (batchTokens < sequences) {  // llama.cpp reserves an output row for each sequence and aborts without room for it
+    throw Napi::RangeError::New(info.Env(), "batchTokens must not be less than sequences");
+  }
   vocabularySize = lib.llama_vocab_n_tokens(lib.llama_model_get_vocab(model.get()));
   stateSize = lib.llama_model_n_embd_out(model.get());
   hook = std::make_unique<StateHook>(stateSize);

@@ -383,6 +383,7 @@ test.each([
   'a second folder',
   'a context of a sampler',
   'sampling with a model',
+  'more sequences than tokens of a step',
   'a batch within batchTokens, larger than the context'
 ])('an error and no crash: %s', async (name) => {
   const script = join(import.meta.dirname, '../fixtures/misuse.ts')
