@@ -1,7 +1,5 @@
 /** The steered model: typed wrapper over the addon's llama.cpp side. Every call throws an Error with llama.cpp's own reason. */
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { addon, root } from './load.ts'
+import { addon } from './load.ts'
 import type { AscentOptions, ValueFunction } from './value-function.ts'
 
 export interface SamplerSettings {
@@ -108,37 +106,29 @@ export interface Context {
   free(): void
 }
 
+export interface Device {
+  name: string
+  description: string
+  isGpu: boolean
+  /** bytes; both 0 where the backend does not know */
+  memoryFree: number
+  memoryTotal: number
+}
+
 export interface Libraries {
   system: string
-  devices: { name: string; description: string; isGpu: boolean }[]
+  devices: Device[]
 }
 
 interface Exports {
-  openLibraries(directory: string): Libraries
+  /** @param fallbackDirectory more backends, taken where those of `directory` show no GPU */
+  openLibraries(directory: string, fallbackDirectory?: string | null): Libraries
+  /** Why a shared library cannot be opened here; null when it can. */
+  libraryProblem(library: string): string | null
+  /** @param gpuLayers from the last one on, the output head counted as one; with 0 no GPU is used at all */
   loadModel(file: string, gpuLayers: number): Promise<Model>
   Context: new (model: Model, settings: ContextSettings) => Context
   Sampler: new (settings: SamplerSettings) => Sampler
 }
 
-export const { openLibraries, loadModel, Context, Sampler } = addon as unknown as Exports
-
-export interface Variant {
-  directory: string
-  /** cpu, metal, cuda or vulkan */
-  backend: string
-  /** the llama.cpp release that the libraries were built from */
-  build: string
-}
-
-/** The installed node-llama-cpp libraries for this platform's processor (Metal on Apple silicon). */
-export function findVariant(): Variant {
-  const platform = { linux: 'linux', darwin: 'mac', win32: 'win' }[process.platform as string] ?? process.platform
-  const name = platform === 'mac' && process.arch === 'arm64' ? 'mac-arm64-metal' : `${platform}-${process.arch}`
-  const bins = join(root, 'node_modules', '@node-llama-cpp', name, 'bins')
-  if (!existsSync(bins)) throw new Error(`node-llama-cpp has no libraries for ${name} here: run npm run setup`)
-  const directory = join(bins, readdirSync(bins)[0] ?? '')
-  const metadata = JSON.parse(readFileSync(join(directory, '_nlcBuildMetadata.json'), 'utf8')) as {
-    buildOptions: { gpu: string | false; llamaCpp: { release: string } }
-  }
-  return { directory, backend: metadata.buildOptions.gpu || 'cpu', build: metadata.buildOptions.llamaCpp.release }
-}
+export const { openLibraries, libraryProblem, loadModel, Context, Sampler } = addon as unknown as Exports

@@ -10,17 +10,24 @@
 
 namespace {
 
-// openLibraries(directory) -> {system, devices: [{name, description, type}]}
+// openLibraries(directory, fallbackDirectory?) -> {system, devices: [{name, description, isGpu, memoryFree,
+// memoryTotal}]}; memory in bytes
 Napi::Value openLibraries(const Napi::CallbackInfo& info) {
-  openLibrary(requireString(info[0], "directory"));
+  const std::string directory = requireString(info[0], "directory");
+  const bool hasFallback = !info[1].IsUndefined() && !info[1].IsNull();
+  openLibrary(directory, hasFallback ? requireString(info[1], "fallbackDirectory") : "");
   const Library& lib = library();
   Napi::Array devices = Napi::Array::New(info.Env());
   for (size_t i = 0; i < lib.ggml_backend_dev_count(); i++) {
     ggml_backend_dev_t device = lib.ggml_backend_dev_get(i);
+    size_t memoryFree = 0, memoryTotal = 0;
+    lib.ggml_backend_dev_memory(device, &memoryFree, &memoryTotal);
     Napi::Object entry = Napi::Object::New(info.Env());
     entry["name"] = std::string(lib.ggml_backend_dev_name(device));
     entry["description"] = std::string(lib.ggml_backend_dev_description(device));
-    entry["isGpu"] = lib.ggml_backend_dev_type(device) != GGML_BACKEND_DEVICE_TYPE_CPU;
+    entry["isGpu"] = isGpu(device);
+    entry["memoryFree"] = static_cast<double>(memoryFree);
+    entry["memoryTotal"] = static_cast<double>(memoryTotal);
     devices[static_cast<uint32_t>(i)] = entry;
   }
   Napi::Object result = Napi::Object::New(info.Env());
@@ -29,8 +36,15 @@ Napi::Value openLibraries(const Napi::CallbackInfo& info) {
   return result;
 }
 
+// libraryProblem(library) -> why it cannot be opened here, or null
+Napi::Value problemOfLibrary(const Napi::CallbackInfo& info) {
+  const std::string problem = libraryProblem(requireString(info[0], "library"));
+  return problem.empty() ? info.Env().Null() : Napi::Value(Napi::String::New(info.Env(), problem));
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["openLibraries"] = Napi::Function::New(env, openLibraries, "openLibraries");
+  exports["libraryProblem"] = Napi::Function::New(env, problemOfLibrary, "libraryProblem");
   initModel(env, exports);
   initSampler(env, exports);
   initContext(env, exports);

@@ -214,6 +214,9 @@ ContextBinding::ContextBinding(const Napi::CallbackInfo &info)
   }
   // with learned positions a later one reads past their table, and aborts
   mostPositions = std::min(contextTokens, static_cast<int>(lib.llama_model_n_ctx_train(model.get())));
+  if (batchTokens < sequences) {  // llama.cpp reserves an output row for each sequence and aborts without room for it
+    throw Napi::RangeError::New(info.Env(), "batchTokens must not be less than sequences");
+  }
   vocabularySize = lib.llama_vocab_n_tokens(lib.llama_model_get_vocab(model.get()));
   stateSize = lib.llama_model_n_embd_out(model.get());
   hook = std::make_unique<StateHook>(stateSize);

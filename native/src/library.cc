@@ -45,6 +45,7 @@ Handle openFile(const std::filesystem::path &file) {
   return handle;
 }
 void *findFunction(Handle handle, const char *name) { return reinterpret_cast<void *>(GetProcAddress(handle, name)); }
+void closeFile(Handle handle) { FreeLibrary(handle); }
 #else
 using Handle = void *;
 Handle openFile(const std::filesystem::path &file) {
@@ -55,7 +56,17 @@ Handle openFile(const std::filesystem::path &file) {
   return handle;
 }
 void *findFunction(Handle handle, const char *name) { return dlsym(handle, name); }
+void closeFile(Handle handle) { dlclose(handle); }
 #endif
+
+bool showsGpu() {
+  for (size_t i = 0; i < table.ggml_backend_dev_count(); i++) {
+    if (isGpu(table.ggml_backend_dev_get(i))) {
+      return true;
+    }
+  }
+  return false;
+}
 
 // Library names carry llama.cpp's version on some platforms (libllama.v0.4.0.so): match "libllama." or "llama.".
 std::filesystem::path findFile(const std::filesystem::path &directory, const std::string &name) {
@@ -74,7 +85,21 @@ std::filesystem::path findFile(const std::filesystem::path &directory, const std
 
 }  // namespace
 
-void openLibrary(const std::string &directory) {
+bool isGpu(ggml_backend_dev_t device) {
+  const enum ggml_backend_dev_type type = table.ggml_backend_dev_type(device);
+  return type == GGML_BACKEND_DEVICE_TYPE_GPU || type == GGML_BACKEND_DEVICE_TYPE_IGPU;
+}
+
+std::string libraryProblem(const std::string &library) {
+  try {
+    closeFile(openFile(library));
+    return "";
+  } catch (const std::runtime_error &error) {
+    return error.what();
+  }
+}
+
+void openLibrary(const std::string &directory, const std::string &fallbackDirectory) {
   if (!openDirectory.empty()) {
     if (openDirectory != directory) {
       throw std::runtime_error("llama.cpp is already open from " + openDirectory + "; one process takes one variant");
@@ -100,6 +125,9 @@ void openLibrary(const std::string &directory) {
   table.llama_log_set(collectLog, nullptr);
   if (table.ggml_backend_reg_count() == 0) {
     table.ggml_backend_load_all_from_path(directory.c_str());
+    if (!fallbackDirectory.empty() && !showsGpu()) {
+      table.ggml_backend_load_all_from_path(fallbackDirectory.c_str());
+    }
   }
   if (table.ggml_backend_dev_count() == 0) {
     throw std::runtime_error("no ggml backend could be loaded from " + directory);

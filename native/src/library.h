@@ -22,6 +22,7 @@
   X(ggml_backend_reg_get_proc_address)  \
   X(ggml_backend_free)                  \
   X(ggml_backend_graph_compute)         \
+  X(ggml_backend_dev_memory)            \
   X(ggml_backend_tensor_get)            \
   X(ggml_backend_tensor_set)            \
   X(ggml_init)                          \
@@ -91,8 +92,16 @@ struct Library {
 };
 
 // Opens libggml-base, libggml and libllama of `directory` (once a process: variants must not be mixed) and
-// loads ggml's backends from there. Throws std::runtime_error naming the library or function that is missing.
-void openLibrary(const std::string& directory);
+// loads ggml's backends from there; where these show no GPU, those of `fallbackDirectory` too, unless it is empty.
+// Throws std::runtime_error naming the library or function that is missing.
+void openLibrary(const std::string& directory, const std::string& fallbackDirectory);
+
+// Whether ggml takes the device for a graphics processor, in a card or in the processor's own chip.
+bool isGpu(ggml_backend_dev_t device);
+
+// Why a shared library (a file, or a name for the system's own search) cannot be opened here; empty when it can.
+// Initialisers of the library run; it is closed again.
+std::string libraryProblem(const std::string& library);
 
 // The open table; throws std::runtime_error if openLibrary has not succeeded.
 const Library& library();

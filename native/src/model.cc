@@ -18,6 +18,10 @@ class LoadWorker : public Napi::AsyncWorker {
     takeLog();
     llama_model_params params = lib.llama_model_default_params();
     params.n_gpu_layers = gpuLayers;
+    ggml_backend_dev_t none = nullptr;
+    if (gpuLayers == 0) {
+      params.devices = &none;  // not even for large products, which llama.cpp would send to a GPU otherwise
+    }
     llama_model *loaded = lib.llama_model_load_from_file(file.c_str(), params);
     if (!loaded) {
       std::string reason = takeLog();
@@ -152,7 +156,7 @@ void ModelBinding::free(const Napi::CallbackInfo &) { pointer.reset(); }
 
 Napi::Value loadModel(const Napi::CallbackInfo &info) {
   const std::string file = requireString(info[0], "file");
-  const int gpuLayers = static_cast<int>(requireInteger(info[1], "gpuLayers", -1, 10000));
+  const int gpuLayers = static_cast<int>(requireInteger(info[1], "gpuLayers", 0, 10000));
   auto *worker = new LoadWorker(info.Env(), file, gpuLayers);
   Napi::Promise promise = worker->promise();
   worker->Queue();

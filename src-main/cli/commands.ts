@@ -2,6 +2,7 @@
 import type { Command } from './command.ts'
 import { collect } from './commands/collect.ts'
 import { dataImport } from './commands/data-import.ts'
+import { deviceList } from './commands/device-list.ts'
 import { evaluate } from './commands/evaluate.ts'
 import { generateCommand } from './commands/generate.ts'
 import { methodList, rewardList } from './commands/lists.ts'
@@ -14,5 +15,5 @@ import { valueFunctionExport, valueFunctionImport } from './commands/value-funct
 
 // "reward list" before "reward": the first whose words match is taken
 export const commands: readonly Command[] = [
-  projectNew, modelInspect, dataImport, collect, rewardList, reward, train, generateCommand, evaluate, valueFunctionExport, valueFunctionImport, methodList, run
+  projectNew, modelInspect, dataImport, collect, rewardList, reward, train, generateCommand, evaluate, valueFunctionExport, valueFunctionImport, methodList, deviceList, run
 ]

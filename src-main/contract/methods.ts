@@ -38,8 +38,17 @@ export const methods = {
   'model.inspect': { input: z.object({ file }), output: e.modelFacts },
   'model.choose': { input: z.object({ file }), output: e.project },
   'model.fetch': { input: z.object({ id: z.string() }), output: job },
+  /** How the project's model would be loaded now; fails where loading would. */
+  'model.plan': { input: nothing, output: e.loadPlan },
   /** Loads the project's model in the model host, if it is not there already. */
   'model.load': { input: nothing, output: e.loadedModel },
+
+  /** Every backend with its devices, or why it cannot be used here. */
+  'device.list': { input: nothing, output: z.array(e.deviceCandidate) },
+  /** How models are to run on this machine. */
+  'device.choice': { input: nothing, output: e.deviceChoice },
+  /** Keeps the choice and unloads the model, so that the next use follows it. */
+  'device.choose': { input: e.deviceChoice, output: e.deviceChoice },
 
   'data.preview': { input: z.object({ file, format: e.dataFormat.nullable().default(null), map: z.record(z.string(), z.string()).default({}) }), output: e.dataPreview },
   'data.import': { input: z.object({ file, format: e.dataFormat.nullable().default(null), map: z.record(z.string(), z.string()).default({}) }), output: job },

@@ -6,7 +6,7 @@ export { cacheDirectory } from '../../native/setup/cache.mjs'
 
 const name = 're-control-studio'
 
-/** The sample project and the list of recent projects; the same for window and terminal. */
+/** The sample project, the list of recent projects, how models are to run here; the same for window and terminal. */
 export function dataDirectory(): string {
   const { APPDATA, XDG_DATA_HOME } = process.env
   if (process.platform === 'win32') return join(APPDATA || join(homedir(), 'AppData', 'Roaming'), name)

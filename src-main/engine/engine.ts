@@ -24,9 +24,9 @@ export interface Shell {
 
 export interface EngineOptions {
   launchHost: LaunchHost
-  /** models, checksums, measured thread counts: what can be made again */
+  /** models, checksums, measurements: what can be made again */
   cacheDirectory: string
-  /** the sample project and the list of recent projects */
+  /** the sample project, the list of recent projects, how models are to run on this machine */
   dataDirectory: string
   /** resources/ of the checkout or the package */
   resourcesDirectory: string
@@ -44,7 +44,7 @@ export class Engine {
   constructor(options: EngineOptions) {
     const { tell } = options
     this.options = options
-    this.models = new Models(options.launchHost, options.cacheDirectory, {
+    this.models = new Models(options.launchHost, options, {
       loaded: (loaded, note) => tell('model', { loaded, note }),
       died: (text) => {
         tell('model', { loaded: null, note: 'Starting again' })

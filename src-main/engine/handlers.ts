@@ -27,6 +27,10 @@ export function createHandlers(engine: Engine): Handlers {
     return summary
   }
 
+  const refuseWhileRunning = (what: string): void => {
+    if (engine.jobs.list().some((job) => job.state === 'running')) throw new StudioError('busy', `a job is running; stop it before ${what}`)
+  }
+
   return {
     'studio.state': async () => ({
       version,
@@ -67,14 +71,28 @@ export function createHandlers(engine: Engine): Handlers {
     'model.inspect': ({ file }) => inspectModel(file),
     'model.choose': async ({ file }) => {
       await inspectModel(file) // refuses what cannot be a model
-      if (engine.jobs.list().some((job) => job.state === 'running')) throw new StudioError('busy', 'a job is running; stop it before choosing another model')
+      refuseWhileRunning('choosing another model')
       engine.project.modelFile = file
       engine.models.unload()
       engine.tellProject()
       return engine.project.summary()
     },
     'model.fetch': (input) => engine.jobs.start('fetch-model', input),
+    'model.plan': () => {
+      const { modelFile } = engine.project
+      if (modelFile === null) throw new StudioError('no-model', 'this project has no model yet')
+      return engine.models.plan(modelFile)
+    },
     'model.load': async () => (await engine.models.use(engine.project)).loaded,
+
+    'device.list': () => engine.models.candidates(),
+    'device.choice': () => engine.models.choice,
+    'device.choose': (choice) => {
+      refuseWhileRunning('choosing another device')
+      engine.models.choose(choice)
+      engine.options.tell('model', { loaded: null, note: '' })
+      return choice
+    },
 
     'data.preview': previewData,
     'data.import': (input) => engine.jobs.start('import', input),

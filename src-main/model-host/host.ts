@@ -1,11 +1,12 @@
 /** What the model host does with each request. One model a process: another model means another host. */
-import { Context, findVariant, loadModel, openLibraries, type Model } from '../../native/llama.ts'
+import { Context, loadModel, type Device, type Model } from '../../native/llama.ts'
+import { openVariant, type Opened } from '../../native/variants.ts'
 import { ValueFunction } from '../../native/value-function.ts'
 import { StudioError } from '../contract/errors.ts'
 import type { HostMethod, HostMethods, LoadInput } from './messages.ts'
 import { PromptRenderer } from './prompt.ts'
 import { Scheduler } from './scheduler.ts'
-import { bestThreads, measureThreads } from './threads.ts'
+import { batchSizes, bestBatch, bestThreads, measureBatches, measureThreads } from './measure.ts'
 import { train } from './train.ts'
 
 type Handlers = {
@@ -24,6 +25,7 @@ interface Loaded {
 
 export function createHost(): Handlers {
   const networks = new Map<string, ValueFunction>()
+  let opened: Opened | null = null
   let loaded: Loaded | null = null
 
   const ready = (): Loaded => {
@@ -32,31 +34,46 @@ export function createHost(): Handlers {
   }
 
   return {
+    open({ backend }) {
+      if (opened !== null) throw new StudioError('bad-request', 'this model host has a backend open already')
+      const { variant, gpus, cpu, problem } = openVariant(backend)
+      if (variant !== null) opened = { variant, gpus, cpu, problem }
+      return { open: variant !== null, gpus: gpus.map(deviceOf), cpu: cpu && deviceOf(cpu), problem }
+    },
+
     async load(input) {
       if (loaded !== null) throw new StudioError('bad-request', 'this model host already has a model')
-      const variant = findVariant()
-      const libraries = openLibraries(variant.directory)
-      const model = await openModel(input.file)
+      opened ??= openVariant('cpu')
+      const device = input.gpuLayers > 0 ? opened.gpus[0] : opened.cpu
+      if (device === undefined || device === null) throw new StudioError('bad-request', 'there is no device for this model: its backend is not open')
+      const model = await openModel(input.file, input.gpuLayers)
       const facts = model.facts()
-      const sequenceTokens = facts.trainedContext
-      const { sequences, batchTokens } = input
-      const contextTokens = Math.max(input.contextTokens, batchTokens)
-      const context = new Context(model, { contextTokens, sequences, batchTokens, threads: input.threads ?? 1 })
-      const threadMeasurement = input.threads === null ? await measureThreads(context, Math.max(facts.beginToken, 0), sequences) : []
+      const { sequences } = input
+      const sizes = batchSizes(sequences, input.contextTokens)
+      const room = input.batchTokens ?? Math.max(...sizes)
+      const contextTokens = Math.max(input.contextTokens, room)
+      const context = new Context(model, { contextTokens, sequences, batchTokens: room, threads: input.threads ?? 1 })
+      const token = Math.max(facts.beginToken, 0)
+      const threadMeasurement = input.threads === null ? await measureThreads(context, token, sequences) : []
       const threads = input.threads ?? bestThreads(threadMeasurement)
       context.setThreads(threads)
+      const batchMeasurement = input.batchTokens === null ? await measureBatches(context, token, sizes, input.gpuLayers > 0) : []
+      const batchTokens = input.batchTokens ?? bestBatch(batchMeasurement)
       const renderer = new PromptRenderer(model)
-      const settings = { contextTokens, sequenceTokens, sequences, batchTokens, stateSize: facts.stateSize, sharesPrefixes: facts.sharesPrefixes }
+      const settings = { contextTokens, sequenceTokens: facts.trainedContext, sequences, batchTokens, stateSize: facts.stateSize, sharesPrefixes: facts.sharesPrefixes }
       loaded = { model, renderer, scheduler: new Scheduler(model, context, renderer, networks, settings) }
-      const device = libraries.devices.find((d) => d.isGpu === (variant.backend !== 'cpu')) ?? libraries.devices[0]
+      const layers = facts.layers + 1
       return {
         file: input.file,
         sha256: input.sha256,
-        device: device?.description ?? 'unknown',
-        backend: variant.backend,
-        build: variant.build,
+        device: deviceOf(device),
+        build: opened.variant?.build ?? '',
+        gpuLayers: Math.min(input.gpuLayers, layers),
+        layers,
         threads,
         threadMeasurement,
+        batchTokens,
+        batchMeasurement,
         contextTokens,
         sequences,
         stateSize: facts.stateSize
@@ -84,9 +101,13 @@ export function createHost(): Handlers {
   }
 }
 
-async function openModel(file: LoadInput['file']): Promise<Model> {
+function deviceOf({ name, description, memoryFree, memoryTotal }: Device): HostMethods['load']['output']['device'] {
+  return { name, description, memoryFree, memoryTotal }
+}
+
+async function openModel(file: LoadInput['file'], gpuLayers: number): Promise<Model> {
   try {
-    const model = await loadModel(file, 0)
+    const model = await loadModel(file, gpuLayers)
     if (!model.facts().generates) throw new Error('it has no vocabulary or no decoder, so it cannot generate text')
     return model
   } catch (error) {

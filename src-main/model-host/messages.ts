@@ -1,5 +1,5 @@
 /** The message contract of the model host: what the engine asks, what comes back while it works, what comes at the end. */
-import type { Epoch, LoadedModel, Message, Sampling } from '../contract/entities.ts'
+import type { Backend, Device, Epoch, LoadedModel, Message, Sampling } from '../contract/entities.ts'
 import type { Failure } from '../contract/errors.ts'
 
 export interface Layer {
@@ -14,17 +14,34 @@ export interface Network {
   layers: Layer[]
 }
 
+/** What a backend has here. */
+export interface OpenOutput {
+  /** whether its libraries are open now: this process can then open no other backend */
+  open: boolean
+  /** graphics processors */
+  gpus: Device[]
+  /** the processor, as the open backend's folder has it; null where nothing is open */
+  cpu: Device | null
+  /** why there is none that can be used; null when there is one, and for the backend cpu */
+  problem: string | null
+}
+
 export interface LoadInput {
   file: string
   sha256: string
   /** tokens that all sequences share */
   contextTokens: number
   sequences: number
-  /** of one step: those of the running responses, and as much of new prompts as there is room for */
-  batchTokens: number
-  /** null: chosen by a short measurement */
+  /** of one step: those of the running responses, and as much of new prompts as there is room for; null: measured */
+  batchTokens: number | null
+  /** null: measured */
   threads: number | null
+  /** on the GPUs of the open backend, from the last layer on, the output head counted as one */
+  gpuLayers: number
 }
+
+/** The engine knows the rest: why this device, and what else there is. */
+export type HostModel = Omit<LoadedModel, 'backend' | 'reason' | 'candidates'> & { stateSize: number }
 
 /** What a prompt is before it is tokens: a conversation for the chat template, or the text as it stands. */
 export type Prompt = { messages: Message[] } | { text: string }
@@ -203,7 +220,9 @@ export interface TrainOutput {
 
 /** Every request of the host: input, output, and the events that come before the output. */
 export interface HostMethods {
-  load: { input: LoadInput; output: LoadedModel & { stateSize: number }; event: never }
+  open: { input: { backend: Backend }; output: OpenOutput; event: never }
+  /** on the backend that is open, or on the processor */
+  load: { input: LoadInput; output: HostModel; event: never }
   render: { input: { prompt: Prompt }; output: { text: string; tokens: number }; event: never }
   'network.set': { input: { name: string; network: Network }; output: null; event: never }
   generate: { input: GenerateInput; output: Totals; event: GenerateEvent }

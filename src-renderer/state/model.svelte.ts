@@ -1,5 +1,5 @@
 /** The model stage: the catalogue, the facts of the project's model, loading it. */
-import type { CatalogueModel, ModelFacts } from '../../src-main/contract/entities.ts'
+import type { CatalogueModel, DeviceCandidate, DeviceChoice, LoadPlan, ModelFacts } from '../../src-main/contract/entities.ts'
 import { call } from './connection.ts'
 import { jobs } from './jobs.svelte.ts'
 import { notices } from './notices.svelte.ts'
@@ -10,12 +10,21 @@ class ModelStage {
   facts = $state.raw<ModelFacts | null>(null)
   inspecting = $state(false)
   loading = $state(false)
+  /** How models are to run on this machine. */
+  choice = $state.raw<DeviceChoice | null>(null)
+  /** Every backend of this machine, once they have answered. */
+  candidates = $state.raw<DeviceCandidate[]>([])
+  /** How the project's model would be loaded now, or why it would not. */
+  plan = $state.raw<LoadPlan | null>(null)
+  planProblem = $state<string | null>(null)
   /** Which fetch job brings which catalogue entry. */
   #fetches = $state.raw<ReadonlyMap<string, number>>(new Map())
 
   constructor() {
     studio.onProjectChange(() => {
       this.facts = null
+      this.plan = null
+      this.planProblem = null
       this.loading = false
       void this.inspect()
     })
@@ -37,6 +46,36 @@ class ModelStage {
     this.inspecting = true
     this.facts = (await notices.guard(() => call('model.inspect', { file }))) ?? null
     this.inspecting = false
+    void this.planLoad()
+  }
+
+  /** What the machine's devices make of the project's model. */
+  async planLoad(): Promise<void> {
+    this.choice = (await notices.guard(() => call('device.choice', {}))) ?? this.choice
+    this.candidates = (await notices.guard(() => call('device.list', {}))) ?? this.candidates
+    const file = studio.project?.modelFile
+    if (this.facts === null) return
+    let plan: LoadPlan | null = null
+    let problem: string | null = null
+    try {
+      plan = await call('model.plan', {})
+    } catch (error) {
+      problem = error instanceof Error ? error.message : String(error)
+    }
+    if (studio.project?.modelFile !== file) return
+    this.plan = plan
+    this.planProblem = problem
+  }
+
+  /** Keeps the choice for this machine; a model that is loaded is loaded again. */
+  async chooseDevice(choice: DeviceChoice): Promise<void> {
+    const wasLoaded = studio.model !== null
+    const kept = await notices.guard(() => call('device.choose', choice))
+    if (kept === undefined) return
+    this.choice = kept
+    studio.model = null
+    await this.planLoad()
+    if (wasLoaded) await this.load()
   }
 
   async chooseFromDisk(): Promise<void> {

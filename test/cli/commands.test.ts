@@ -20,6 +20,9 @@ async function good(...words: string[]): Promise<Record<string, any>> {
   return result.json
 }
 const number = expect.any(Number) as number
+const text = expect.any(String) as string
+const device = { backend: 'cpu', description: text, gpuLayers: 0, layers: 3, reason: expect.stringContaining('as it was chosen') as string }
+const manifest = { studio: text, model: expect.stringMatching(/^[0-9a-f]{64}$/) as string, modelFile: text, backend: 'cpu', device: text, gpuLayers: 0, llamaCpp: text, threads: 1, batchTokens: 512 }
 
 // one project, step by step: each test goes on from the one before
 describe('the commands in their order', () => {
@@ -29,7 +32,7 @@ describe('the commands in their order', () => {
   })
 
   test('model inspect', async () => {
-    expect(await good('model', 'inspect', 'tiny.gguf')).toMatchObject({ architecture: 'llama', parameters: number, embeddingLength: 64, contextLength: 2048, quantization: 'F32' })
+    expect(await good('model', 'inspect', 'tiny.gguf')).toMatchObject({ architecture: 'llama', parameters: number, embeddingLength: 64, contextLength: 2048, quantization: 'F32', device: { ...device, threads: null, batchTokens: null } }) // not measured before it was loaded
   })
 
   test('data import', async () => {
@@ -44,7 +47,7 @@ describe('the commands in their order', () => {
   test('collect', async () => {
     const words = ['--dataset', '1', '--limit', '12', '--samples', '2', '--max-tokens', '6', '--parallel', '4', '--seed', '3']
     const result = await good('collect', 'p', ...words)
-    expect(result).toMatchObject({ collection: 1, responses: 24, tokens: number, states: result['tokens'], tokensPerSecond: number })
+    expect(result).toMatchObject({ collection: 1, responses: 24, tokens: number, states: result['tokens'], tokensPerSecond: number, device: { ...device, threads: 1, batchTokens: 512 }, manifest: { ...manifest, seed: 3, settings: { samples: 2 } } })
     expect(result['tokens']).toBeGreaterThan(24)
   })
 
@@ -66,13 +69,14 @@ describe('the commands in their order', () => {
 
   test('train', async () => {
     const words = ['--source', 'column', '--hidden', '16', '--layers', '2', '--lr', '1e-3', '--batch', '32', '--epochs', '5', '--seed', '2']
-    expect(await good('train', 'p', '--collection', '1', ...words)).toMatchObject({ valueFunction: 1, epochs: 5, trainLoss: number, validationLoss: number, correlation: number })
+    expect(await good('train', 'p', '--collection', '1', ...words)).toMatchObject({ valueFunction: 1, epochs: 5, trainLoss: number, validationLoss: number, correlation: number, manifest: { ...manifest, seed: 2, settings: { hidden: 16 } } })
   })
 
   test('generate from a prompt', async () => {
     const words = ['--prompt', 'Why is that so?', '--max-tokens', '5', '--temperature', '0', '--seed', '1']
     const base = await good('generate', 'p', '--method', 'base', ...words)
     expect(base).toMatchObject({ responses: [{ prompt: 'Why is that so?', result: expect.any(String), response: expect.any(String), tokens: expect.any(Array), valueBefore: [], valueAfter: [] }], tokensPerSecond: number })
+    expect(base['device']).toMatchObject({ ...device, threads: 1, batchTokens: 512 })
     expect(base['responses'][0].tokens).toHaveLength(5)
     expect(base['responses'][0].result).toBe(`<s>user: Why is that so?\nassistant:${base['responses'][0].response}`)
 
@@ -99,7 +103,9 @@ describe('the commands in their order', () => {
     expect(result['methods']).toMatchObject([{ name: 'base', ...row }, { name: 'prompting', ...row }, { name: 're-control', ...row }])
     for (const method of result['methods']) expect(method).toHaveProperty('diversity')
     expect(result['paired']).toMatchObject([{ a: 'base', b: 'prompting', difference: number, low: number, high: number }, { a: 'base', b: 're-control' }])
-    expect(readFileSync(result['report'], 'utf8')).toContain('<!doctype html>')
+    expect(result).toMatchObject({ device: { ...device, threads: 1 }, manifest: { ...manifest, seed: 1 } })
+    const report = readFileSync(result['report'], 'utf8')
+    for (const shown of ['<!doctype html>', result['manifest'].model, result['manifest'].device, result['manifest'].llamaCpp]) expect(report).toContain(shown)
   })
 
   test('value-function export and import', async () => {
@@ -110,6 +116,21 @@ describe('the commands in their order', () => {
     const [own, imported] = [await good('generate', 'p', '--method', 're-control', '--value-function', '1', ...words), await good('generate', 'p', '--method', 're-control', '--value-function', '2', ...words)]
     expect(imported['responses']).toEqual(own['responses'])
   })
+})
+
+test('device list', async () => {
+  const { choice, candidates } = await good('device', 'list')
+  expect(choice).toEqual({ device: 'cpu', gpuLayers: null, threads: null, batchTokens: null })
+  expect(candidates.map((one: { backend: string }) => one.backend)).toEqual(['metal', 'cuda', 'vulkan', 'cpu'])
+  for (const one of candidates) expect(one).toMatchObject({ usable: expect.any(Boolean), reason: text, devices: expect.any(Array) })
+  const lines = await home.cli('device', 'list')
+  expect(lines.stdout).toMatch(/^CPU +can be used/m)
+})
+
+test('flags say for one run where and how the model runs', async () => {
+  const words = ['--method', 'base', '--prompt', 'Why?', '--max-tokens', '2', '--threads', '2', '--batch-tokens', '80']
+  expect(await good('generate', 'p', ...words)).toMatchObject({ device: { ...device, threads: 2, batchTokens: 80 } })
+  expect(await good('model', 'inspect', 'tiny.gguf', '--threads', '2')).toMatchObject({ device: { threads: 2 } })
 })
 
 test('method list and reward list', async () => {

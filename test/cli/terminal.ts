@@ -3,8 +3,10 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { deviceChoice } from '../../src-main/contract/entities.ts'
 import { sha256Of } from '../../src-main/engine/models/checksum.ts'
-import { rememberThreads } from '../../src-main/engine/models/thread-memory.ts'
+import { keepDeviceChoice } from '../../src-main/engine/models/device-choice.ts'
+import { rememberBatch, rememberThreads } from '../../src-main/engine/models/measured.ts'
 import { writeTinyModel } from '../fixtures/tiny-model.ts'
 
 const entry = resolve(import.meta.dirname, '..', '..', 'out', 'main', 'cli.js')
@@ -39,7 +41,10 @@ export async function makeHome(): Promise<Home> {
   const modelFile = path('tiny.gguf')
   writeTinyModel(modelFile)
   // one thread: no time is lost to measuring
-  rememberThreads(path('cache', 're-control-studio'), await sha256Of(modelFile), { threads: 1, measurement: [{ threads: 1, tokensPerSecond: 1 }] })
+  const measured = { sha256: await sha256Of(modelFile), backend: 'cpu', gpuLayers: 0 } as const
+  rememberThreads(path('cache', 're-control-studio'), measured, { chosen: 1, measurement: [{ threads: 1, tokensPerSecond: 1 }] })
+  rememberBatch(path('cache', 're-control-studio'), measured, 1, { chosen: 512, measurement: [{ batchTokens: 512, tokensPerSecond: 1 }] })
+  keepDeviceChoice(path('data', 're-control-studio'), deviceChoice.parse({ device: 'cpu' })) // the same on every machine
   const start: Home['start'] = (...words) => {
     const child = spawn(process.execPath, [entry, ...words], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] })
     let stdout = ''

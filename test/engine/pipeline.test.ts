@@ -144,7 +144,7 @@ describe('control', () => {
 
   test('by a value function of another model is refused', async () => {
     const foreign = studio.project.valueFunctions.add({
-      name: 'foreign', collection: null, source: 'imported', scale: 1, rewardMean: 0, rewardScale: 1, settings: null, bestEpoch: 0, curve: [], calibration: [],
+      name: 'foreign', collection: null, source: 'imported', scale: 1, rewardMean: 0, rewardScale: 1, settings: null, bestEpoch: 0, curve: [], calibration: [], manifest: null,
       network: { inputDim: 8, layers: [{ weight: new Float32Array(16), bias: new Float32Array(2) }, { weight: new Float32Array(2), bias: new Float32Array(1) }] }
     })
     await expect(tokensBy('re-control', { valueFunction: foreign })).rejects.toThrow(expect.objectContaining({ code: 'bad-request', message: expect.stringContaining('another model') }))

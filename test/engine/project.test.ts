@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { toFailure, type Failure } from '../../src-main/contract/errors.ts'
+import { migrate as first } from '../../src-main/engine/project/migrations/0001-first.ts'
 import { migrate, schemaVersion } from '../../src-main/engine/project/migrate.ts'
 import { Project } from '../../src-main/engine/project/project.ts'
 import { addRecent, listRecent } from '../../src-main/engine/project/recent.ts'
@@ -225,6 +226,19 @@ describe('migrations', () => {
     expect(db.prepare('SELECT name, sql FROM sqlite_schema ORDER BY name').all()).toEqual(schema)
     expect(db.pragma('integrity_check', { simple: true })).toBe('ok')
     expect(db.pragma('foreign_key_check')).toEqual([])
+    db.close()
+  })
+
+  test('from version 1: value functions keep what they were and can have a manifest', () => {
+    const db = new Database(':memory:')
+    first(db)
+    db.pragma('user_version = 1')
+    const insert = "INSERT INTO valueFunctions (name, source, created, inputDim, hiddenDims, weights, scale, rewardMean, rewardScale, bestEpoch, curve, calibration) VALUES ('old', 'tone', '', 4, '[2]', x'', 1, 0, 1, 3, '[]', '[]')"
+    db.exec(insert)
+    migrate(db)
+    expect(db.pragma('user_version', { simple: true })).toBe(schemaVersion)
+    expect(db.prepare('SELECT name, bestEpoch, manifest FROM valueFunctions').all()).toEqual([{ name: 'old', bestEpoch: 3, manifest: null }])
+    db.exec(insert.replace('calibration)', 'calibration, manifest)').replace("'[]')", "'[]', '{}')"))
     db.close()
   })
 

@@ -5,6 +5,7 @@ import type { Job } from '../../src-main/contract/job.ts'
 import { JobRunner } from '../../src-main/engine/jobs/runner.ts'
 import { Project } from '../../src-main/engine/project/project.ts'
 import { rewardSummary, rewardWork } from '../../src-main/engine/reward/label.ts'
+import { manifest } from '../fixtures/manifest.ts'
 import { ownDirectory } from './studio.ts'
 
 let project: Project
@@ -26,7 +27,7 @@ beforeEach(() => {
   jobs.setProject(project)
   const dataset = project.datasets.create('rows', 'rows.jsonl', 'prompts')
   project.datasets.add(dataset, responses.map(({ columns }, i) => ({ line: i + 1, split: 'train', prompt: `prompt ${i}`, messages: [], chosen: null, rejected: null, columns })), [])
-  collection = project.collections.create(collectSettings.parse({ dataset }), {}, responses.length, 4)
+  collection = project.collections.create(collectSettings.parse({ dataset }), manifest, responses.length, 4)
   for (const [i, task] of project.datasets.tasks(dataset, null, null).entries()) {
     project.responses.add({
       collection, example: task.id, sample: 0, seed: i, promptText: task.prompt, text: responses[i]!.text, tokens: Int32Array.of(1), finish: 'end',

@@ -5,13 +5,15 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { deviceChoice } from '../../src-main/contract/entities.ts'
 import type { Job } from '../../src-main/contract/job.ts'
 import type { AnyEvent, EventName, EventPayload } from '../../src-main/contract/methods.ts'
 import { Engine } from '../../src-main/engine/engine.ts'
 import { sha256Of } from '../../src-main/engine/models/checksum.ts'
+import { keepDeviceChoice } from '../../src-main/engine/models/device-choice.ts'
 import { forkHost } from '../../src-main/engine/models/fork-host.ts'
 import type { HostProcess } from '../../src-main/engine/models/host-client.ts'
-import { rememberThreads } from '../../src-main/engine/models/thread-memory.ts'
+import { rememberBatch, rememberThreads } from '../../src-main/engine/models/measured.ts'
 import { Project } from '../../src-main/engine/project/project.ts'
 import { writeTinyModel, type TinyModelOptions } from '../fixtures/tiny-model.ts'
 
@@ -70,7 +72,13 @@ export async function openStudio(model: TinyModelOptions = {}): Promise<Studio> 
   const cacheDirectory = join(directory, 'cache')
   writeTinyModel(modelFile, model)
   // one thread: no time is lost to measuring, and equal work gives equal numbers
-  rememberThreads(cacheDirectory, await sha256Of(modelFile), { threads: 1, measurement: [{ threads: 1, tokensPerSecond: 1 }] })
+  const measured = { sha256: await sha256Of(modelFile), backend: 'cpu', gpuLayers: 0 } as const
+  rememberThreads(cacheDirectory, measured, { chosen: 1, measurement: [{ threads: 1, tokensPerSecond: 1 }] })
+  rememberBatch(cacheDirectory, measured, 1, { chosen: 512, measurement: [{ batchTokens: 512, tokensPerSecond: 1 }] })
+
+  // the same on every machine
+  const dataDirectory = join(directory, 'data')
+  keepDeviceChoice(dataDirectory, deviceChoice.parse({ device: 'cpu' }))
 
   const events: AnyEvent[] = []
   const listeners: ((event: AnyEvent) => void)[] = []
@@ -85,8 +93,7 @@ export async function openStudio(model: TinyModelOptions = {}): Promise<Studio> 
     return host
   }
   const engine = new Engine({
-    launchHost, cacheDirectory,
-    dataDirectory: join(directory, 'data'),
+    launchHost, cacheDirectory, dataDirectory,
     resourcesDirectory: join(root, 'resources'),
     tell: (event, payload) => {
       const told = { event, payload } as AnyEvent

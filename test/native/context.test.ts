@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Context, Sampler, findVariant, loadModel, openLibraries, type Batch, type Control, type Model, type SamplerSettings } from '../../native/llama.ts'
+import { Context, Sampler, loadModel, openLibraries, type Batch, type Control, type Model, type SamplerSettings } from '../../native/llama.ts'
+import { findVariant } from '../../native/variants.ts'
 import { ValueFunction } from '../../native/value-function.ts'
 import { batchOf, bits, generate, largest, relativeError, row, type Steering } from '../fixtures/batches.ts'
 import { writeTinyModel, type TinyWeights } from '../fixtures/tiny-model.ts'
@@ -513,6 +514,7 @@ test.each([
   'a second folder',
   'a context of a sampler',
   'sampling with a model',
+  'more sequences than tokens of a step',
   'a batch within batchTokens, larger than the context'
 ])('an error and no crash: %s', async (name) => {
   const script = join(import.meta.dirname, '../fixtures/misuse.ts')

@@ -52,7 +52,7 @@ describe('load', () => {
   test('tells what was loaded, with the threads it measured', async () => {
     const file = join(folder, 'measured.gguf')
     writeTinyModel(file, { embedding: 32 })
-    const loaded = await createHost().load({ file, sha256: 'abc', contextTokens: 512, sequences: 4, batchTokens: 512, threads: null }, ignore as never, never)
+    const loaded = await createHost().load({ file, sha256: 'abc', contextTokens: 512, sequences: 4, batchTokens: 512, threads: null, gpuLayers: 0 }, ignore as never, never)
     expect(loaded).toMatchObject({ file, sha256: 'abc', contextTokens: 512, sequences: 4, stateSize: 32 })
     expect(loaded.threadMeasurement.map(({ threads }) => threads)).toContain(loaded.threads)
     expect(loaded.threadMeasurement.every(({ tokensPerSecond }) => tokensPerSecond > 0)).toBe(true)
@@ -61,12 +61,12 @@ describe('load', () => {
   test('measures threads also for a single sequence', async () => {
     const file = join(folder, 'single.gguf')
     writeTinyModel(file, { embedding: 32 })
-    const loaded = await createHost().load({ file, sha256: 'abc', contextTokens: 512, sequences: 1, batchTokens: 512, threads: null }, ignore as never, never)
+    const loaded = await createHost().load({ file, sha256: 'abc', contextTokens: 512, sequences: 1, batchTokens: 512, threads: null, gpuLayers: 0 }, ignore as never, never)
     expect(loaded.threads).toBeGreaterThan(0)
   })
 
   test('refuses a second model, a file that is none, and work before there is one', async () => {
-    const input = { file: import.meta.filename, sha256: '', contextTokens, sequences, batchTokens: 512, threads: 1 }
+    const input = { file: import.meta.filename, sha256: '', contextTokens, sequences, batchTokens: 512, threads: 1, gpuLayers: 0 }
     await expect(host.load(input, ignore as never, never)).rejects.toMatchObject({ code: 'bad-request' })
     const empty = createHost()
     await expect(empty.load(input, ignore as never, never)).rejects.toMatchObject({ code: 'not-usable', message: expect.stringContaining(import.meta.filename) })

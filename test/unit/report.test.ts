@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { evaluateSettings } from '../../src-main/contract/entities.ts'
 import { html } from '../../src-main/engine/evaluate/html.ts'
+import { manifest } from '../fixtures/manifest.ts'
 import { writeReport } from '../../src-main/engine/evaluate/report.ts'
 import { evaluationTable } from '../../src-main/engine/evaluate/table.ts'
 import { Project } from '../../src-main/engine/project/project.ts'
@@ -38,14 +39,14 @@ describe('the report', () => {
     const dataset = project.datasets.create('<img src=x onerror=alert(1)>', 'rows.jsonl', 'prompts')
     project.datasets.add(dataset, hostile.map((prompt, i) => ({ line: i + 1, split: 'held-out', prompt, messages: [], chosen: null, rejected: null, columns: {} })), [])
     const valueFunction = project.valueFunctions.add({
-      name: '<script>', collection: null, source: 'imported', scale: 1, rewardMean: 0, rewardScale: 1, settings: null, bestEpoch: 0, curve: [], calibration: [],
+      name: '<script>', collection: null, source: 'imported', scale: 1, rewardMean: 0, rewardScale: 1, settings: null, bestEpoch: 0, curve: [], calibration: [], manifest: null,
       network: { inputDim: 2, layers: [{ weight: new Float32Array(2), bias: new Float32Array(1) }, { weight: new Float32Array(1), bias: new Float32Array(1) }] }
     })
     const settings = evaluateSettings.parse({
       dataset,
       methods: [{ name: 'base' }, { name: 'prompting', settings: { instruction: hostile[1] } }, { name: 're-control', settings: { valueFunction } }]
     })
-    const id = project.evaluations.create(settings, { model: '</pre><script>' })
+    const id = project.evaluations.create(settings, { ...manifest, modelFile: '</pre><script>', device: '<script>' })
     const examples = project.datasets.tasks(dataset, null, null)
     for (const { id: example, prompt } of examples) {
       for (const method of [0, 1, 2]) {

@@ -1,16 +1,18 @@
 import { collectSettings } from '../../contract/entities.ts'
 import { number, required, text } from '../arguments.ts'
 import type { Command } from '../command.ts'
+import { deviceFacts, deviceFlags, deviceFrom, deviceUsage } from '../device-flags.ts'
 import { runFlags, runFlagsFrom, runSwitches } from '../run-flags.ts'
 
 export const collect: Command = {
   name: 'collect',
-  usage: 'collect PROJECT --dataset D [--responses generated|chosen|rejected --limit N --samples M --max-tokens T --parallel P --seed S --split train|held-out|all --temperature X --top-k K --top-p P --min-p P --deterministic]',
+  usage: `collect PROJECT --dataset D [--responses generated|chosen|rejected --limit N --samples M --max-tokens T --parallel P --seed S --split train|held-out|all --temperature X --top-k K --top-p P --min-p P --deterministic ${deviceUsage}]`,
   positionals: ['PROJECT'],
-  flags: ['dataset', 'responses', 'samples', ...runFlags],
+  flags: ['dataset', 'responses', 'samples', ...runFlags, ...deviceFlags],
   switches: runSwitches,
   async run(session, input) {
     const settings = collectSettings.parse({ dataset: Number(required(input, 'dataset')), responses: text(input, 'responses'), samples: number(input, 'samples'), ...runFlagsFrom(input) })
+    session.engine.models.override(deviceFrom(input))
     const project = await session.open(input.positionals[0] ?? '')
     const { total } = project.datasets.examples(settings.dataset, { search: '', split: settings.split, offset: 0, limit: 1 })
     if (settings.limit !== null && total < settings.limit) {
@@ -22,8 +24,9 @@ export const collect: Command = {
     const skipped = project.responses.skipped(collection.id)
     for (const { line, reason } of skipped) session.terminal.note(`Skipped the prompt of line ${line}: ${reason}`)
     const { id, responses, tokens, states, planned, tokensPerSecond } = collection
+    const manifest = project.collections.manifest(id)
     const model = await session.engine.models.loaded
-    session.terminal.result({ collection: id, planned, responses, skipped, tokens, states, tokensPerSecond, model }, [
+    session.terminal.result({ collection: id, planned, responses, skipped, tokens, states, tokensPerSecond, manifest, device: deviceFacts(manifest), model }, [
       `Collection ${id}: ${responses} responses, ${tokens} tokens, ${states} states${tokensPerSecond === null ? '' : `, ${tokensPerSecond.toFixed(1)} tokens/s`}`
     ])
     return 0

@@ -6,6 +6,7 @@ import type { Project } from '../../engine/project/project.ts'
 import { required, text, UsageError } from '../arguments.ts'
 import type { Input } from '../command.ts'
 import type { Command } from '../command.ts'
+import { deviceFacts, deviceFlags, deviceFrom, deviceUsage } from '../device-flags.ts'
 import { methodFlags, methodFrom } from '../method-flags.ts'
 import { runFlags, runFlagsFrom, runSwitches, type RunFlags } from '../run-flags.ts'
 
@@ -29,13 +30,14 @@ interface Generated {
 
 export const generateCommand: Command = {
   name: 'generate',
-  usage: 'generate PROJECT --method NAME [--value-function V --alpha A --updates N] (--prompt TEXT or --dataset D --limit N --split S) [--max-tokens T --temperature X --top-k K --top-p P --min-p P --seed S --parallel P --deterministic]',
+  usage: `generate PROJECT --method NAME [--value-function V --alpha A --updates N] (--prompt TEXT or --dataset D --limit N --split S) [--max-tokens T --temperature X --top-k K --top-p P --min-p P --seed S --parallel P --deterministic ${deviceUsage}]`,
   positionals: ['PROJECT'],
-  flags: ['method', 'prompt', 'dataset', ...methodFlags, ...runFlags],
+  flags: ['method', 'prompt', 'dataset', ...methodFlags, ...runFlags, ...deviceFlags],
   switches: runSwitches,
   async run(session, input) {
     const run = runFlagsFrom(input)
     const name = required(input, 'method')
+    session.engine.models.override(deviceFrom(input))
     const project = await session.open(input.positionals[0] ?? '')
     const method = resolveMethod(methodFrom(name, input, project))
     const questions = questionsFrom(input, run, project)
@@ -76,9 +78,10 @@ export const generateCommand: Command = {
     )
 
     const finished = responses.filter((r) => r !== null)
+    const model = await session.engine.models.loaded
     for (const { prompt, reason } of skipped) session.terminal.note(`Skipped "${prompt.slice(0, 60)}": ${reason}`)
     session.terminal.result(
-      { method: name, settings: method.settings, responses: finished, skipped, tokensPerSecond: seconds === 0 ? 0 : tokens / seconds, model: await session.engine.models.loaded },
+      { method: name, settings: method.settings, responses: finished, skipped, tokensPerSecond: seconds === 0 ? 0 : tokens / seconds, device: deviceFacts(model), model },
       finished.flatMap(({ prompt, response }) => (finished.length === 1 ? [response.trim()] : [`> ${prompt.trim().split('\n').at(-1) ?? ''}`, response.trim(), '']))
     )
     return finished.length > 0 ? 0 : 1

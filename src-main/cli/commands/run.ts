@@ -12,6 +12,7 @@ import { sourceNamed } from '../../engine/reward/sources.ts'
 import { sampleModel } from '../../engine/sample.ts'
 import { text } from '../arguments.ts'
 import type { Command } from '../command.ts'
+import { deviceFacts, deviceFlags, deviceFrom, deviceUsage } from '../device-flags.ts'
 import { withValueFunction } from '../method-flags.ts'
 import type { Session } from '../session.ts'
 import { tableLines } from '../table.ts'
@@ -19,10 +20,11 @@ import { tableLines } from '../table.ts'
 /** The whole pipeline; a step that this project has with the same settings is not run again. */
 export const run: Command = {
   name: 'run',
-  usage: 'run SETTINGS.json [--project DIR]',
+  usage: `run SETTINGS.json [--project DIR ${deviceUsage}]`,
   positionals: ['SETTINGS'],
-  flags: ['project'],
+  flags: ['project', ...deviceFlags],
   async run(session, input) {
+    session.engine.models.override(deviceFrom(input))
     const settings = readPipeline(input.positionals[0] ?? '')
     checkNames(settings)
     const project = await openOrCreate(session, settings, text(input, 'project'))
@@ -43,12 +45,13 @@ export const run: Command = {
     const methods = settings.evaluate.methods.map((method) => withValueFunction(method, project))
     const evaluation = await evaluateOnce(session, project, evaluateSettings.parse({ ...settings.evaluate, methods, dataset: dataset.id, source, sourceSettings: settings.reward.settings }))
     const table = evaluation.table ?? { methods: [], paired: [] }
+    const manifest = project.evaluations.manifest(evaluation.id)
 
     session.terminal.result(
       {
         project: project.directory, dataset: dataset.id, imported: dataset.examples, rejected: project.datasets.rejected(dataset.id, 0, dataset.rejected), collection: collection.id, responses: collection.responses, tokens: collection.tokens,
         states: collection.states, tokensPerSecond: collection.tokensPerSecond, reward, valueFunction: value.id, epochs: value.epochs, trainLoss: value.trainLoss, validationLoss: value.validationLoss, correlation: value.correlation,
-        evaluation: evaluation.id, ...table, report: evaluation.report
+        evaluation: evaluation.id, ...table, report: evaluation.report, manifest, device: deviceFacts(manifest)
       },
       ['', ...tableLines(table), '', `Report: ${evaluation.report}`]
     )

@@ -1,12 +1,13 @@
 import { trainSettings } from '../../contract/entities.ts'
 import { number, required, text } from '../arguments.ts'
 import type { Command } from '../command.ts'
+import { deviceFacts, deviceFlags, deviceFrom, deviceUsage } from '../device-flags.ts'
 
 export const train: Command = {
   name: 'train',
-  usage: 'train PROJECT --collection C [--source NAME --hidden 1024 --layers 1 --lr 1e-4 --weight-decay 0 --clip-norm N --warmup-steps 0 --batch 512 --epochs 100 --patience 10 --validation 0.15 --objective semi-gradient|full-gradient --seed 1]',
+  usage: `train PROJECT --collection C [--source NAME --hidden 1024 --layers 1 --lr 1e-4 --weight-decay 0 --clip-norm N --warmup-steps 0 --batch 512 --epochs 100 --patience 10 --validation 0.15 --objective semi-gradient|full-gradient --seed 1 ${deviceUsage}]`,
   positionals: ['PROJECT'],
-  flags: ['collection', 'source', 'hidden', 'layers', 'lr', 'weight-decay', 'clip-norm', 'warmup-steps', 'batch', 'epochs', 'patience', 'validation', 'objective', 'standardise', 'seed'],
+  flags: ['collection', 'source', 'hidden', 'layers', 'lr', 'weight-decay', 'clip-norm', 'warmup-steps', 'batch', 'epochs', 'patience', 'validation', 'objective', 'standardise', 'seed', ...deviceFlags],
   async run(session, input) {
     const standardise = text(input, 'standardise')
     const settings = trainSettings.parse({
@@ -26,14 +27,17 @@ export const train: Command = {
       standardise: standardise === undefined ? undefined : standardise === 'true',
       seed: number(input, 'seed')
     })
+    session.engine.models.override(deviceFrom(input))
     const project = await session.open(input.positionals[0] ?? '')
     await session.ensureModel()
     const job = await session.run('train', settings)
     const v = project.valueFunctions.detail(job.subject ?? 0)
+    const manifest = project.valueFunctions.manifest(v.id)
     session.terminal.result(
       {
         valueFunction: v.id, epochs: v.epochs, bestEpoch: v.bestEpoch, trainLoss: v.trainLoss, validationLoss: v.validationLoss, returnError: v.returnError, correlation: v.correlation,
-        inputDim: v.inputDim, hiddenDims: v.hiddenDims, scale: v.scale, rewardMean: v.rewardMean, rewardScale: v.rewardScale
+        inputDim: v.inputDim, hiddenDims: v.hiddenDims, scale: v.scale, rewardMean: v.rewardMean, rewardScale: v.rewardScale,
+        manifest, device: deviceFacts(manifest)
       },
       [`Value function ${v.id}: ${v.epochs} epochs, best ${v.bestEpoch}, train loss ${v.trainLoss.toFixed(4)}, validation loss ${v.validationLoss.toFixed(4)}, correlation ${v.correlation.toFixed(3)}`]
     )

@@ -44,7 +44,8 @@ export const valueFunctionImport: Command = {
       settings: null,
       bestEpoch: 0,
       curve: [],
-      calibration: []
+      calibration: [],
+      manifest: null
     })
     const { inputDim, hiddenDims } = valueFunctions.detail(id)
     session.terminal.result({ valueFunction: id, inputDim, hiddenDims }, [`Value function ${id}: ${inputDim} -> ${hiddenDims.join(' -> ')} -> 1`])

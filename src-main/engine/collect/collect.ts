@@ -27,7 +27,7 @@ export function collectWork(models: Models, onSample: (sample: { collection: num
       await models.withHost(
         project,
         async (host, progressed) => {
-          collection ??= project.collections.create(settings, manifestOf(host.loaded), planned, host.loaded.stateSize)
+          collection ??= project.collections.create(settings, manifestOf(host.loaded, settings), planned, host.loaded.stateSize)
           const id = collection
           job.subject(id)
           const places = placesOf(settings, tasks, project.responses.finishedKeys(id))

@@ -1,16 +1,21 @@
 /** What a run must name so that someone else can run it again. */
-import type { LoadedModel } from '../../contract/entities.ts'
-import type { Manifest } from '../project/collections.ts'
+import type { LoadedModel, Manifest } from '../../contract/entities.ts'
 import { version } from '../version.ts'
 
-export function manifestOf(model: LoadedModel): Manifest {
+export function manifestOf(model: LoadedModel, settings: { seed: number }): Manifest {
   return {
     studio: version,
     model: model.sha256,
     modelFile: model.file,
     backend: model.backend,
-    device: model.device,
+    device: model.device.description,
+    gpuLayers: model.gpuLayers,
+    layers: model.layers,
+    reason: model.reason,
     llamaCpp: model.build,
-    threads: model.threads
+    threads: model.threads,
+    batchTokens: model.batchTokens,
+    seed: settings.seed,
+    settings: { ...settings }
   }
 }

@@ -33,7 +33,7 @@ export function evaluateWork(models: Models): JobWork<EvaluateSettings> {
       await models.withHost(
         project,
         async (host, progressed) => {
-          evaluation ??= project.evaluations.create(settings, manifestOf(host.loaded))
+          evaluation ??= project.evaluations.create(settings, manifestOf(host.loaded, settings))
           const id = evaluation
           job.subject(id)
           const finished = new Set(project.evaluations.responses(id).map((r) => `${r.method}/${r.example}`))

@@ -1,6 +1,6 @@
 /** The HTML report of an evaluation: one file that stands on its own, without scripts. */
 import { writeFileSync } from 'node:fs'
-import type { EvaluationTable } from '../../contract/entities.ts'
+import type { EvaluationTable, Manifest } from '../../contract/entities.ts'
 import type { Project } from '../project/project.ts'
 import { html, type Html } from './html.ts'
 import { methodLabels } from './labels.ts'
@@ -11,6 +11,7 @@ const examplesShown = 12
 export function writeReport(file: string, project: Project, id: number, table: EvaluationTable): void {
   const evaluation = project.evaluations.get(id)
   const { settings } = evaluation
+  const manifest = project.evaluations.manifest(id)
   const base = table.methods[0]
   const labels = methodLabels(table.methods)
   const page = html`<!doctype html>
@@ -44,12 +45,29 @@ ${project.evaluations.sideBySide(id, 0, examplesShown).map(({ prompt, byMethod }
 <div class="columns">${byMethod.map(({ name, text, reward }) => html`<div><strong>${name}</strong> <span class="number">${figure(reward)}</span><p>${text}</p></div>`)}</div>
 </section>`)}
 <h2>To run it again</h2>
-<pre>${JSON.stringify({ settings, manifest: project.evaluations.manifest(id) }, null, 2)}</pre>
+${manifestTable(manifest)}
+<pre>${JSON.stringify({ settings, manifest }, null, 2)}</pre>
 </main>
 </body>
 </html>
 `
   writeFileSync(file, page.text)
+}
+
+/** What it ran with; the settings are below it. */
+function manifestTable(m: Manifest): Html {
+  const rows: [string, string][] = [
+    ['Studio', m.studio],
+    ['Model', m.modelFile],
+    ['Its SHA-256', m.model],
+    ['Device', `${m.device} (${m.backend})${m.gpuLayers === undefined || m.gpuLayers === 0 ? '' : `, ${m.gpuLayers} of ${m.layers ?? '?'} layers`}`],
+    ['Why there', m.reason ?? 'not kept'],
+    ['llama.cpp', m.llamaCpp],
+    ['Threads', String(m.threads)],
+    ['Tokens a step, at most', m.batchTokens === undefined ? 'not kept' : String(m.batchTokens)],
+    ['Seed', m.seed === undefined ? 'see the settings' : String(m.seed)]
+  ]
+  return html`<table><tbody>${rows.map(([name, value]) => html`<tr><th>${name}</th><td>${value}</td></tr>`)}</tbody></table>`
 }
 
 function methodTable({ methods }: EvaluationTable): Html {

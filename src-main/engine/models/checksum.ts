@@ -9,14 +9,24 @@ import { keep, readKept } from '../kept-json.ts'
 const memory = z.record(z.string(), z.string())
 
 export async function checksumOf(file: string, cacheDirectory: string): Promise<string> {
-  const { size, mtimeMs } = statSync(file)
-  const key = `${file} ${size} ${mtimeMs}`
-  const list = join(cacheDirectory, 'checksums.json')
-  const known = readKept(list, memory, {})
-  if (known[key] !== undefined) return known[key]
+  const known = knownChecksum(file, cacheDirectory)
+  if (known !== null) return known
   const sha256 = await sha256Of(file)
-  keep(list, { ...known, [key]: sha256 })
+  const list = listOf(cacheDirectory)
+  keep(list, { ...readKept(list, memory, {}), [keyOf(file)]: sha256 })
   return sha256
+}
+
+/** null when the file, as it is now, was not read yet. */
+export function knownChecksum(file: string, cacheDirectory: string): string | null {
+  return readKept(listOf(cacheDirectory), memory, {})[keyOf(file)] ?? null
+}
+
+const listOf = (cacheDirectory: string): string => join(cacheDirectory, 'checksums.json')
+
+function keyOf(file: string): string {
+  const { size, mtimeMs } = statSync(file)
+  return `${file} ${size} ${mtimeMs}`
 }
 
 export async function sha256Of(file: string): Promise<string> {

@@ -21,42 +21,43 @@ interface Pending {
   onEvent(event: unknown): void
 }
 
+export type HostedModel = LoadedModel & { stateSize: number }
+
 export class HostClient {
-  readonly loaded: LoadedModel & { stateSize: number }
   readonly #process: HostProcess
-  readonly #pending: Map<number, Pending>
+  readonly #pending = new Map<number, Pending>()
   readonly #sentNetworks = new Set<string>()
-  #nextId: number
+  #loaded: HostedModel | null = null
+  #nextId = 1
   #exit: string | null = null
 
-  private constructor(process: HostProcess, pending: Map<number, Pending>, loaded: LoadedModel & { stateSize: number }) {
+  private constructor(process: HostProcess) {
     this.#process = process
-    this.#pending = pending
-    this.#nextId = 1
-    this.loaded = loaded
-    process.onExit((reason) => (this.#exit = reason))
+    process.onMessage((message) => receive(this.#pending, message, (id) => process.send({ id, cancel: true })))
+    process.onExit((reason) => {
+      this.#exit = reason
+      const error = new StudioError('model-host-exited', `the model's process ${reason}`, { retryable: true })
+      for (const { reject } of this.#pending.values()) reject(error)
+      this.#pending.clear()
+    })
   }
 
-  /** Starts a host and loads the model in it. @throws StudioError 'not-usable' or 'model-host-exited' */
-  static async start(launch: LaunchHost, input: HostMethods['load']['input']): Promise<HostClient> {
-    const process = launch()
-    const pending = new Map<number, Pending>()
-    process.onMessage((message) => receive(pending, message, (id) => process.send({ id, cancel: true })))
-    process.onExit((reason) => {
-      const error = new StudioError('model-host-exited', `the model's process ${reason}`, { retryable: true })
-      for (const { reject } of pending.values()) reject(error)
-      pending.clear()
-    })
-    try {
-      const loaded = await new Promise<unknown>((resolve, reject) => {
-        pending.set(0, { resolve, reject, onEvent: () => {} })
-        process.send({ id: 0, method: 'load', input })
-      })
-      return new HostClient(process, pending, loaded as HostMethods['load']['output'])
-    } catch (error) {
-      process.kill()
-      throw error
-    }
+  /** Starts a host, which has nothing open and nothing loaded yet. */
+  static launch(launch: LaunchHost): HostClient {
+    return new HostClient(launch())
+  }
+
+  /**
+   * @param known what the engine knows of it: why it is loaded there, and what was measured before
+   * @throws StudioError 'not-usable' or 'model-host-exited'
+   */
+  async load(input: HostMethods['load']['input'], known: Pick<LoadedModel, 'backend' | 'reason' | 'candidates'> & Partial<LoadedModel>): Promise<HostedModel> {
+    return (this.#loaded = { ...(await this.request('load', input)), ...known })
+  }
+
+  get loaded(): HostedModel {
+    if (this.#loaded === null) throw new StudioError('no-model', 'no model is loaded')
+    return this.#loaded
   }
 
   get alive(): boolean {

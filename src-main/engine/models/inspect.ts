@@ -37,9 +37,10 @@ export async function inspectModel(path: string): Promise<ModelFacts> {
   const heads = number('attention.head_count') ?? 1
   const keyValueHeads = number('attention.head_count_kv') ?? heads
   const headSize = number('attention.key_length') ?? embeddingLength / heads
-  const cache = blockCount * keyValueHeads * headSize * 2 * 2 * contextTokens
-  const compute = batchTokens * 4 * (embeddingLength * 16 + (vocabularySize ?? 0))
-  const memoryNeeded = bytes + cache + compute
+  const cachePerToken = keyValueHeads * headSize * 2 * 2 // keys and values, two bytes a number
+  const computePerToken = 4 * (embeddingLength * 16 + (vocabularySize ?? 0))
+  const sizes = { ...weightsByPart(tensorInfos, blockCount), cachePerToken, computePerToken }
+  const memoryNeeded = bytes + blockCount * cachePerToken * contextTokens + computePerToken * batchTokens
   const memoryAvailable = availableMemory()
   return {
     file, bytes, architecture, embeddingLength, blockCount, contextLength, vocabularySize,
@@ -48,9 +49,27 @@ export async function inspectModel(path: string): Promise<ModelFacts> {
     quantization: quantizationName(Number(value('general.file_type') ?? NaN), tensorInfos),
     licence: text('general.license'),
     hasChatTemplate: text('tokenizer.chat_template') !== null,
-    memoryNeeded, memoryAvailable,
+    sizes, memoryNeeded, memoryAvailable,
     fits: memoryNeeded <= memoryAvailable
   }
+}
+
+type Tensor = Parameters<typeof tensorBytes>[0] & { name: string }
+
+/** Bytes of each layer and of the output head. What is neither always stays in the machine's memory. */
+function weightsByPart(tensors: Tensor[], blockCount: number): Pick<ModelFacts['sizes'], 'layers' | 'output' | 'shared'> {
+  const layers = new Array<number>(blockCount).fill(0)
+  let output = 0
+  let embeddings = 0
+  let hasHead = false
+  for (const tensor of tensors) {
+    const layer = Number(/^blk\.(\d+)\./.exec(tensor.name)?.[1] ?? -1)
+    if (layer >= 0 && layer < blockCount) layers[layer] = (layers[layer] as number) + tensorBytes(tensor)
+    else if (tensor.name.startsWith('output')) output += tensorBytes(tensor)
+    else if (tensor.name === 'token_embd.weight') embeddings = tensorBytes(tensor)
+    if (tensor.name === 'output.weight') hasHead = true
+  }
+  return { layers, output, shared: hasHead ? 0 : embeddings }
 }
 
 function checkedSize(file: string): number {
@@ -85,8 +104,8 @@ function quantizationName(fileType: number, tensors: { dtype: number; n_dims: nu
   return tensors.every((tensor) => tensor.dtype === 0) ? 'F32' : 'unknown'
 }
 
-/** What a new process could get without swapping: on Linux the kernel's own estimate. */
-function availableMemory(): number {
+/** What a new process could get without swapping, in bytes: on Linux the kernel's own estimate. */
+export function availableMemory(): number {
   if (process.platform !== 'linux') return freemem()
   const match = /^MemAvailable:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'utf8'))
   return match === null ? freemem() : Number(match[1]) * 1024

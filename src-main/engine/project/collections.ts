@@ -1,10 +1,7 @@
 /** Collections: one run of the base model over a data set's prompts, with the states of every generated token. */
-import { collectSettings, type Collection, type CollectSettings } from '../../contract/entities.ts'
+import { collectSettings, type Collection, type CollectSettings, type Manifest } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Db } from './database.ts'
-
-/** How a run can be run again: see `manifestOf`. */
-export type Manifest = Record<string, string | number>
 
 const summary = `
   SELECT c.id, c.dataset, d.name AS datasetName, c.created, c.settings, c.planned, c.inputDim, c.drawnTokens, c.seconds,
@@ -43,6 +40,10 @@ export class Collections {
 
   addTiming(id: number, tokens: number, seconds: number): void {
     this.#db.prepare('UPDATE collections SET drawnTokens = drawnTokens + ?, seconds = seconds + ? WHERE id = ?').run(tokens, seconds, id)
+  }
+
+  manifest(id: number): Manifest {
+    return JSON.parse(this.#db.prepare('SELECT manifest FROM collections WHERE id = ?').pluck().get(id) as string) as Manifest
   }
 
   inputDim(id: number): number {

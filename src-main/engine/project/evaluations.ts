@@ -1,7 +1,6 @@
 /** Evaluations: methods compared on the same prompts, and every response behind the table. */
-import { evaluateSettings, type EvaluateSettings, type Evaluation, type EvaluationResponse, type EvaluationTable } from '../../contract/entities.ts'
+import { evaluateSettings, type EvaluateSettings, type Evaluation, type EvaluationResponse, type EvaluationTable, type Manifest } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { Manifest } from './collections.ts'
 import type { Db } from './database.ts'
 
 export interface ScoredResponse {

@@ -2,8 +2,9 @@
 import type { Database } from 'better-sqlite3'
 import { StudioError } from '../../contract/errors.ts'
 import { migrate as first } from './migrations/0001-first.ts'
+import { migrate as valueFunctionManifest } from './migrations/0002-value-function-manifest.ts'
 
-const migrations = [first]
+const migrations = [first, valueFunctionManifest]
 
 export const schemaVersion = migrations.length
 

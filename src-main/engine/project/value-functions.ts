@@ -1,5 +1,5 @@
 /** Value functions with their weights, settings and curves. */
-import type { Epoch, TrainSettings, ValueFunction, ValueFunctionDetail } from '../../contract/entities.ts'
+import type { Epoch, Manifest, TrainSettings, ValueFunction, ValueFunctionDetail } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Network } from '../../model-host/messages.ts'
 import { packNetwork, unpackNetwork } from '../value/network.ts'
@@ -17,9 +17,11 @@ export interface NewValueFunction {
   bestEpoch: number
   curve: Epoch[]
   calibration: { reward: number; predicted: number }[]
+  /** null for an imported one */
+  manifest: Manifest | null
 }
 
-type Row = Omit<NewValueFunction, 'network' | 'settings' | 'curve' | 'calibration'> & {
+type Row = Omit<NewValueFunction, 'network' | 'settings' | 'curve' | 'calibration' | 'manifest'> & {
   id: number
   created: string
   inputDim: number
@@ -42,12 +44,13 @@ export class ValueFunctions {
     const hiddenDims = v.network.layers.slice(0, -1).map((layer) => layer.bias.length)
     const { lastInsertRowid } = this.#db
       .prepare(
-        `INSERT INTO valueFunctions (name, collection, source, created, inputDim, hiddenDims, weights, scale, rewardMean, rewardScale, settings, bestEpoch, curve, calibration)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+        `INSERT INTO valueFunctions (name, collection, source, created, inputDim, hiddenDims, weights, scale, rewardMean, rewardScale, settings, bestEpoch, curve, calibration, manifest)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
       )
       .run(
         v.name, v.collection, v.source, new Date().toISOString(), v.network.inputDim, JSON.stringify(hiddenDims), packNetwork(v.network),
-        v.scale, v.rewardMean, v.rewardScale, v.settings && JSON.stringify(v.settings), v.bestEpoch, JSON.stringify(v.curve), JSON.stringify(v.calibration)
+        v.scale, v.rewardMean, v.rewardScale, v.settings && JSON.stringify(v.settings), v.bestEpoch, JSON.stringify(v.curve), JSON.stringify(v.calibration),
+        v.manifest && JSON.stringify(v.manifest)
       )
     return Number(lastInsertRowid)
   }
@@ -68,6 +71,12 @@ export class ValueFunctions {
     const row = this.#db.prepare(`SELECT ${columns} FROM valueFunctions WHERE id = ?`).get(id) as Row | undefined
     if (row === undefined) throw new StudioError('not-found', `there is no value function ${id} in this project`)
     return toDetail(row)
+  }
+
+  /** How it was trained; null for an imported one, and for one from before manifests were kept. */
+  manifest(id: number): Manifest | null {
+    const stored = this.#db.prepare('SELECT manifest FROM valueFunctions WHERE id = ?').pluck().get(id) as string | null
+    return stored === null ? null : (JSON.parse(stored) as Manifest)
   }
 
   network(id: number): Network {

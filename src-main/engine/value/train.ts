@@ -6,6 +6,7 @@ import { mean, standardDeviation } from 'simple-statistics'
 import type { Epoch, TrainSettings } from '../../contract/entities.ts'
 import { StudioError, toFailure } from '../../contract/errors.ts'
 import type { TrainCheckpoint, TrainEvent, TrainInput } from '../../model-host/messages.ts'
+import { manifestOf } from '../collect/manifest.ts'
 import { stateProblem } from '../collect/shards.ts'
 import type { JobWork } from '../jobs/runner.ts'
 import type { Models } from '../models/models.ts'
@@ -103,6 +104,7 @@ export function trainWork(models: Models, tell: TrainTell): JobWork<TrainSetting
         settings,
         bestEpoch: best.epoch,
         curve,
+        manifest: manifestOf((await models.use(project)).loaded, settings),
         calibration: held.slice(0, calibrationPoints).map((t) => ({ reward: t.reward, predicted: rewardMean + rewardScale * t.predicted }))
       })
       job.subject(id)

@@ -1,0 +1,103 @@
+/**
+ * The llama.cpp libraries that node-llama-cpp installs, a folder a backend. A process can open one of them only, so
+ * which one is decided before: by what is installed, and by whether the driver's own library can be opened.
+ */
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { libraryProblem, openLibraries, type Device } from './llama.ts'
+import { root } from './load.ts'
+
+/** In the order in which they are tried. */
+export const backends = ['metal', 'cuda', 'vulkan', 'cpu'] as const
+export type Backend = (typeof backends)[number]
+
+export interface Variant {
+  backend: Backend
+  directory: string
+  /** CUDA's backend for an older CUDA runtime, where that is a package of its own; null otherwise */
+  fallbackDirectory: string | null
+  /** the llama.cpp release that the libraries were built from */
+  build: string
+}
+
+/** What came of opening a backend's libraries. */
+export interface Opened {
+  /** null when nothing was opened, so that this process can still open another variant */
+  variant: Variant | null
+  /** the graphics processors; empty when the processor is all that there is */
+  gpus: Device[]
+  cpu: Device | null
+  /** why there is no GPU to be used; null when there is one, and for the backend cpu */
+  problem: string | null
+}
+
+const platformName = { linux: 'linux', darwin: 'mac', win32: 'win' }[process.platform as string] ?? process.platform
+const hasMetal = process.platform === 'darwin' && process.arch === 'arm64'
+
+/** The package of a backend for this machine's platform; null where there can be none. */
+function packageOf(backend: Backend): string | null {
+  switch (backend) {
+    case 'metal':
+      return hasMetal ? 'mac-arm64-metal' : null
+    case 'cuda':
+    case 'vulkan':
+      return process.platform !== 'darwin' && process.arch === 'x64' ? `${platformName}-x64-${backend}` : null
+    case 'cpu':
+      return hasMetal ? 'mac-arm64-metal' : `${platformName}-${process.arch === 'arm' ? 'armv7l' : process.arch}` // Metal's folder holds the processor's backend too
+  }
+}
+
+const binsOf = (name: string): string => join(root, 'node_modules', '@node-llama-cpp', name, 'bins')
+
+/** @throws Error saying what is missing */
+export function findVariant(backend: Backend = 'cpu'): Variant {
+  const name = packageOf(backend)
+  if (name === null) throw new Error(backend === 'metal' ? 'only on Macs with Apple silicon' : 'only on Linux and Windows with an x64 processor')
+  const bins = binsOf(name)
+  if (!existsSync(bins)) throw new Error(`not installed: there is no package @node-llama-cpp/${name} (run npm run setup)`)
+  const folder = readdirSync(bins)[0] ?? ''
+  const directory = join(bins, folder)
+  const { buildOptions } = JSON.parse(readFileSync(join(directory, '_nlcBuildMetadata.json'), 'utf8')) as { buildOptions: { llamaCpp: { release: string } } }
+  const fallback = join(binsOf(`${name}-ext`), folder, 'fallback')
+  return { backend, directory, fallbackDirectory: existsSync(fallback) ? fallback : null, build: buildOptions.llamaCpp.release }
+}
+
+/** The library that a GPU's driver brings, and what to call it. */
+function driverOf(backend: Backend): { library: string; what: string } | null {
+  const windows = process.platform === 'win32'
+  if (backend === 'cuda') return { library: windows ? 'nvcuda.dll' : 'libcuda.so.1', what: 'NVIDIA driver' }
+  if (backend === 'vulkan') return { library: windows ? 'vulkan-1.dll' : 'libvulkan.so.1', what: 'Vulkan loader' }
+  return null // Metal is part of macOS
+}
+
+/** Opens a backend's libraries if its driver is there. @throws Error when this process has another variant open */
+export function openVariant(backend: Backend): Opened {
+  const nothing = (problem: string): Opened => ({ variant: null, gpus: [], cpu: null, problem })
+  let variant: Variant
+  try {
+    variant = findVariant(backend)
+  } catch (error) {
+    if (backend === 'cpu') throw error
+    return nothing(error instanceof Error ? error.message : String(error))
+  }
+  const driver = driverOf(backend)
+  const noDriver = driver === null ? '' : `no ${driver.what} (${driver.library}) on this machine`
+  if (driver !== null && libraryProblem(driver.library) !== null) return nothing(noDriver)
+  const { devices } = openLibraries(variant.directory, variant.fallbackDirectory)
+  const cpu = devices.find((device) => !device.isGpu) ?? null
+  if (backend === 'cpu') return { variant, gpus: [], cpu, problem: null }
+  const gpus = devices.filter((device) => device.isGpu)
+  if (gpus.length > 0) return { variant, gpus, cpu, problem: null }
+  const problem = backendProblem(variant)
+  // Electron brings a Vulkan loader that this process finds and the backend does not: then there is none after all
+  if (driver !== null && problem?.includes(driver.library) === true) return { variant, gpus, cpu, problem: noDriver }
+  return { variant, gpus, cpu, problem: problem === null ? 'its driver shows no GPU that can be used' : `its libraries cannot be opened: ${problem}` }
+}
+
+/** Why the backend's own library does not open, e.g. for want of CUDA's runtime libraries. */
+function backendProblem({ backend, directory, fallbackDirectory }: Variant): string | null {
+  const file = process.platform === 'win32' ? `ggml-${backend}.dll` : `libggml-${backend}.so`
+  const problems = [directory, fallbackDirectory].flatMap((folder) => (folder === null || !existsSync(join(folder, file)) ? [] : [libraryProblem(join(folder, file))]))
+  if (problems.includes(null)) return null // one does: then there is no device for it
+  return problems[0] ?? null
+}
