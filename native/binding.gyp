@@ -8,6 +8,7 @@
         "src/arguments.cc",
         "src/library.cc",
         "src/model.cc",
+        "src/quantize.cc",
         "src/sampler.cc",
         "src/state_hook.cc",
         "src/context.cc",

@@ -77,6 +77,8 @@ export interface ContextSettings {
   sequences: number
   batchTokens: number
   threads: number
+  /** false: llama.cpp's own decode without the state hook. `states` are then empty and controls a TypeError. */
+  observe?: boolean
 }
 
 export interface Context {
@@ -98,11 +100,13 @@ export interface Libraries {
 interface Exports {
   openLibraries(directory: string): Libraries
   loadModel(file: string, gpuLayers: number): Promise<Model>
+  /** Writes the weights of `source` as another type, from whatever type they have. Rejects with llama.cpp's reason. */
+  quantizeModel(source: string, target: string, settings: { type: 'q4_0' | 'q4_k_m' | 'q8_0'; threads: number }): Promise<void>
   Context: new (model: Model, settings: ContextSettings) => Context
   Sampler: new (settings: SamplerSettings) => Sampler
 }
 
-export const { openLibraries, loadModel, Context, Sampler } = addon as unknown as Exports
+export const { openLibraries, loadModel, quantizeModel, Context, Sampler } = addon as unknown as Exports
 
 export interface Variant {
   directory: string

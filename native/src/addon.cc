@@ -4,6 +4,7 @@
 #include "context.h"
 #include "library.h"
 #include "model.h"
+#include "quantize.h"
 #include "sampler.h"
 #include "trainer_binding.h"
 #include "value_function_binding.h"
@@ -32,6 +33,7 @@ Napi::Value openLibraries(const Napi::CallbackInfo& info) {
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["openLibraries"] = Napi::Function::New(env, openLibraries, "openLibraries");
   initModel(env, exports);
+  initQuantize(env, exports);
   initSampler(env, exports);
   initContext(env, exports);
   initValueFunction(env, exports);

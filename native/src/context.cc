@@ -38,7 +38,7 @@ class DecodeWorker : public Napi::AsyncWorker {
 
     takeLog();
     const int result = library().llama_decode(binding.context.get(), batch);
-    if (!binding.hook->failure.empty()) {
+    if (binding.hook && !binding.hook->failure.empty()) {
       throw std::runtime_error(binding.hook->failure);
     }
     if (result == 1) {
@@ -47,14 +47,15 @@ class DecodeWorker : public Napi::AsyncWorker {
     if (result != 0) {
       throw std::runtime_error("llama_decode failed (" + std::to_string(result) + "): " + takeLog());
     }
-    if (binding.hook->rowsSeen != static_cast<int>(binding.outputTokens.size())) {
+    if (binding.hook && binding.hook->rowsSeen != static_cast<int>(binding.outputTokens.size())) {
       throw std::runtime_error("this architecture shows no final hidden state (result_norm), so it cannot be steered");
     }
   }
 
   void OnOK() override {
     binding.decoding = false;
-    const StateHook &hook = *binding.hook;
+    const StateHook unobserved(0);
+    const StateHook &hook = binding.hook ? *binding.hook : unobserved;
     Napi::Object result = Napi::Object::New(Env());
     result["states"] = toFloat32Array(Env(), hook.states);
     result["edited"] = hook.edited.empty() ? Env().Null() : Napi::Value(toFloat32Array(Env(), hook.edited));
@@ -102,7 +103,9 @@ ContextBinding::ContextBinding(const Napi::CallbackInfo &info)
   }
   vocabularySize = lib.llama_vocab_n_tokens(lib.llama_model_get_vocab(model.get()));
   stateSize = lib.llama_model_n_embd_out(model.get());
-  hook = std::make_unique<StateHook>(stateSize);
+  if (!settings.Has("observe") || requireBoolean(settings.Get("observe"), "observe")) {
+    hook = std::make_unique<StateHook>(stateSize);
+  }
 
   llama_context_params params = lib.llama_context_default_params();
   params.n_ctx = contextTokens;
@@ -111,8 +114,10 @@ ContextBinding::ContextBinding(const Napi::CallbackInfo &info)
   params.n_threads = params.n_threads_batch = threads;
   params.kv_unified = true;  // a step with gaps between sequences stays one graph
   params.embeddings = false;
-  params.cb_eval = StateHook::callback;
-  params.cb_eval_user_data = hook.get();
+  if (hook) {
+    params.cb_eval = StateHook::callback;
+    params.cb_eval_user_data = hook.get();
+  }
   takeLog();
   context.reset(lib.llama_init_from_model(model.get(), params));
   if (!context) {
@@ -167,6 +172,9 @@ Napi::Value ContextBinding::decode(const Napi::CallbackInfo &info) {
     throw Napi::TypeError::New(env, "controls must be an array");
   }
   const Napi::Array list = batch.Get("controls").As<Napi::Array>();
+  if (!hook && list.Length() > 0) {
+    throw Napi::TypeError::New(env, "a context that does not observe states cannot control them");
+  }
   for (uint32_t i = 0; i < list.Length(); i++) {
     const Napi::Object entry = requireObject(list.Get(i), "a control");
     Control control;
@@ -190,7 +198,9 @@ Napi::Value ContextBinding::decode(const Napi::CallbackInfo &info) {
   }
 
   outputTokens = std::move(outputs);
-  hook->prepare(static_cast<int>(outputTokens.size()), std::move(controls));
+  if (hook) {
+    hook->prepare(static_cast<int>(outputTokens.size()), std::move(controls));
+  }
   decoding = true;
   Napi::Promise promise = worker->promise();
   worker.release()->Queue();  // deletes itself

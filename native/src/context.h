@@ -11,7 +11,7 @@
 class ContextBinding : public Napi::ObjectWrap<ContextBinding> {
  public:
   static Napi::Function define(Napi::Env env);
-  // new Context(model, {contextTokens, sequences, batchTokens, threads})
+  // new Context(model, {contextTokens, sequences, batchTokens, threads, observe = true})
   explicit ContextBinding(const Napi::CallbackInfo& info);
 
  private:
@@ -30,8 +30,8 @@ class ContextBinding : public Napi::ObjectWrap<ContextBinding> {
   int checkedSequence(const Napi::CallbackInfo& info, size_t argument) const;
   int checkedOutput(const Napi::CallbackInfo& info) const;
 
-  ModelPointer model;  // a context must not outlive its model
-  std::unique_ptr<StateHook> hook;
+  ModelPointer model;               // a context must not outlive its model
+  std::unique_ptr<StateHook> hook;  // null: states are not observed
   std::unique_ptr<llama_context, decltype(&llama_free)> context;
   int sequences = 0, batchTokens = 0, vocabularySize = 0, stateSize = 0;
   std::vector<int> outputTokens;  // batch index of every output row of the last decode

@@ -35,6 +35,8 @@
   X(llama_model_chat_template)          \
   X(llama_model_has_encoder)            \
   X(llama_model_has_decoder)            \
+  X(llama_model_quantize_default_params) \
+  X(llama_model_quantize)               \
   X(llama_vocab_n_tokens)               \
   X(llama_vocab_type)                   \
   X(llama_vocab_is_eog)                 \
