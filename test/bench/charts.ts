@@ -42,8 +42,9 @@ interface Axis {
 function axisOf(values: readonly number[], unit: Unit): Axis {
   const [least, most] = unit === 'ratio' ? [Math.min(1, ...values), Math.max(1, ...values)] : [0, Math.max(...values)]
   if (unit === 'ratio' && most > mostLinear) {
-    const ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].filter((_tick, i, all) => (all[i + 1] ?? Infinity) > least && (all[i - 1] ?? 0) < most)
-    return axis(ticks, Math.log)
+    const decades = Array.from({ length: Math.ceil(Math.log10(most)) - Math.floor(Math.log10(least)) + 1 }, (_, i) => Math.floor(Math.log10(least)) + i)
+    const round = decades.flatMap((power) => [1, 2, 5].map((m) => m * 10 ** power))
+    return axis(round.filter((_tick, i) => (round[i + 1] ?? Infinity) > least && (round[i - 1] ?? 0) < most), Math.log)
   }
   const span = most - least || 1
   const power = 10 ** Math.floor(Math.log10(span / 5))
