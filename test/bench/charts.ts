@@ -43,7 +43,7 @@ function axisOf(values: readonly number[], unit: Unit): Axis {
   const [least, most] = unit === 'ratio' ? [Math.min(1, ...values), Math.max(1, ...values)] : [0, Math.max(...values)]
   if (unit === 'ratio' && most > mostLinear) {
     const decades = Array.from({ length: Math.ceil(Math.log10(most)) - Math.floor(Math.log10(least)) + 1 }, (_, i) => Math.floor(Math.log10(least)) + i)
-    const round = decades.flatMap((power) => [1, 2, 5].map((m) => m * 10 ** power))
+    const round = decades.flatMap((power) => [1, 2, 5].map((m) => Number(`${m}e${power}`)))
     return axis(round.filter((_tick, i) => (round[i + 1] ?? Infinity) > least && (round[i - 1] ?? 0) < most), Math.log)
   }
   const span = most - least || 1
@@ -51,7 +51,7 @@ function axisOf(values: readonly number[], unit: Unit): Axis {
   const step = ([1, 2, 5, 10].find((m) => m * power >= span / 5) ?? 10) * power
   const first = Math.floor(least / step + 1e-9)
   const last = Math.max(first + 1, Math.ceil(most / step - 1e-9))
-  return axis(Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step), (value) => value)
+  return axis(Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12))), (value) => value)
 }
 
 function axis(ticks: number[], scale: (value: number) => number): Axis {

@@ -11,7 +11,7 @@ import { openStudio, type Studio } from '../studio.ts'
 import type { Subject } from '../subject.ts'
 
 const rows = 16
-const maxTokens = 32
+const maxTokens = 24
 
 export async function collection(subject: Subject, add: (measurement: Measurement) => void): Promise<Omit<PartResult, 'measurements'>> {
   const texts = samplePrompts(rows)

@@ -9,7 +9,7 @@ import { milliseconds, ratios } from '../statistics.ts'
 import { batchTokens, type Subject } from '../subject.ts'
 
 const rows = 16
-const responseTokens = 32
+const responseTokens = 24
 
 export async function prefill(subject: Subject, add: (measurement: Measurement) => void): Promise<Omit<PartResult, 'measurements'>> {
   subject.progress('prefill: recording responses')
