@@ -47,6 +47,7 @@ export async function openSubject(file: string | null, quick: boolean, progress:
   const threads = bestThreads(threadMeasurement)
 
   const folder = mkdtempSync(join(tmpdir(), 're-control-bench-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true })) // also after Ctrl-C, see main.ts
   return {
     file: chosen,
     sha256: await checksumOf(chosen, folder),
@@ -54,9 +55,6 @@ export async function openSubject(file: string | null, quick: boolean, progress:
     renderer: new PromptRenderer(model),
     device: devices[0]?.description ?? 'unknown',
     context: (own) => new Context(model, { ...own, batchTokens, threads }),
-    close: () => {
-      model.free()
-      rmSync(folder, { recursive: true, force: true })
-    }
+    close: () => model.free()
   }
 }

@@ -35,7 +35,9 @@ export async function training(subject: Subject, add: (measurement: Measurement)
       await own()
       await torch?.epoch()
       const [native = [], other] = await interleave(torch === null ? [own] : [own, torch.epoch], { seconds: 20, most: 15 })
-      add({ group, label: 'this program', unit: 'states/s', spread: rates(native), details: { threads }, note: null })
+      const speed = rates(native)
+      const details = { threads, 'matrix products, GFLOP/s': (speed.median * operations(hidden)) / 1e9 }
+      add({ group, label: 'this program', unit: 'states/s', spread: speed, details, note: null })
       add({ group, label: 'PyTorch', unit: 'states/s', spread: other === undefined ? null : rates(other), details: {}, note: torch?.version ?? 'there is no python3 with torch here' })
       if (other !== undefined) {
         // time of PyTorch over ours is our speed over its
@@ -53,6 +55,12 @@ export async function training(subject: Subject, add: (measurement: Measurement)
 }
 
 const rates = (seconds: readonly number[]): ReturnType<typeof spreadOf> => spreadOf(seconds.map((time) => states / time))
+
+/** Of the matrix products for one state: forward, the weights' gradient, and for a second layer its input's. */
+function operations(hidden: readonly number[]): number {
+  const [first = 0, second = 0] = hidden
+  return 4 * inputDim * first + 6 * first * second
+}
 
 /** Writes normally distributed float16 states of `count` trajectories. */
 export function writeStates(file: string, count: number): void {
