@@ -18,6 +18,7 @@
         "src/library.cc",
         "src/model.cc",
         "src/narrow_matrix.cc",
+        "src/quantize.cc",
         "src/sampler.cc",
         "src/selection.cc",
         "src/standardisation.cc",

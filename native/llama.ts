@@ -89,6 +89,8 @@ export interface ContextSettings {
   sequences: number
   batchTokens: number
   threads: number
+  /** false: llama.cpp's own decode without the state hook. `states` are then empty and controls a TypeError. */
+  observe?: boolean
 }
 
 export interface Context {
@@ -127,8 +129,10 @@ interface Exports {
   libraryProblem(library: string): string | null
   /** @param gpuLayers from the last one on, the output head counted as one; with 0 no GPU is used at all */
   loadModel(file: string, gpuLayers: number): Promise<Model>
+  /** Writes the weights of `source` as another type, from whatever type they have. Rejects with llama.cpp's reason. */
+  quantizeModel(source: string, target: string, settings: { type: 'q4_0' | 'q4_k_m' | 'q8_0'; threads: number }): Promise<void>
   Context: new (model: Model, settings: ContextSettings) => Context
   Sampler: new (settings: SamplerSettings) => Sampler
 }
 
-export const { openLibraries, libraryProblem, loadModel, Context, Sampler } = addon as unknown as Exports
+export const { openLibraries, libraryProblem, loadModel, quantizeModel, Context, Sampler } = addon as unknown as Exports

@@ -4,6 +4,7 @@
 #include "context.h"
 #include "library.h"
 #include "model.h"
+#include "quantize.h"
 #include "sampler.h"
 #include "trainer_binding.h"
 #include "value_function_binding.h"
@@ -46,6 +47,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["openLibraries"] = Napi::Function::New(env, openLibraries, "openLibraries");
   exports["libraryProblem"] = Napi::Function::New(env, problemOfLibrary, "libraryProblem");
   initModel(env, exports);
+  initQuantize(env, exports);
   initSampler(env, exports);
   initContext(env, exports);
   initValueFunction(env, exports);

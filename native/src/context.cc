@@ -101,7 +101,7 @@ class DecodeWorker : public Napi::AsyncWorker {
 
     takeLog();
     const int result = library().llama_decode(binding.context.get(), batch);
-    if (!binding.hook->failure.empty()) {
+    if (binding.hook && !binding.hook->failure.empty()) {
       throw std::runtime_error(binding.hook->failure);
     }
     if (result == 1) {
@@ -110,7 +110,7 @@ class DecodeWorker : public Napi::AsyncWorker {
     if (result != 0) {
       throw std::runtime_error("llama_decode failed (" + std::to_string(result) + "): " + takeLog());
     }
-    if (binding.hook->rowsSeen != static_cast<int>(binding.outputTokens.size())) {
+    if (binding.observes && binding.hook->rowsSeen != static_cast<int>(binding.outputTokens.size())) {
       throw std::runtime_error("this architecture shows no final hidden state (result_norm), so it cannot be steered");
     }
     takeStates();
@@ -127,8 +127,7 @@ class DecodeWorker : public Napi::AsyncWorker {
     result["statesF16"] = toTypedArray<Napi::Uint16Array>(Env(), halves);
     result["finite"] = toTypedArray<Napi::Uint8Array>(Env(), finite);
     result["drawn"] = toTypedArray<Napi::Int32Array>(Env(), drawn);
-    result["edited"] =
-        wide && !hook.edited.empty() ? Napi::Value(toFloat32Array(Env(), hook.edited)) : Env().Null();
+    result["edited"] = wide && !hook.edited.empty() ? Napi::Value(toFloat32Array(Env(), hook.edited)) : Env().Null();
     result["valueBefore"] = toFloat32Array(Env(), hook.valueBefore);
     result["valueAfter"] = toFloat32Array(Env(), hook.valueAfter);
     result["edits"] = toFloat32Array(Env(), hook.edits);
@@ -146,7 +145,10 @@ class DecodeWorker : public Napi::AsyncWorker {
   void takeStates() {
     const StateHook &hook = *binding.hook;
     const size_t rows = binding.outputTokens.size(), size = static_cast<size_t>(binding.stateSize);
-    finite.resize(rows);
+    finite.assign(rows, 1);
+    if (!binding.observes) {
+      return;
+    }
     for (size_t row = 0; row < rows; row++) {
       finite[row] = allFinite(&hook.states[row * size], binding.stateSize);
     }
@@ -219,6 +221,7 @@ ContextBinding::ContextBinding(const Napi::CallbackInfo &info)
   }
   vocabularySize = lib.llama_vocab_n_tokens(lib.llama_model_get_vocab(model.get()));
   stateSize = lib.llama_model_n_embd_out(model.get());
+  observes = !settings.Has("observe") || requireBoolean(settings.Get("observe"), "observe");
   hook = std::make_unique<StateHook>(stateSize);
 
   llama_context_params params = lib.llama_context_default_params();
@@ -228,8 +231,10 @@ ContextBinding::ContextBinding(const Napi::CallbackInfo &info)
   params.n_threads = params.n_threads_batch = threads;
   params.kv_unified = true;  // a step with gaps between sequences stays one graph
   params.embeddings = false;
-  params.cb_eval = StateHook::callback;
-  params.cb_eval_user_data = hook.get();
+  if (observes) {
+    params.cb_eval = StateHook::callback;
+    params.cb_eval_user_data = hook.get();
+  }
   takeLog();
   context.reset(lib.llama_init_from_model(model.get(), params));
   if (!context) {
@@ -300,6 +305,9 @@ Napi::Value ContextBinding::decode(const Napi::CallbackInfo &info) {
     throw Napi::TypeError::New(env, "controls must be an array");
   }
   const Napi::Array list = batch.Get("controls").As<Napi::Array>();
+  if (!observes && list.Length() > 0) {
+    throw Napi::TypeError::New(env, "a context that does not observe states cannot control them");
+  }
   for (uint32_t i = 0; i < list.Length(); i++) {
     const Napi::Object entry = requireObject(list.Get(i), "a control");
     Control control;
@@ -332,7 +340,7 @@ Napi::Value ContextBinding::decode(const Napi::CallbackInfo &info) {
 
   outputTokens = std::move(outputs);
   hasLogits = false;
-  hook->prepare(static_cast<int>(outputTokens.size()), std::move(controls), *team, worker->head);
+  hook->prepare(observes ? static_cast<int>(outputTokens.size()) : 0, std::move(controls), *team, worker->head);
   decoding = true;
   Napi::Promise promise = worker->promise();
   worker.release()->Queue();  // deletes itself

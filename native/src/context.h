@@ -12,7 +12,7 @@
 class ContextBinding : public Napi::ObjectWrap<ContextBinding> {
  public:
   static Napi::Function define(Napi::Env env);
-  // new Context(model, {contextTokens, sequences, batchTokens, threads})
+  // new Context(model, {contextTokens, sequences, batchTokens, threads, observe = true})
   explicit ContextBinding(const Napi::CallbackInfo& info);
 
  private:
@@ -35,6 +35,7 @@ class ContextBinding : public Napi::ObjectWrap<ContextBinding> {
 
   ModelPointer model;  // a context must not outlive its model
   std::unique_ptr<StateHook> hook;
+  bool observes = true;  // whether llama.cpp calls the hook
   std::unique_ptr<GgmlTeam> team;
   std::unique_ptr<llama_context, decltype(&llama_free)> context;
   int sequences = 0, batchTokens = 0, mostPositions = 0, vocabularySize = 0, stateSize = 0;

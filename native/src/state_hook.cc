@@ -75,8 +75,7 @@ void StateHook::observe(ggml_tensor *tensor) {
     if (here.empty()) {
       continue;
     }
-    std::vector<float> gathered(here.size() * stateSize), before(here.size()), after(here.size()),
-        edit(here.size());
+    std::vector<float> gathered(here.size() * stateSize), before(here.size()), after(here.size()), edit(here.size());
     for (size_t i = 0; i < here.size(); i++) {
       std::memcpy(&gathered[i * stateSize], &states[static_cast<size_t>(here[i]) * stateSize], rowBytes);
     }

@@ -24,7 +24,7 @@ class StateHook {
 
   // Before a decode that has `rows` outputs. The team edits the states of the controlled ones. Without `head` the graph
   // is stopped at the states, and there are no logits.
-  void prepare(int rows, std::vector<Control> controls, Team &team, bool head);
+  void prepare(int rows, std::vector<Control> controls, Team& team, bool head);
 
   // cb_eval; `user` is the StateHook. Never throws: a failure is kept for `failure()` and the graph is stopped.
   static bool callback(ggml_tensor* tensor, bool ask, void* user);
@@ -44,5 +44,5 @@ class StateHook {
   int stateSize;
   bool head = true;
   std::vector<Control> controls;
-  Team *team = nullptr;
+  Team* team = nullptr;
 };
