@@ -116,10 +116,10 @@ KERNEL_BODY void axpy4Body(float* y, const float scale[4], const float* const x[
   }
 }
 
-// c (Rows, Vectors * lanes) += a b for packed panels a (depth, Rows) and b (depth, Vectors * lanes).
-// All sums stay in registers over the whole depth.
+// c (Rows, Vectors * lanes) = or, with `accumulate`, += a b for packed panels a (depth, Rows) and
+// b (depth, Vectors * lanes). All sums stay in registers over the whole depth.
 template <class Lanes, int Rows, int Vectors>
-KERNEL_BODY void tileBody(int depth, const float* a, const float* b, float* c, size_t ldc) {
+KERNEL_BODY void tileBody(int depth, const float* a, const float* b, float* c, size_t ldc, bool accumulate) {
   constexpr int width = sizeof(Lanes) / sizeof(float);
   Lanes sum[Rows][Vectors] = {};
   for (int k = 0; k < depth; k++) {
@@ -131,8 +131,8 @@ KERNEL_BODY void tileBody(int depth, const float* a, const float* b, float* c, s
   }
   UNROLL for (int i = 0; i < Rows; i++) {
     UNROLL for (int v = 0; v < Vectors; v++) {
-      Lanes lanes;
-      load(lanes, c + i * ldc + v * width);
+      Lanes lanes = {};
+      if (accumulate) load(lanes, c + i * ldc + v * width);
       lanes += sum[i][v];
       store(c + i * ldc + v * width, lanes);
     }
@@ -146,7 +146,7 @@ struct Kernels {
   void (*dot4)(const float* const*, const float*, size_t, float*);
   void (*axpy)(float*, float, const float*, size_t);
   void (*axpy4)(float*, const float*, const float* const*, size_t);
-  void (*tile)(int, const float*, const float*, float*, size_t);
+  void (*tile)(int, const float*, const float*, float*, size_t, bool);
   int tileRows, tileColumns;
 };
 
@@ -159,8 +159,8 @@ constexpr int portableRows = 6, portableVectors = 4;
 #else
 constexpr int portableRows = 6, portableVectors = 2;
 #endif
-void tilePortable(int depth, const float* a, const float* b, float* c, size_t ldc) {
-  tileBody<Lanes4, portableRows, portableVectors>(depth, a, b, c, ldc);
+void tilePortable(int depth, const float* a, const float* b, float* c, size_t ldc, bool add) {
+  tileBody<Lanes4, portableRows, portableVectors>(depth, a, b, c, ldc, add);
 }
 constexpr Kernels portableKernels = {dotPortable,
                                      dot4Portable,
@@ -177,8 +177,8 @@ TARGET_AVX2 void dot4Avx2(const float* const* a, const float* b, size_t n, float
 }
 TARGET_AVX2 void axpyAvx2(float* y, float s, const float* x, size_t n) { axpyBody<Lanes8>(y, s, x, n); }
 TARGET_AVX2 void axpy4Avx2(float* y, const float* s, const float* const* x, size_t n) { axpy4Body<Lanes8>(y, s, x, n); }
-TARGET_AVX2 void tileAvx2(int depth, const float* a, const float* b, float* c, size_t ldc) {
-  tileBody<Lanes8, 6, 2>(depth, a, b, c, ldc);
+TARGET_AVX2 void tileAvx2(int depth, const float* a, const float* b, float* c, size_t ldc, bool add) {
+  tileBody<Lanes8, 6, 2>(depth, a, b, c, ldc, add);
 }
 constexpr Kernels avx2Kernels = {dotAvx2, dot4Avx2, axpyAvx2, axpy4Avx2, tileAvx2, 6, 16};
 
@@ -190,8 +190,8 @@ TARGET_AVX512 void axpyAvx512(float* y, float s, const float* x, size_t n) { axp
 TARGET_AVX512 void axpy4Avx512(float* y, const float* s, const float* const* x, size_t n) {
   axpy4Body<Lanes16>(y, s, x, n);
 }
-TARGET_AVX512 void tileAvx512(int depth, const float* a, const float* b, float* c, size_t ldc) {
-  tileBody<Lanes16, 14, 2>(depth, a, b, c, ldc);
+TARGET_AVX512 void tileAvx512(int depth, const float* a, const float* b, float* c, size_t ldc, bool add) {
+  tileBody<Lanes16, 14, 2>(depth, a, b, c, ldc, add);
 }
 constexpr Kernels avx512Kernels = {dotAvx512, dot4Avx512, axpyAvx512, axpy4Avx512, tileAvx512, 14, 32};
 #endif
@@ -225,6 +225,7 @@ constexpr int blockDepth = 512;
 constexpr int blockRows = 168;
 constexpr int blockColumns = 1024;
 constexpr int largestTile = 14 * 32;
+constexpr int cacheLine = 64 / sizeof(float);
 
 // Copies `lanes` vectors of length `depth` into panels (ceil(lanes / width), depth, width), the last
 // one filled up with zeros. Lane l at depth k is source[l * laneStride + k * depthStride].
@@ -237,8 +238,12 @@ void packPanels(const float* source, size_t laneStride, size_t depthStride, int 
     if (laneStride == 1) {
       for (int k = 0; k < depth; k++) std::memcpy(packed + k * width, panel + k * depthStride, present * sizeof(float));
     } else {
-      for (int l = 0; l < present; l++) {
-        for (int k = 0; k < depth; k++) packed[k * width + l] = panel[l * laneStride + k * depthStride];
+      // A cache line's worth of the depth at a time, so that what is written meanwhile stays in the first-level cache.
+      for (int k0 = 0; k0 < depth; k0 += cacheLine) {
+        const int end = std::min(k0 + cacheLine, depth);
+        for (int l = 0; l < present; l++) {
+          for (int k = k0; k < end; k++) packed[k * width + l] = panel[l * laneStride + k * depthStride];
+        }
       }
     }
   }
@@ -250,23 +255,24 @@ struct Operand {
   size_t depthStride;  // along the sum
 };
 
-// C (rows, columns) += A B by packed blocks, one thread.
-void gemmBlock(int rows, int columns, int depth, Operand a, Operand b, float* c, size_t ldc) {
+// C (rows, columns) = or, with `accumulate`, += A B by packed blocks, one thread.
+void gemmBlock(int rows, int columns, int depth, Operand a, Operand b, float* c, size_t ldc, bool accumulate) {
   const Kernels& kernel = kernels();
   const int tileRows = kernel.tileRows, tileColumns = kernel.tileColumns;
   const auto roundUp = [](size_t n, size_t to) { return (n + to - 1) / to * to; };
   const size_t packedDepth = std::min(depth, blockDepth);
   const size_t sizeA = roundUp(std::min(rows, blockRows), tileRows) * packedDepth;
   const size_t sizeB = roundUp(std::min(columns, blockColumns), tileColumns) * packedDepth;
-  const size_t line = 64 / sizeof(float);  // panels begin on a cache line
-  std::unique_ptr<float[]> memory(new float[roundUp(sizeA, line) + sizeB + line]);
+  // Panels begin on a cache line.
+  std::unique_ptr<float[]> memory(new float[roundUp(sizeA, cacheLine) + sizeB + cacheLine]);
   float* packedA = (float*)roundUp((uintptr_t)memory.get(), 64);
-  float* packedB = packedA + roundUp(sizeA, line);
+  float* packedB = packedA + roundUp(sizeA, cacheLine);
 
   for (int n0 = 0; n0 < columns; n0 += blockColumns) {
     const int n = std::min(blockColumns, columns - n0);
     for (int k0 = 0; k0 < depth; k0 += blockDepth) {
       const int k = std::min(blockDepth, depth - k0);
+      const bool add = accumulate || k0 > 0;
       packPanels(b.data + n0 * b.laneStride + k0 * b.depthStride, b.laneStride, b.depthStride, n, k, tileColumns,
                  packedB);
       for (int m0 = 0; m0 < rows; m0 += blockRows) {
@@ -280,13 +286,16 @@ void gemmBlock(int rows, int columns, int depth, Operand a, Operand b, float* c,
             float* corner = c + (m0 + i) * ldc + n0 + j;
             const int presentRows = std::min(tileRows, m - i), presentColumns = std::min(tileColumns, n - j);
             if (presentRows == tileRows && presentColumns == tileColumns) {
-              kernel.tile(k, panelA, panelB, corner, ldc);
+              kernel.tile(k, panelA, panelB, corner, ldc, add);
               continue;
             }
-            float edge[largestTile] = {};
-            kernel.tile(k, panelA, panelB, edge, tileColumns);
+            float edge[largestTile];
+            kernel.tile(k, panelA, panelB, edge, tileColumns, false);
             for (int r = 0; r < presentRows; r++) {
-              for (int s = 0; s < presentColumns; s++) corner[r * ldc + s] += edge[r * tileColumns + s];
+              for (int s = 0; s < presentColumns; s++) {
+                const float product = edge[r * tileColumns + s];
+                corner[r * ldc + s] = add ? corner[r * ldc + s] + product : product;
+              }
             }
           }
         }
@@ -340,8 +349,8 @@ void parallelRanges(int threads, size_t count, size_t granule, const std::functi
 
 void gemm(GemmLayout layout, int M, int N, int K, const float* A, int lda, const float* B, int ldb, float* C, int ldc,
           bool accumulate, int threads) {
-  if (!accumulate) {
-    for (int i = 0; i < M; i++) std::fill(C + size_t(i) * ldc, C + size_t(i) * ldc + N, 0.0f);
+  if (K == 0 && !accumulate) {
+    for (int i = 0; i < M; i++) std::fill_n(C + size_t(i) * ldc, N, 0.0f);
   }
   const Operand a = layout == GemmLayout::TN ? Operand{A, 1, size_t(lda)} : Operand{A, size_t(lda), 1};
   const Operand b = layout == GemmLayout::NT ? Operand{B, size_t(ldb), 1} : Operand{B, 1, size_t(ldb)};
@@ -350,12 +359,12 @@ void gemm(GemmLayout layout, int M, int N, int K, const float* A, int lda, const
   if (M > N) {
     parallelRanges(useful, M, kernels().tileRows, [&](size_t begin, size_t end) {
       gemmBlock(int(end - begin), N, K, {a.data + begin * a.laneStride, a.laneStride, a.depthStride}, b,
-                C + begin * ldc, ldc);
+                C + begin * ldc, ldc, accumulate);
     });
   } else {
     parallelRanges(useful, N, kernels().tileColumns, [&](size_t begin, size_t end) {
-      gemmBlock(M, int(end - begin), K, a, {b.data + begin * b.laneStride, b.laneStride, b.depthStride}, C + begin,
-                ldc);
+      gemmBlock(M, int(end - begin), K, a, {b.data + begin * b.laneStride, b.laneStride, b.depthStride}, C + begin, ldc,
+                accumulate);
     });
   }
 }
