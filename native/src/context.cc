@@ -229,7 +229,8 @@ ContextBinding::ContextBinding(const Napi::CallbackInfo &info)
     throw Napi::Error::New(info.Env(), "the model is an encoder; it does not generate text");
   }
   // with learned positions a later one reads past their table, and aborts
-  mostPositions = std::min(contextTokens, static_cast<int>(lib.llama_model_n_ctx_train(model.get())));
+  const int trained = lib.llama_model_n_ctx_train(model.get());
+  mostPositions = trained > 0 ? std::min(contextTokens, trained) : contextTokens;
   vocabularySize = lib.llama_vocab_n_tokens(lib.llama_model_get_vocab(model.get()));
   stateSize = lib.llama_model_n_embd_out(model.get());
   hook = std::make_unique<StateHook>(stateSize);
