@@ -215,7 +215,8 @@ ContextBinding::ContextBinding(const Napi::CallbackInfo &info)
     throw Napi::Error::New(info.Env(), "the model is an encoder; it does not generate text");
   }
   // with learned positions a later one reads past their table, and aborts
-  mostPositions = std::min(contextTokens, static_cast<int>(lib.llama_model_n_ctx_train(model.get())));
+  const int trained = lib.llama_model_n_ctx_train(model.get());
+  mostPositions = trained > 0 ? std::min(contextTokens, trained) : contextTokens;
   if (batchTokens < sequences) {  // llama.cpp reserves an output row for each sequence and aborts without room for it
     throw Napi::RangeError::New(info.Env(), "batchTokens must not be less than sequences");
   }

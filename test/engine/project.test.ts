@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { collectSettings, type CollectSettings } from '../../src-main/contract/entities.ts'
 import { toFailure, type Failure } from '../../src-main/contract/errors.ts'
 import { migrate as first } from '../../src-main/engine/project/migrations/0001-first.ts'
 import { migrate, schemaVersion } from '../../src-main/engine/project/migrate.ts'
@@ -112,6 +113,15 @@ describe('a project', () => {
     expect(project.summary().counts.examples).toBe(100)
     project.close()
   })
+})
+
+test('a collection of an older version has the settings that were not there yet', () => {
+  const project = Project.create(join(ownDirectory(), 'project'), null)
+  onTestFinished(() => project.close())
+  const dataset = project.datasets.create('rows', 'rows.jsonl', 'prompts')
+  const { responses: _responses, deterministic: _deterministic, ...older } = collectSettings.parse({ dataset, samples: 3 })
+  const id = project.collections.create(older as CollectSettings, {}, 1, 4)
+  expect(project.collections.get(id).settings).toEqual({ ...older, responses: 'generated', deterministic: false })
 })
 
 describe('a project from a newer version', () => {
