@@ -18,7 +18,7 @@ import { Project } from '../../src-main/engine/project/project.ts'
 import { writeTinyModel, type TinyModelOptions } from '../fixtures/tiny-model.ts'
 
 export const root = resolve(import.meta.dirname, '..', '..')
-const hostEntry = join(root, 'out', 'main', 'model-host.js')
+export const hostEntry = join(root, 'out', 'main', 'model-host.js')
 
 export function temporaryDirectory(): string {
   return mkdtempSync(join(tmpdir(), 're-control-engine-'))
