@@ -2,7 +2,7 @@
  * Which backend a model host opens. A process can open one backend's libraries only, so a host that opened one which
  * has no GPU is of no use for the next; one that opened none is.
  */
-import { backend as backendName, type Backend, type Device, type DeviceCandidate, type DeviceChoice } from '../../contract/entities.ts'
+import { backend as backendName, type Backend, type Device, type DeviceCandidate, type DeviceChoice } from '../../contract/device.ts'
 import { StudioError, toFailure } from '../../contract/errors.ts'
 import { HostClient, type LaunchHost } from './host-client.ts'
 
