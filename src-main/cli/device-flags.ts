@@ -1,5 +1,5 @@
 /** Where a command's model runs: flags that override, for this run, what is kept for the machine. */
-import { deviceChoice, type DeviceChoice, type LoadedModel, type LoadPlan, type Manifest } from '../contract/entities.ts'
+import { deviceChoice, type DeviceChoice, type LoadedModel, type LoadPlan, type Manifest } from '../contract/device.ts'
 import { text, UsageError } from './arguments.ts'
 import type { Input } from './command.ts'
 

@@ -1,5 +1,6 @@
 /** The one contract between window and engine: every method with the schemas of what goes in and what comes out. */
 import { z } from 'zod'
+import * as d from './device.ts'
 import * as e from './entities.ts'
 import { job } from './job.ts'
 
@@ -16,7 +17,7 @@ export const methods = {
       project: e.project.nullable(),
       recent: z.array(z.object({ name: z.string(), path: z.string() })),
       jobs: z.array(job),
-      model: e.loadedModel.nullable()
+      model: d.loadedModel.nullable()
     })
   },
 
@@ -39,16 +40,16 @@ export const methods = {
   'model.choose': { input: z.object({ file }), output: e.project },
   'model.fetch': { input: z.object({ id: z.string() }), output: job },
   /** How the project's model would be loaded now; fails where loading would. */
-  'model.plan': { input: nothing, output: e.loadPlan },
+  'model.plan': { input: nothing, output: d.loadPlan },
   /** Loads the project's model in the model host, if it is not there already. */
-  'model.load': { input: nothing, output: e.loadedModel },
+  'model.load': { input: nothing, output: d.loadedModel },
 
   /** Every backend with its devices, or why it cannot be used here. */
-  'device.list': { input: nothing, output: z.array(e.deviceCandidate) },
+  'device.list': { input: nothing, output: z.array(d.deviceCandidate) },
   /** How models are to run on this machine. */
-  'device.choice': { input: nothing, output: e.deviceChoice },
+  'device.choice': { input: nothing, output: d.deviceChoice },
   /** Keeps the choice and unloads the model, so that the next use follows it. */
-  'device.choose': { input: e.deviceChoice, output: e.deviceChoice },
+  'device.choose': { input: d.deviceChoice, output: d.deviceChoice },
 
   'data.preview': { input: z.object({ file, format: e.dataFormat.nullable().default(null), map: z.record(z.string(), z.string()).default({}) }), output: e.dataPreview },
   'data.import': { input: z.object({ file, format: e.dataFormat.nullable().default(null), map: z.record(z.string(), z.string()).default({}) }), output: job },
@@ -132,7 +133,7 @@ export const events = {
   job,
   /** The project's counts, name or model changed. */
   project: e.project.nullable(),
-  model: z.object({ loaded: e.loadedModel.nullable(), note: z.string() }),
+  model: z.object({ loaded: d.loadedModel.nullable(), note: z.string() }),
   'collect.sample': z.object({ collection: e.id, prompt: z.string(), text: z.string() }),
   'train.epoch': z.object({ job: e.id, epoch: e.epoch }),
   'chat.token': z.object({ turn: e.id, pane: z.int(), step: e.tokenStep }),

@@ -1,5 +1,6 @@
 /** The message contract of the model host: what the engine asks, what comes back while it works, what comes at the end. */
-import type { Backend, Device, Epoch, LoadedModel, Message, Sampling } from '../contract/entities.ts'
+import type { Backend, Device, LoadedModel } from '../contract/device.ts'
+import type { Epoch, Message, Sampling } from '../contract/entities.ts'
 import type { Failure } from '../contract/errors.ts'
 
 export interface Layer {

@@ -1,5 +1,6 @@
 /** The model stage: the catalogue, the facts of the project's model, loading it. */
-import type { CatalogueModel, DeviceCandidate, DeviceChoice, LoadPlan, ModelFacts } from '../../src-main/contract/entities.ts'
+import type { DeviceCandidate, DeviceChoice, LoadPlan } from '../../src-main/contract/device.ts'
+import type { CatalogueModel, ModelFacts } from '../../src-main/contract/entities.ts'
 import { call } from './connection.ts'
 import { jobs } from './jobs.svelte.ts'
 import { notices } from './notices.svelte.ts'

@@ -1,5 +1,6 @@
 /** Where things stand: the connection, the open project with what its forms begin with, the loaded model. */
-import type { LoadedModel, Project, StageSettings } from '../../src-main/contract/entities.ts'
+import type { LoadedModel } from '../../src-main/contract/device.ts'
+import type { Project, StageSettings } from '../../src-main/contract/entities.ts'
 import { call, on, onConnect } from './connection.ts'
 import { jobs } from './jobs.svelte.ts'
 import { notices } from './notices.svelte.ts'

@@ -68,7 +68,7 @@ describe('the commands in their order', () => {
   })
 
   test('train', async () => {
-const words = ['--source', 'column', '--hidden', '16', '--layers', '2', '--lr', '1e-3', '--weight-decay', '0.01', '--clip-norm', '1', '--warmup-steps', '3', '--batch', '32', '--epochs', '5', '--seed', '2']
+    const words = ['--source', 'column', '--hidden', '16', '--layers', '2', '--lr', '1e-3', '--weight-decay', '0.01', '--clip-norm', '1', '--warmup-steps', '3', '--batch', '32', '--epochs', '5', '--seed', '2']
     expect(await good('train', 'p', '--collection', '1', ...words)).toMatchObject({ valueFunction: 1, epochs: 5, trainLoss: number, validationLoss: number, correlation: number, manifest: { ...manifest, seed: 2, settings: { hidden: 16 } } })
   })
 

@@ -1,9 +1,14 @@
 /** Where the model runs: chosen, kept for the machine, measured and remembered, and said; by real model hosts. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { collectSettings, deviceChoice, loadedModel, type DeviceCandidate } from '../../src-main/contract/entities.ts'
+import { deviceChoice, loadedModel, type DeviceCandidate } from '../../src-main/contract/device.ts'
+import { collectSettings } from '../../src-main/contract/entities.ts'
 import { methods } from '../../src-main/contract/methods.ts'
 import { createHandlers } from '../../src-main/engine/handlers.ts'
-import { greedy, openStudio, scoredPrompts, type Studio } from './studio.ts'
+import { probeBackends } from '../../src-main/engine/models/backends.ts'
+import { forkHost } from '../../src-main/engine/models/fork-host.ts'
+import type { HostProcess } from '../../src-main/engine/models/host-client.ts'
+import { Models } from '../../src-main/engine/models/models.ts'
+import { greedy, hostEntry, openStudio, scoredPrompts, type Studio } from './studio.ts'
 
 let studio: Studio
 beforeEach(async () => {
@@ -82,6 +87,41 @@ test('a driver that takes its process with it is a verdict, and the processor is
   expect(loaded.backend).toBe('cpu')
   const { tokens } = await (await studio.engine.models.use(studio.project)).request('render', { prompt: { text: 'why?' } })
   expect(tokens).toBeGreaterThan(0)
+})
+
+const hasGpu = (await probeBackends(() => forkHost(hostEntry))).some(({ backend, usable }) => backend !== 'cpu' && usable === true)
+
+test.runIf(hasGpu)('a GPU that dies of the load is given up for the processor, once, and said; what was chosen fails instead', async () => {
+  let killed = 0
+  /** A host that is killed as soon as it is to load onto a GPU. */
+  const launch = (): HostProcess => {
+    const host = forkHost(hostEntry)
+    let exit: (reason: string) => void = () => {}
+    return {
+      ...host,
+      onExit: (handle) => host.onExit((exit = handle)),
+      send: (message) => {
+        if (!('method' in message) || message.method !== 'load' || message.input.gpuLayers === 0) return host.send(message)
+        killed++
+        host.kill()
+        exit('was killed by SIGKILL')
+      }
+    }
+  }
+  const notices: string[] = []
+  const { cacheDirectory, dataDirectory } = studio.engine.options
+  const models = new Models(launch, { cacheDirectory, dataDirectory }, { loaded: () => {}, died: (text) => notices.push(text) })
+  models.choose(deviceChoice.parse({ threads: 1, batchTokens: 80 }))
+  for (let time = 0; time < 2; time++) {
+    expect((await models.use(studio.project)).loaded).toMatchObject({ backend: 'cpu', gpuLayers: 0, reason: expect.stringMatching(/could not load this model: the model's process was killed by SIGKILL/) })
+    models.unload()
+  }
+  expect(killed).toBe(1)
+  expect(notices).toEqual([expect.stringMatching(/could not load the model .* trying without it/)])
+  const { backend } = (await models.candidates()).find((one) => one.backend !== 'cpu' && one.usable === true)!
+  models.choose(deviceChoice.parse({ device: backend, threads: 1, batchTokens: 80 }))
+  await expect(models.use(studio.project)).rejects.toMatchObject({ code: 'model-host-exited' })
+  models.unload()
 })
 
 test('every run keeps what it was made with', async () => {

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { deviceChoice } from '../../src-main/contract/entities.ts'
+import { deviceChoice } from '../../src-main/contract/device.ts'
 import type { Job } from '../../src-main/contract/job.ts'
 import type { AnyEvent, EventName, EventPayload } from '../../src-main/contract/methods.ts'
 import { Engine } from '../../src-main/engine/engine.ts'
@@ -18,7 +18,7 @@ import { Project } from '../../src-main/engine/project/project.ts'
 import { writeTinyModel, type TinyModelOptions } from '../fixtures/tiny-model.ts'
 
 export const root = resolve(import.meta.dirname, '..', '..')
-const hostEntry = join(root, 'out', 'main', 'model-host.js')
+export const hostEntry = join(root, 'out', 'main', 'model-host.js')
 
 export function temporaryDirectory(): string {
   return mkdtempSync(join(tmpdir(), 're-control-engine-'))

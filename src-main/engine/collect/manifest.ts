@@ -1,5 +1,5 @@
 /** What a run must name so that someone else can run it again. */
-import type { LoadedModel, Manifest } from '../../contract/entities.ts'
+import type { LoadedModel, Manifest } from '../../contract/device.ts'
 import { version } from '../version.ts'
 
 export function manifestOf(model: LoadedModel, settings: { seed: number }): Manifest {

@@ -1,6 +1,7 @@
 /** The HTML report of an evaluation: one file that stands on its own, without scripts. */
 import { writeFileSync } from 'node:fs'
-import type { EvaluationTable, Manifest } from '../../contract/entities.ts'
+import type { Manifest } from '../../contract/device.ts'
+import type { EvaluationTable } from '../../contract/entities.ts'
 import type { Project } from '../project/project.ts'
 import { html, type Html } from './html.ts'
 import { methodLabels } from './labels.ts'

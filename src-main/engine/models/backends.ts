@@ -2,7 +2,7 @@
  * Which backend a model host opens. A process can open one backend's libraries only, so a host that opened one which
  * has no GPU is of no use for the next; one that opened none is.
  */
-import { backend as backendName, type Backend, type Device, type DeviceCandidate, type DeviceChoice } from '../../contract/entities.ts'
+import { backend as backendName, type Backend, type Device, type DeviceCandidate, type DeviceChoice } from '../../contract/device.ts'
 import { StudioError, toFailure } from '../../contract/errors.ts'
 import { HostClient, type LaunchHost } from './host-client.ts'
 
@@ -23,12 +23,14 @@ interface Attempt {
   open: boolean
   /** the processor, where they are */
   cpu: Device | null
+  /** what ended its process, or kept it from starting */
+  error: unknown
 }
 
 /**
  * Opens what was chosen, or the first backend with a GPU, or the processor.
  * @param failed backends that could not load this model before, and why
- * @throws StudioError 'not-usable' when what was chosen cannot be used
+ * @throws StudioError 'not-usable' when what was chosen cannot be used, 'model-host-exited' when its process died of it
  */
 export async function openBackend(launch: LaunchHost, chosen: DeviceChoice['device'], failed: ReadonlyMap<Backend, string>): Promise<OpenedHost> {
   const order = backendName.options
@@ -52,6 +54,7 @@ export async function openBackend(launch: LaunchHost, chosen: DeviceChoice['devi
     bound = null
     const attempt = await tryBackend(launch, free, backend)
     candidates.set(backend, attempt.candidate)
+    if (attempt.error !== null && (chosen !== 'auto' || backend === 'cpu')) throw attempt.error // nothing else is left to try
     if (attempt.candidate.usable === true && attempt.client !== null) return result(attempt.client, backend)
     processor = attempt.cpu
     bound = attempt.open ? attempt.client : null
@@ -94,9 +97,9 @@ async function tryBackend(launch: LaunchHost, free: HostClient | null, backend: 
     const { open, gpus, cpu, problem } = await client.request('open', { backend })
     const devices = backend === 'cpu' ? (cpu === null ? [] : [cpu]) : gpus
     const reason = problem ?? (backend === 'cpu' ? 'always there' : gpus.map((gpu) => gpu.description).join(', '))
-    return { candidate: { backend, usable: problem === null, reason, devices }, client, open, cpu }
+    return { candidate: { backend, usable: problem === null, reason, devices }, client, open, cpu, error: null }
   } catch (error) {
     client?.kill()
-    return { candidate: { backend, usable: false, reason: `could not be tried: ${toFailure(error).message}`, devices: [] }, client: null, open: false, cpu: null }
+    return { candidate: { backend, usable: false, reason: `could not be tried: ${toFailure(error).message}`, devices: [] }, client: null, open: false, cpu: null, error }
   }
 }

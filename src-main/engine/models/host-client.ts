@@ -1,5 +1,5 @@
 /** The engine's end of a model host: requests, events while they run, cancellation, and what happens when it dies. */
-import type { LoadedModel } from '../../contract/entities.ts'
+import type { LoadedModel } from '../../contract/device.ts'
 import { fromFailure, StudioError } from '../../contract/errors.ts'
 import type { FromHost, HostMethod, HostMethods, ToHost } from '../../model-host/messages.ts'
 

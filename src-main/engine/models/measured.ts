@@ -2,7 +2,7 @@
 import { availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { batchMeasurement, threadMeasurement, type Backend } from '../../contract/entities.ts'
+import { batchMeasurement, threadMeasurement, type Backend } from '../../contract/device.ts'
 import { keep, readKept } from '../kept-json.ts'
 
 const memory = z.object({

@@ -3,7 +3,7 @@
  * with a growing pause, and given up after three deaths in a row without progress between them.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Backend, DeviceCandidate, DeviceChoice, LoadedModel, LoadPlan } from '../../contract/entities.ts'
+import type { Backend, DeviceCandidate, DeviceChoice, LoadedModel, LoadPlan } from '../../contract/device.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Prompt } from '../../model-host/messages.ts'
 import type { Project } from '../project/project.ts'

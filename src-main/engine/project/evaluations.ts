@@ -1,5 +1,6 @@
 /** Evaluations: methods compared on the same prompts, and every response behind the table. */
-import { evaluateSettings, type EvaluateSettings, type Evaluation, type EvaluationResponse, type EvaluationTable, type Manifest } from '../../contract/entities.ts'
+import type { Manifest } from '../../contract/device.ts'
+import { evaluateSettings, type EvaluateSettings, type Evaluation, type EvaluationResponse, type EvaluationTable } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Db } from './database.ts'
 

@@ -1,4 +1,4 @@
 /** llama.cpp's backends by the names that people know. */
-import type { Backend } from '../../../src-main/contract/entities.ts'
+import type { Backend } from '../../../src-main/contract/device.ts'
 
 export const backendTitles: Record<Backend, string> = { metal: 'Metal', cuda: 'CUDA', vulkan: 'Vulkan', cpu: 'CPU' }
