@@ -24,9 +24,9 @@ const parts: Record<PartName, Part> = { hook, control, collection, training, pre
 
 const progress = (text: string): void => void process.stderr.write(`${text}\n`)
 
-// an exit has its handlers run, an end by a signal has not
-process.once('SIGINT', () => process.exit(130))
-process.once('SIGTERM', () => process.exit(143))
+// an exit has its handlers run, an end by a signal has not; and a signal can come twice, from the terminal and from npm
+process.on('SIGINT', () => process.exit(130))
+process.on('SIGTERM', () => process.exit(143))
 
 try {
   process.exitCode = await run(parseBenchArguments(process.argv.slice(2)))

@@ -57,7 +57,6 @@ export function relativeLength(changes: Float32Array, states: Float32Array, D: n
   return mean(Array.from({ length: states.length / D }, (_, row) => length(changes, row) / length(states, row)))
 }
 
-/** "1 x 2048" or "2048 + 1024" */
 export function describeNetwork(hidden: readonly number[]): string {
   return hidden.length === 1 ? `one hidden layer, H = ${hidden[0]}` : `two hidden layers, H = ${hidden.join(' + ')}`
 }

@@ -44,7 +44,7 @@ ${result.parts.map(partSection)}
 
 function targetTable({ targets }: BenchResult): Html {
   return html`<h2>Targets</h2>
-<table>
+<table class="figures">
 <thead><tr><th>Figure (TinyLlama as Q4_0, two cores, D = 2048)</th><th>Target</th><th>Measured</th><th>Quartiles</th><th></th></tr></thead>
 <tbody>${targets.map((target) => {
     const unit = unitOf(target)
@@ -66,7 +66,7 @@ ${groups.map((group) => {
 }
 
 function measurementTable(measurements: readonly Measurement[]): Html {
-  return html`<table>
+  return html`<table class="figures">
 <thead><tr><th></th><th>Median</th><th>Quartiles</th><th>Least to most</th><th>Times</th></tr></thead>
 <tbody>${measurements.map(({ label, unit, spread, details, note }) => {
     const small = html`<small>${[detailText(details), note ?? ''].filter((text) => text !== '').join('; ')}</small>`
@@ -84,7 +84,7 @@ main { max-width: 60rem; margin: 0 auto; padding: 2rem 1.5rem 4rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.5rem; }
 table { border-collapse: collapse; width: 100%; margin: 1rem 0; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .35rem .7rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
-th { font-weight: 500; } thead th { color: var(--quiet); font-size: .85rem; }
+th { font-weight: 500; } thead th { color: var(--quiet); font-size: .85rem; } .figures td, .figures thead th { white-space: nowrap; }
 small { display: block; font-weight: 400; color: var(--quiet); }
 figure { margin: 1.5rem 0 2.5rem; } figcaption { font-weight: 600; margin-bottom: .5rem; }
 svg { width: 100%; height: auto; } svg text { font-size: 12px; fill: currentColor; }

@@ -40,8 +40,8 @@ export async function control(subject: Subject, add: (measurement: Measurement) 
     title: 'Control: time per step over the base model',
     about:
       'Every round takes one step of the base model and one of each number of updates n, on the same tokens at the same positions; ' +
-      'the ratio is taken round by round. The value functions were trained on states of this model; alpha is chosen so that 30 updates move a state by 0.4 of its length, ' +
-      'and 30/n of that for n updates, unless it says otherwise.'
+      'the ratio is taken round by round. The value functions were trained on states of this model; the step size is chosen so that 30 updates move a state by about 0.4 of its length; ' +
+      'n updates take 30/n of that step size, so that their path is about as long, unless it says otherwise.'
   }
 }
 
@@ -59,7 +59,7 @@ async function measureNetwork(subject: Subject, steps: Steps, responses: Respons
     { valueFunction: network.valueFunction, stepSize, updates, rows: Int32Array.from({ length: rows }, (_, row) => row) }
   ]
   const variants = updateCounts.map((updates): Variant => ({ label: `${rowsText(rows)}, n = ${updates}`, updates, stepSize: (network.stepSize30 * 30) / updates }))
-  if (isTarget && rows === 1) variants.push({ label: '1 row, n = 200, alpha of n = 30', updates: 200, stepSize: network.stepSize30 })
+  if (isTarget && rows === 1) variants.push({ label: '1 row, n = 200, step size of n = 30', updates: 200, stepSize: network.stepSize30 })
 
   // the first step of each also prepares what its ascent needs
   const measured: (Variant & { edit: number })[] = []
@@ -75,7 +75,7 @@ async function measureNetwork(subject: Subject, steps: Steps, responses: Respons
   )
   for (const [at, variant] of measured.entries()) {
     const times = controlled[at] ?? []
-    const details: Record<string, number> = { 'base, ms': milliseconds(base), 'controlled, ms': milliseconds(times), 'edit, |Δh|/|h|': variant.edit, 'step size': variant.stepSize }
+    const details: Record<string, number> = { 'base, ms': milliseconds(base), 'controlled, ms': milliseconds(times), 'edit, |Δh|/|h|': variant.edit, 'step size in h': variant.stepSize }
     if (isTarget) details['the ascent alone, ms'] = await ascentAlone(subject, responses, network, variant)
     add({ group, label: variant.label, unit: 'ratio', spread: ratios(times, base), details, note: null })
   }
