@@ -35,7 +35,7 @@ try {
   process.exitCode = 1
 }
 
-async function run({ parts: chosen, json, quick, model }: BenchArguments): Promise<number> {
+async function run({ parts: chosen, json, quick, model, threads }: BenchArguments): Promise<number> {
   const start = performance.now()
   const before = machine()
   const warnings: string[] = []
@@ -48,7 +48,7 @@ async function run({ parts: chosen, json, quick, model }: BenchArguments): Promi
   }
 
   await warnIfBusy('before the run')
-  const subject = await openSubject(model, quick, progress)
+  const subject = await openSubject(model, quick, threads, progress)
   const finished: FinishedPart[] = []
   try {
     for (const name of chosen) {

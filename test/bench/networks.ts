@@ -1,6 +1,7 @@
 /** Value functions as they are in use: trained on the model's own states, with a step size that edits them noticeably. */
 import { mean, standardDeviation } from 'simple-statistics'
-import { Trainer, ValueFunction, type Layer } from '../../native/value-function.ts'
+import { Trainer } from '../../native/trainer.ts'
+import { ValueFunction, type Layer } from '../../native/value-function.ts'
 import { normals, seededRandom } from '../fixtures/random.ts'
 import type { Response } from './responses.ts'
 import type { Subject } from './subject.ts'
@@ -32,6 +33,7 @@ export async function trainNetwork(subject: Subject, responses: readonly Respons
     { inputDim: D, hiddenDims: hidden, objective: 'semi-gradient', learningRate: 1e-3, batchStates: 128, seed: 1, threads: subject.threads, standardise: true },
     responses.map(({ states }, i) => ({ states, reward: ((sums[i] as number) - centre) / scale, validation: false }))
   )
+  await trainer.prepare()
   for (let epoch = 0; epoch < epochs; epoch++) await trainer.epoch()
   const layers = trainer.layers()
   const valueFunction = new ValueFunction({ inputDim: D, layers })

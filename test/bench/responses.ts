@@ -1,7 +1,7 @@
 /** Responses of the model, made by llama.cpp's plain batched decoding: prompts in full batches, then a token of each a step. */
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { Sampler, type Context, type Decoded } from '../../native/llama.ts'
+import { Sampler, type Batch, type Context, type Decoded } from '../../native/llama.ts'
 import { sampling } from '../../src-main/contract/entities.ts'
 import { batchOf, row as rowOf, type Part } from '../fixtures/batches.ts'
 import { batchTokens, type Subject } from './subject.ts'
@@ -28,13 +28,15 @@ export function renderPrompts(subject: Subject, prompts: string[]): Int32Array[]
 /**
  * Decodes every prompt and goes on with the tokens that `next` gives for output row `row` of a batch, until it gives
  * null. Sequence n is prompt n; the context is empty before and after.
+ * @param taken what else a batch with these output rows is asked for
  */
 export async function decodeResponses(
-  context: Context, prompts: readonly Int32Array[], next: (sequence: number, row: number, decoded: Decoded) => number | null
+  context: Context, prompts: readonly Int32Array[], next: (sequence: number, row: number, decoded: Decoded) => number | null,
+  taken: (sequences: number[]) => Pick<Batch, 'states' | 'samplers'> = () => ({})
 ): Promise<void> {
   const drawn = new Map<number, { token: number; position: number }>()
   const run = async (parts: Part[]): Promise<void> => {
-    const decoded = await context.decode(batchOf(parts))
+    const decoded = await context.decode({ ...batchOf(parts), ...taken(parts.map(({ sequence }) => sequence)) })
     parts.forEach(({ sequence, tokens, from = 0 }, row) => {
       const token = next(sequence, row, decoded)
       if (token === null) drawn.delete(sequence)

@@ -3,14 +3,15 @@ import type { ChildProcess } from 'node:child_process'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { deviceChoice } from '../../src-main/contract/device.ts'
 import type { Job } from '../../src-main/contract/job.ts'
 import { Engine } from '../../src-main/engine/engine.ts'
 import { checksumOf } from '../../src-main/engine/models/checksum.ts'
 import { forkHost } from '../../src-main/engine/models/fork-host.ts'
 import type { HostClient, HostProcess } from '../../src-main/engine/models/host-client.ts'
-import { rememberThreads } from '../../src-main/engine/models/thread-memory.ts'
+import { keepDeviceChoice } from '../../src-main/engine/models/device-choice.ts'
 import { Project } from '../../src-main/engine/project/project.ts'
-import type { Subject } from './subject.ts'
+import { batchTokens, type Subject } from './subject.ts'
 
 const root = resolve(import.meta.dirname, '..', '..')
 
@@ -29,12 +30,13 @@ export interface Studio {
 
 let studios = 0
 
-/** With the checksum and the threads that the benchmark has found, so that no time is spent on them again. */
+/** With the checksum and the threads that the benchmark has found, so that both measure the same. */
 export async function openStudio(subject: Subject): Promise<Studio> {
   const directory = join(subject.folder, `studio-${studios++}`)
   const cacheDirectory = join(directory, 'cache')
   await checksumOf(subject.file, cacheDirectory)
-  rememberThreads(cacheDirectory, subject.sha256, { threads: subject.threads, measurement: subject.threadMeasurement })
+  const dataDirectory = join(directory, 'data')
+  keepDeviceChoice(dataDirectory, deviceChoice.parse({ device: 'cpu', threads: subject.threads, batchTokens }))
 
   let process: ChildProcess | null = null
   const launchHost = (): HostProcess => {
@@ -45,8 +47,7 @@ export async function openStudio(subject: Subject): Promise<Studio> {
     return host
   }
   const engine = new Engine({
-    launchHost, cacheDirectory,
-    dataDirectory: join(directory, 'data'),
+    launchHost, cacheDirectory, dataDirectory,
     resourcesDirectory: join(root, 'resources'),
     tell: () => {}
   })

@@ -2,10 +2,11 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { Context, findVariant, loadModel, openLibraries, type ContextSettings, type Facts, type Model, type Variant } from '../../native/llama.ts'
+import { Context, loadModel, openLibraries, type ContextSettings, type Facts, type Model } from '../../native/llama.ts'
+import { findVariant, type Variant } from '../../native/variants.ts'
 import { checksumOf } from '../../src-main/engine/models/checksum.ts'
 import { PromptRenderer } from '../../src-main/model-host/prompt.ts'
-import { bestThreads, measureThreads, type ThreadMeasurement } from '../../src-main/model-host/threads.ts'
+import { bestThreads, measureThreads, type ThreadMeasurement } from '../../src-main/model-host/measure.ts'
 import { q4Model } from './model-file.ts'
 
 /** tokens of one step at most, as in the app */
@@ -31,8 +32,11 @@ export interface Subject {
   close(): void
 }
 
-/** @param file null: the sample's model as Q4_0 */
-export async function openSubject(file: string | null, quick: boolean, progress: (text: string) => void): Promise<Subject> {
+/**
+ * @param file null: the sample's model as Q4_0
+ * @param given threads; null: as the app would choose them
+ */
+export async function openSubject(file: string | null, quick: boolean, given: number | null, progress: (text: string) => void): Promise<Subject> {
   const variant = findVariant()
   const { devices } = openLibraries(variant.directory)
   const chosen = file === null ? await q4Model(progress) : resolve(file)
@@ -44,7 +48,7 @@ export async function openSubject(file: string | null, quick: boolean, progress:
   const trial = new Context(model, settings)
   const threadMeasurement = await measureThreads(trial, Math.max(facts.beginToken, 0), settings.sequences)
   trial.free()
-  const threads = bestThreads(threadMeasurement)
+  const threads = given ?? bestThreads(threadMeasurement)
 
   const folder = mkdtempSync(join(tmpdir(), 're-control-bench-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true })) // also after Ctrl-C, see main.ts

@@ -120,7 +120,7 @@ test('a collection of an older version has the settings that were not there yet'
   onTestFinished(() => project.close())
   const dataset = project.datasets.create('rows', 'rows.jsonl', 'prompts')
   const { responses: _responses, deterministic: _deterministic, ...older } = collectSettings.parse({ dataset, samples: 3 })
-  const id = project.collections.create(older as CollectSettings, {}, 1, 4)
+  const id = project.collections.create(older as CollectSettings, { studio: '0', model: '', modelFile: '', backend: 'cpu', device: '', llamaCpp: '', threads: 1 }, 1, 4)
   expect(project.collections.get(id).settings).toEqual({ ...older, responses: 'generated', deterministic: false })
 })
 

@@ -2,7 +2,6 @@
 import { sum } from 'simple-statistics'
 import { Sampler, type Context } from '../../../native/llama.ts'
 import { collectSettings, type CollectSettings } from '../../../src-main/contract/entities.ts'
-import { row as rowOf } from '../../fixtures/batches.ts'
 import { interleave, timed } from '../interleave.ts'
 import { cells, decodeResponses, renderPrompts, samplePrompts } from '../responses.ts'
 import type { Measurement, PartResult } from '../result.ts'
@@ -31,13 +30,7 @@ export async function collection(subject: Subject, add: (measurement: Measuremen
     const [base = [], sampled = [], collected = []] = await interleave(
       [
         () => timed(() => replay(bare, prompts, lengths)),
-        () =>
-          timed(() =>
-            replay(observed, prompts, lengths, (sequence, row, states) => {
-              new Float16Array(rowOf(states, row, subject.facts.stateSize))
-              observed.sample(row, samplers[sequence] as Sampler)
-            })
-          ),
+        () => timed(() => replay(observed, prompts, lengths, (sequences) => ({ states: 'float16', samplers: sequences.map((sequence) => samplers[sequence] as Sampler) }))),
         () => timed(() => studio.run('collect', settings))
       ],
       { seconds: 0, most: 5 }
@@ -79,14 +72,12 @@ async function collectedLengths(studio: Studio, settings: CollectSettings): Prom
 }
 
 /** As many tokens after each prompt; which ones they are makes no difference to the time, so they are the prompt's own. */
-async function replay(
-  context: Context, prompts: readonly Int32Array[], lengths: readonly number[], eachRow: (sequence: number, row: number, states: Float32Array) => void = () => {}
-): Promise<void> {
+async function replay(context: Context, prompts: readonly Int32Array[], lengths: readonly number[], taken?: Parameters<typeof decodeResponses>[3]): Promise<void> {
   const drawn = lengths.map(() => 0)
-  await decodeResponses(context, prompts, (sequence, row, decoded) => {
-    eachRow(sequence, row, decoded.states)
+  const next = (sequence: number): number | null => {
     const count = (drawn[sequence] = (drawn[sequence] as number) + 1)
     const prompt = prompts[sequence] as Int32Array
     return count < (lengths[sequence] as number) ? (prompt[count % prompt.length] as number) : null
-  })
+  }
+  await decodeResponses(context, prompts, next, taken)
 }

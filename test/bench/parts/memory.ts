@@ -67,8 +67,8 @@ export async function memory(subject: Subject, add: (measurement: Measurement) =
 
 function generateControlled(host: HostClient, network: { inputDim: number; layers: ReturnType<typeof randomValueFunction> }): Promise<unknown> {
   const messages = [{ role: 'user' as const, content: samplePrompts(1)[0] ?? '' }]
-  const request = { key: 0, prompt: { messages }, sampling: sampling.parse({}), seed: 1, maxTokens: controlTokens, control: { network: 1, stepSize: 1e-3, updates: 30 } }
-  return host.setNetwork(1, () => network).then(() => host.request('generate', { requests: [request], parallel: 1, states: true, tokens: false }))
+  const request = { key: 0, prompt: { messages }, sampling: sampling.parse({}), seed: 1, maxTokens: controlTokens, control: { network: '1', stepSize: 1e-3, updates: 30, target: null, tolerance: 0, maxEdit: null } }
+  return host.setNetwork('1', () => network).then(() => host.request('generate', { requests: [request], parallel: 1, states: true, tokens: false, deterministic: false }))
 }
 
 function trainFrom(host: HostClient, file: string): Promise<unknown> {
@@ -76,6 +76,10 @@ function trainFrom(host: HostClient, file: string): Promise<unknown> {
     network: { inputDim: 2048, hiddenDims: [2048] },
     objective: 'semi-gradient',
     learningRate: 1e-4,
+    weightDecay: 0,
+    clipNorm: null,
+    warmupSteps: 0,
+    checkpoint: null,
     batchStates: 512,
     epochs: 1,
     patience: 0,

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { Trainer, type Trajectory } from '../../../native/value-function.ts'
+import { Trainer, type Trajectory } from '../../../native/trainer.ts'
 import { seededRandom } from '../../fixtures/random.ts'
 import { interleave, timed } from '../interleave.ts'
 import { describeNetwork } from '../networks.ts'
@@ -32,6 +32,7 @@ export async function training(subject: Subject, add: (measurement: Measurement)
     const torch = await startTorch({ inputDim, hidden, batchStates, trajectoryStates, trajectories, threads })
     const own = (): Promise<number> => timed(() => trainer.epoch())
     try {
+      await trainer.prepare()
       await own()
       await torch?.epoch()
       const [native = [], other] = await interleave(torch === null ? [own] : [own, torch.epoch], { seconds: 20, most: 15 })
@@ -50,7 +51,7 @@ export async function training(subject: Subject, add: (measurement: Measurement)
   return {
     name: 'training',
     title: 'Training',
-    about: `Epochs over ${states} float16 states in a mapped file, D = ${inputDim}, batches of ${batchStates} states, semi-gradient loss, Adam. PyTorch has the same loss, batches and optimiser and its states as float32 in memory; its epochs come in turns with ours.`
+    about: `Epochs over ${states} float16 states in a file, D = ${inputDim}, batches of ${batchStates} states, semi-gradient loss, Adam. PyTorch has the same loss, batches and optimiser and its states as float32 in memory; its epochs come in turns with ours.`
   }
 }
 
