@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "context.h"
+#include "graph_binding.h"
 #include "library.h"
 #include "model.h"
 #include "sampler.h"
@@ -36,6 +37,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   initContext(env, exports);
   initValueFunction(env, exports);
   initTrainer(env, exports);
+  initGraph(env, exports);
   return exports;
 }
 

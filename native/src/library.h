@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "ggml-alloc.h"
 #include "ggml-backend.h"
 #include "llama.h"
 
@@ -18,6 +19,65 @@
   X(ggml_backend_dev_type)              \
   X(ggml_backend_tensor_get)            \
   X(ggml_backend_tensor_set)            \
+  X(ggml_abs)                           \
+  X(ggml_add)                           \
+  X(ggml_backend_alloc_ctx_tensors)     \
+  X(ggml_backend_buffer_free)           \
+  X(ggml_backend_buffer_get_type)       \
+  X(ggml_backend_buffer_is_host)        \
+  X(ggml_backend_buft_get_device)       \
+  X(ggml_backend_dev_backend_reg)       \
+  X(ggml_backend_dev_init)              \
+  X(ggml_backend_free)                  \
+  X(ggml_backend_get_default_buffer_type)\
+  X(ggml_backend_graph_compute)         \
+  X(ggml_backend_reg_get_proc_address)  \
+  X(ggml_backend_supports_op)           \
+  X(ggml_backend_tensor_copy)           \
+  X(ggml_backend_view_init)             \
+  X(ggml_build_forward_expand)          \
+  X(ggml_cast)                          \
+  X(ggml_clamp)                         \
+  X(ggml_concat)                        \
+  X(ggml_cont)                          \
+  X(ggml_cpy)                           \
+  X(ggml_div)                           \
+  X(ggml_free)                          \
+  X(ggml_gallocr_alloc_graph)           \
+  X(ggml_gallocr_free)                  \
+  X(ggml_gallocr_new)                   \
+  X(ggml_get_rows)                      \
+  X(ggml_graph_n_nodes)                 \
+  X(ggml_graph_node)                    \
+  X(ggml_graph_overhead_custom)         \
+  X(ggml_init)                          \
+  X(ggml_is_contiguous)                 \
+  X(ggml_mul)                           \
+  X(ggml_mul_mat)                       \
+  X(ggml_mul_mat_set_prec)              \
+  X(ggml_nbytes)                        \
+  X(ggml_new_graph_custom)              \
+  X(ggml_new_tensor_2d)                 \
+  X(ggml_op_desc)                       \
+  X(ggml_opt_step_adamw)                \
+  X(ggml_relu)                          \
+  X(ggml_reshape_1d)                    \
+  X(ggml_reshape_2d)                    \
+  X(ggml_reshape_3d)                    \
+  X(ggml_scale)                         \
+  X(ggml_set_input)                     \
+  X(ggml_set_output)                    \
+  X(ggml_set_param)                     \
+  X(ggml_sqr)                           \
+  X(ggml_sqrt)                          \
+  X(ggml_step)                          \
+  X(ggml_sub)                           \
+  X(ggml_sum)                           \
+  X(ggml_sum_rows)                      \
+  X(ggml_tensor_overhead)               \
+  X(ggml_transpose)                     \
+  X(ggml_type_name)                     \
+  X(ggml_view_2d)                       \
   X(llama_backend_init)                 \
   X(llama_log_set)                      \
   X(llama_print_system_info)            \
