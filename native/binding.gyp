@@ -16,6 +16,8 @@
         "src/graph_device.cc",
         "src/graph_ascent.cc",
         "src/graph_binding.cc",
+        "src/graph_network.cc",
+        "src/graph_network_binding.cc",
         "src/mapped_file.cc",
         "src/value_function.cc",
         "src/value_function_binding.cc",

@@ -3,6 +3,7 @@
 
 #include "context.h"
 #include "graph_binding.h"
+#include "graph_network_binding.h"
 #include "library.h"
 #include "model.h"
 #include "sampler.h"
@@ -38,6 +39,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   initValueFunction(env, exports);
   initTrainer(env, exports);
   initGraph(env, exports);
+  initGraphNetwork(env, exports);
   return exports;
 }
 

@@ -215,7 +215,8 @@ std::unique_ptr<GraphAscent::Graph> GraphAscent::build(const Shape& shape) const
     }
     if (hidden2_) z2 = second(z1);
     if (shape.target || k + 1 == shape.updates) V = values(g, hidden2_ ? z2 : z1);
-    g.append(z1);  // in this order, and ggml need not walk the whole chain at once
+    g.append(z1);  // in this order: each update's memory is free for the next one's, and the walk stays shallow
+    g.append(n);
   }
 
   ggml_tensor* change = g.exactProduct(on_.W1T, stepsTo(n));

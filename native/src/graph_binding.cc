@@ -1,7 +1,6 @@
 #include "graph_binding.h"
 
 #include <numeric>
-#include <stdexcept>
 #include <string>
 
 #include "arguments.h"
@@ -10,18 +9,6 @@
 namespace {
 
 constexpr int64_t largestDim = 1 << 20;
-
-// Runs `body`; what it throws becomes a RangeError for a bad argument, an Error for all else.
-template <typename Body>
-auto withJsErrors(Napi::Env env, Body body) {
-  try {
-    return body();
-  } catch (const std::invalid_argument& error) {
-    throw Napi::RangeError::New(env, error.what());
-  } catch (const std::runtime_error& error) {
-    throw Napi::Error::New(env, error.what());
-  }
-}
 
 float optionalNumber(const Napi::Object& object, const char* name, float absent) {
   const Napi::Value value = object.Get(name);
