@@ -1,4 +1,4 @@
-// The JavaScript class GraphValueFunction; graph.ts describes it to TypeScript.
+// The JavaScript class GraphValueFunction; test/fixtures/graph.ts describes it to TypeScript.
 #pragma once
 
 #include <napi.h>

@@ -1,4 +1,4 @@
-// The JavaScript class GraphNetwork; graph.ts describes it to TypeScript.
+// The JavaScript class GraphNetwork; test/fixtures/graph.ts describes it to TypeScript.
 #pragma once
 
 #include <napi.h>

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { GraphNetwork, type OptimiserState, type TrainingBatch } from '../../native/graph.ts'
+import { GraphNetwork, type OptimiserState, type TrainingBatch } from '../fixtures/graph.ts'
 import { Trainer, ValueFunction, type Layer, type TrainerConfig } from '../../native/value-function.ts'
 import { relativeError } from '../fixtures/batches.ts'
 import { normals, seededRandom } from '../fixtures/random.ts'

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { GraphValueFunction, type GraphAscentOptions } from '../../native/graph.ts'
+import { GraphValueFunction, type GraphAscentOptions } from '../fixtures/graph.ts'
 import type { Layer } from '../../native/value-function.ts'
 import { bits, relativeError, row } from '../fixtures/batches.ts'
 import { normals, seededRandom } from '../fixtures/random.ts'
