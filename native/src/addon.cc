@@ -2,6 +2,8 @@
 #include <napi.h>
 
 #include "context.h"
+#include "graph_binding.h"
+#include "graph_network_binding.h"
 #include "library.h"
 #include "model.h"
 #include "quantize.h"
@@ -52,6 +54,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   initContext(env, exports);
   initValueFunction(env, exports);
   initTrainer(env, exports);
+  initGraph(env, exports);
+  initGraphNetwork(env, exports);
   return exports;
 }
 
