@@ -13,6 +13,7 @@
         "src/checkpoint.cc",
         "src/context.cc",
         "src/cpu_network.cc",
+        "src/finite_rows.cc",
         "src/float16.cc",
         "src/gemm.cc",
         "src/ggml_team.cc",

@@ -45,7 +45,7 @@ export interface Model {
   free(): void
 }
 
-/** How the states of these output rows are edited. */
+/** How the states of these output rows are edited, which no other control names. */
 export interface Control extends AscentOptions {
   valueFunction: ValueFunction
   rows: Int32Array
@@ -82,6 +82,8 @@ export interface Decoded {
   valueAfter: Float32Array
   /** |Delta h| / |h| of each row; NaN for rows without control */
   edits: Float32Array
+  /** the device that ran the ascents: the one that holds the states, or 'CPU' where that cannot; null without control */
+  editedOn: string | null
 }
 
 export interface ContextSettings {

@@ -39,11 +39,16 @@ export interface Ascent {
  */
 export interface ValueFunction {
   readonly inputDim: number
-  /** V of each state, (rows) */
+  /** V of each state, (rows); NaN for a state that is not finite */
   values(states: Float32Array): Float32Array
   /** dV/dh of each state, (rows, inputDim) */
   gradients(states: Float32Array): Float32Array
-  /** Gradient ascent on a copy of the states. The first call also prepares W1 W1^T: 0.15 s for 2048 units. */
+  /**
+   * What the first ascent would do first: W1 W1^T, 0.15 s for 2048 units; for one of ggml's devices other than the
+   * processor, all that states in its memory are edited with. Throws a RangeError for a device that is not there.
+   */
+  prepare(device: string | null): void
+  /** Gradient ascent on a copy of the states, on the processor. A state that is not finite, or whose ascent is not, stays as it is. */
   ascend(states: Float32Array, options: AscentOptions): Ascent
   /** The same by explicit gradient steps: slow, the oracle for tests. */
   ascendExplicit(states: Float32Array, options: AscentOptions): Ascent

@@ -5,6 +5,7 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -30,4 +31,16 @@ template <typename Class>
 Class* requireInstance(Napi::Value value, const std::string& name) {
   if (!isInstance<Class>(value)) throw Napi::TypeError::New(value.Env(), name + " must be a " + Class::className);
   return Class::Unwrap(value.As<Napi::Object>());
+}
+
+// Runs `body`; what it throws becomes a RangeError for a bad argument, an Error for all else.
+template <typename Body>
+auto withJsErrors(Napi::Env env, Body body) {
+  try {
+    return body();
+  } catch (const std::invalid_argument& error) {
+    throw Napi::RangeError::New(env, error.what());
+  } catch (const std::runtime_error& error) {
+    throw Napi::Error::New(env, error.what());
+  }
 }

@@ -57,6 +57,7 @@ void Ascender::computeGram() {
 }
 
 float Ascender::value(const Work& work, size_t row) const {
+  if (!std::isfinite(work.norm[row])) return NAN;  // relu makes a zero of NaN
   const Vector& w = layers_.back().weight;
   const float* z = H2_ == 0 ? work.z1.data() + row * H1_ : work.z2.data() + row * H2_;
   return activeDot(z, w.data(), z, w.size()) + layers_.back().bias[0];
@@ -161,8 +162,10 @@ void Ascender::finish(float* states, Work& work, const Ascent& settings, const A
     const float* delta = work.delta.data() + r * D_;
     const float length = norm(delta, D_), limit = settings.maxEdit * work.norm[r];
     const float scale = length > limit ? limit / length : 1;  // rounding may have left it a little longer
-    axpy(states + r * D_, scale, delta, D_);
-    report.valueAfter[r] = value(work, r);
     report.edit[r] = work.norm[r] > 0 ? scale * length / work.norm[r] : 0;
+    report.valueAfter[r] = std::isfinite(report.edit[r]) ? value(work, r) : NAN;
+    if (std::isfinite(report.valueBefore[r]) && std::isfinite(report.valueAfter[r])) {
+      axpy(states + r * D_, scale, delta, D_);
+    }
   }
 }

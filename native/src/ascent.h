@@ -17,7 +17,8 @@ struct Ascent {
   float maxEdit = std::numeric_limits<float>::infinity();  // trust region, a fraction of |h|
 };
 
-// What an ascent did to each of its rows; every array has one number a row.
+// What an ascent did to each of its rows; every array has one number a row. A state that is not finite has no finite
+// value, and a row whose ascent leaves the finite numbers (a value or the edit does) keeps its state.
 struct AscentReport {
   float* valueBefore;
   float* valueAfter;

@@ -1,6 +1,5 @@
 #include "context.h"
 
-#include <cfloat>
 #include <cmath>
 #include <set>
 #include <stdexcept>
@@ -11,8 +10,6 @@
 #include "value_function_binding.h"
 
 namespace {
-
-enum class StateFormat { none, float16, float32 };
 
 StateFormat requireStateFormat(Napi::Value value) {
   if (value.IsUndefined()) {
@@ -56,12 +53,6 @@ std::vector<std::shared_ptr<TokenSampler>> requireSamplers(Napi::Value value, si
     }
   }
   return samplers;
-}
-
-bool allFinite(const float *numbers, int count) {
-  int wrong = 0;
-  for (int i = 0; i < count; i++) wrong |= !(std::fabs(numbers[i]) <= FLT_MAX);
-  return wrong == 0;
 }
 
 }  // namespace
@@ -127,7 +118,8 @@ class DecodeWorker : public Napi::AsyncWorker {
     result["statesF16"] = toTypedArray<Napi::Uint16Array>(Env(), halves);
     result["finite"] = toTypedArray<Napi::Uint8Array>(Env(), finite);
     result["drawn"] = toTypedArray<Napi::Int32Array>(Env(), drawn);
-    result["edited"] = wide && !hook.edited.empty() ? Napi::Value(toFloat32Array(Env(), hook.edited)) : Env().Null();
+    result["editedOn"] = hook.editedOn.empty() ? Env().Null() : Napi::Value(Napi::String::New(Env(), hook.editedOn));
+    result["edited"] = !hook.edited.empty() ? Napi::Value(toFloat32Array(Env(), hook.edited)) : Env().Null();
     result["valueBefore"] = toFloat32Array(Env(), hook.valueBefore);
     result["valueAfter"] = toFloat32Array(Env(), hook.valueAfter);
     result["edits"] = toFloat32Array(Env(), hook.edits);
@@ -145,13 +137,11 @@ class DecodeWorker : public Napi::AsyncWorker {
   void takeStates() {
     const StateHook &hook = *binding.hook;
     const size_t rows = binding.outputTokens.size(), size = static_cast<size_t>(binding.stateSize);
-    finite.assign(rows, 1);
     if (!binding.observes) {
+      finite.assign(rows, 1);
       return;
     }
-    for (size_t row = 0; row < rows; row++) {
-      finite[row] = allFinite(&hook.states[row * size], binding.stateSize);
-    }
+    finite = hook.finite;
     if (format == StateFormat::float16) {
       halves.resize(rows * size);
       float32ToFloat16(hook.states.data(), halves.data(), halves.size());
@@ -302,6 +292,7 @@ Napi::Value ContextBinding::decode(const Napi::CallbackInfo &info) {
   }
 
   std::vector<Control> controls;
+  std::set<int> controlled;
   if (!batch.Get("controls").IsArray()) {
     throw Napi::TypeError::New(env, "controls must be an array");
   }
@@ -325,6 +316,9 @@ Napi::Value ContextBinding::decode(const Napi::CallbackInfo &info) {
       if (rows[r] < 0 || rows[r] >= static_cast<int>(outputs.size())) {
         throw Napi::RangeError::New(env, "a control names an output row that is not in the batch");
       }
+      if (!controlled.insert(rows[r]).second) {
+        throw Napi::RangeError::New(env, "output row " + std::to_string(rows[r]) + " is named by two controls");
+      }
       control.rows.push_back(rows[r]);
     }
     controls.push_back(std::move(control));
@@ -341,7 +335,8 @@ Napi::Value ContextBinding::decode(const Napi::CallbackInfo &info) {
 
   outputTokens = std::move(outputs);
   hasLogits = false;
-  hook->prepare(observes ? static_cast<int>(outputTokens.size()) : 0, std::move(controls), *team, worker->head);
+  hook->prepare(observes ? static_cast<int>(outputTokens.size()) : 0, std::move(controls), *team, worker->head,
+                worker->format);
   decoding = true;
   Napi::Promise promise = worker->promise();
   worker.release()->Queue();  // deletes itself
@@ -418,6 +413,7 @@ void ContextBinding::free(const Napi::CallbackInfo &info) {
     throw Napi::Error::New(info.Env(), "a batch is being decoded");
   }
   context.reset();
+  hook.reset();
   team.reset();
   model.reset();
 }

@@ -282,7 +282,9 @@ void GraphAscent::ascendSome(ggml_tensor* states, const std::vector<int>& rows, 
     report.valueBefore[i] = numbers[3 * i];
     report.valueAfter[i] = numbers[3 * i + 1];
     report.edit[i] = numbers[3 * i + 2];
-    if (report.edit[i] == 0) continue;
+    const bool finite =
+        std::isfinite(numbers[3 * i]) && std::isfinite(numbers[3 * i + 1]) && std::isfinite(report.edit[i]);
+    if (report.edit[i] == 0 || !finite) continue;
     movedPlaces.push_back(int(i));
     movedRows.push_back(rows[i]);
   }

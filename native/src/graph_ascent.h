@@ -27,10 +27,10 @@ class GraphAscent {
 
   // Edits these rows of the states (inputDim, any number of rows), a contiguous float32 tensor on this device or in
   // the host's memory that no one else reads or writes meanwhile; the others keep every bit, and so do the named
-  // ones when no update moves them. `report` has one number for each entry of `rows`, in their order; what is not
-  // finite is reported as it is. Throws std::invalid_argument for another shape, a row that is not there, or updates
-  // outside 0 to mostUpdates, std::runtime_error when the device fails. May be called from several threads, one at a
-  // time gets through.
+  // ones when no update moves them, or when they or their ascent are not finite. `report` has one number for each entry
+  // of `rows`, in their order; what is not finite is reported as it is. Throws std::invalid_argument for another shape,
+  // a row that is not there, or updates outside 0 to mostUpdates, std::runtime_error when the device fails. May be
+  // called from several threads, one at a time gets through.
   void ascend(ggml_tensor* states, const std::vector<int>& rows, const Ascent& settings, AscentReport report);
 
  private:

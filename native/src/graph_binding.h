@@ -4,7 +4,6 @@
 #include <napi.h>
 
 #include <memory>
-#include <stdexcept>
 
 #include "graph_ascent.h"
 
@@ -22,17 +21,5 @@ class GraphValueFunctionBinding : public Napi::ObjectWrap<GraphValueFunctionBind
 
   std::unique_ptr<GraphAscent> ascent_;
 };
-
-// Runs `body`; what it throws becomes a RangeError for a bad argument, an Error for all else.
-template <typename Body>
-auto withJsErrors(Napi::Env env, Body body) {
-  try {
-    return body();
-  } catch (const std::invalid_argument& error) {
-    throw Napi::RangeError::New(env, error.what());
-  } catch (const std::runtime_error& error) {
-    throw Napi::Error::New(env, error.what());
-  }
-}
 
 void initGraph(Napi::Env env, Napi::Object exports);

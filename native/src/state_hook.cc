@@ -1,8 +1,12 @@
 #include "state_hook.h"
 
+#include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <cstring>
 #include <stdexcept>
+
+#include "graph_ascent.h"
 
 namespace {
 
@@ -11,17 +15,33 @@ bool isState(const ggml_tensor *tensor) {
   return std::strcmp(tensor->name, "result_norm") == 0 || std::strcmp(tensor->name, "result_embd_pooled") == 0;
 }
 
+bool allFinite(const float *numbers, int count) {
+  int wrong = 0;
+  for (int i = 0; i < count; i++) wrong |= !(std::fabs(numbers[i]) <= FLT_MAX);
+  return wrong == 0;
+}
+
+// The ascent on the device that holds the states; null where that is the host's memory, or where the device cannot.
+GraphAscent *ascentBeside(const ggml_tensor *states, const Control &control) {
+  const bool possible = onDevice(states) && control.ascent.updates <= GraphAscent::mostUpdates;
+  return possible ? control.valueFunction->ascentOn(deviceOf(states)) : nullptr;
+}
+
 }  // namespace
 
-void StateHook::prepare(int rows, std::vector<Control> newControls, Team &newTeam, bool withHead) {
+void StateHook::prepare(int rows, std::vector<Control> newControls, Team &newTeam, bool withHead,
+                        StateFormat newFormat) {
   controls = std::move(newControls);
   team = &newTeam;
   head = withHead;
-  states.assign(static_cast<size_t>(rows) * stateSize, 0.0f);
+  format = newFormat;
+  states.resize(static_cast<size_t>(rows) * stateSize);
+  finite.assign(rows, 1);
   edited.clear();
   valueBefore.assign(rows, NAN);
   valueAfter.assign(rows, NAN);
   edits.assign(rows, NAN);
+  editedOn.clear();
   rowsSeen = 0;
   failure.clear();
 }
@@ -56,47 +76,80 @@ void StateHook::observe(ggml_tensor *tensor) {
   if (rows == 0) {
     return;
   }
-  const Library &lib = library();
-  const size_t rowBytes = sizeof(float) * stateSize;
-  float *block = states.data() + static_cast<size_t>(first) * stateSize;
-  lib.ggml_backend_tensor_get(tensor, block, 0, rows * rowBytes);
   rowsSeen += rows;
+  const bool away = onDevice(tensor);
+  if (away && format == StateFormat::none) {
+    checkFinite(tensor, first);
+  } else {
+    readStates(tensor, first, rows);
+  }
+  for (const Control &control : controls) {
+    apply(control, tensor, first, rows);
+  }
+}
+
+void StateHook::readStates(ggml_tensor *tensor, int first, int rows) {
+  float *block = states.data() + static_cast<size_t>(first) * stateSize;
+  library().ggml_backend_tensor_get(tensor, block, 0, sizeof(float) * stateSize * rows);
+  for (int row = 0; row < rows; row++) {
+    finite[first + row] = allFinite(block + static_cast<size_t>(row) * stateSize, stateSize);
+  }
   if (!edited.empty()) {
-    std::memcpy(edited.data() + static_cast<size_t>(first) * stateSize, block, rows * rowBytes);
+    std::copy_n(block, static_cast<size_t>(rows) * stateSize, edited.begin() + static_cast<size_t>(first) * stateSize);
+  }
+}
+
+void StateHook::checkFinite(ggml_tensor *tensor, int first) {
+  if (!finiteRows || finiteRows->device() != deviceOf(tensor)) {
+    finiteRows = std::make_unique<FiniteRows>(deviceOf(tensor), stateSize);
+  }
+  finiteRows->check(tensor, &finite[first]);
+}
+
+void StateHook::apply(const Control &control, ggml_tensor *tensor, int first, int rows) {
+  std::vector<int> here;  // of the tensor's rows
+  for (int row : control.rows) {
+    if (row >= first && row < first + rows) {
+      here.push_back(row - first);
+    }
+  }
+  if (here.empty()) {
+    return;
+  }
+  const Library &lib = library();
+  const size_t count = here.size(), rowBytes = sizeof(float) * stateSize;
+  std::vector<float> before(count), after(count), edit(count), moved;
+  const AscentReport report = {before.data(), after.data(), edit.data()};
+  GraphAscent *beside = ascentBeside(tensor, control);
+  if (beside) {
+    beside->ascend(tensor, here, control.ascent, report);
+    editedOn = lib.ggml_backend_dev_name(beside->device());
+  } else {
+    moved.resize(count * stateSize);
+    for (size_t i = 0; i < count; i++) {
+      lib.ggml_backend_tensor_get(tensor, &moved[i * stateSize], here[i] * rowBytes, rowBytes);
+    }
+    control.valueFunction->ascend(moved.data(), static_cast<int>(count), control.ascent, report, *team);
+    editedOn = lib.ggml_backend_dev_name(lib.ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU));
   }
 
-  for (const Control &control : controls) {
-    std::vector<int> here;
-    for (int row : control.rows) {
-      if (row >= first && row < first + rows) {
-        here.push_back(row);
-      }
+  const bool changes = control.ascent.stepSize != 0 && control.ascent.updates > 0;
+  if (changes && format == StateFormat::float32 && edited.empty()) {
+    edited = states;
+  }
+  for (size_t i = 0; i < count; i++) {
+    const int row = first + here[i];
+    if (!std::isfinite(before[i]) || !std::isfinite(after[i]) || !std::isfinite(edit[i])) {
+      continue;  // left as it was, its values NaN
     }
-    if (here.empty()) {
-      continue;
+    valueBefore[row] = before[i];
+    valueAfter[row] = after[i];
+    edits[row] = edit[i];
+    if (changes && !beside) {
+      lib.ggml_backend_tensor_set(tensor, &moved[i * stateSize], here[i] * rowBytes, rowBytes);
     }
-    std::vector<float> gathered(here.size() * stateSize), before(here.size()), after(here.size()), edit(here.size());
-    for (size_t i = 0; i < here.size(); i++) {
-      std::memcpy(&gathered[i * stateSize], &states[static_cast<size_t>(here[i]) * stateSize], rowBytes);
-    }
-    control.valueFunction->ascend(gathered.data(), static_cast<int>(here.size()), control.ascent,
-                                  {before.data(), after.data(), edit.data()}, *team);
-    const bool changes = control.ascent.stepSize != 0 && control.ascent.updates > 0;
-    if (changes && edited.empty()) {
-      edited = states;
-    }
-    for (size_t i = 0; i < here.size(); i++) {
-      const int row = here[i];
-      if (!std::isfinite(before[i]) || !std::isfinite(after[i]) || !std::isfinite(edit[i])) {
-        continue;  // left as it was, its values NaN
-      }
-      valueBefore[row] = before[i];
-      valueAfter[row] = after[i];
-      edits[row] = edit[i];
-      if (changes) {
-        std::memcpy(&edited[static_cast<size_t>(row) * stateSize], &gathered[i * stateSize], rowBytes);
-        lib.ggml_backend_tensor_set(tensor, &gathered[i * stateSize], (row - first) * rowBytes, rowBytes);
-      }
+    if (!edited.empty()) {
+      lib.ggml_backend_tensor_get(tensor, &edited[static_cast<size_t>(row) * stateSize], here[i] * rowBytes, rowBytes);
     }
   }
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "gemm.h"
+#include "graph_ascent.h"
 #include "selection.h"
 
 // Shapes: D = inputDim, H1 and H2 = hidden widths. A matrix (rows, n) holds one state's numbers per row.
@@ -115,6 +116,8 @@ void validateLayers(const Layers& layers) {
 
 ValueFunction::ValueFunction(Layers layers) : layers_(std::move(layers)) { validateLayers(layers_); }
 
+ValueFunction::~ValueFunction() = default;
+
 std::vector<int> ValueFunction::hiddenDims() const {
   std::vector<int> dims;
   for (size_t l = 0; l + 1 < layers_.size(); l++) dims.push_back(layers_[l].outputs);
@@ -124,7 +127,12 @@ std::vector<int> ValueFunction::hiddenDims() const {
 void ValueFunction::values(const float* states, int rows, float* out) const {
   for (int first = 0; first < rows; first += rowsAtOnce) {
     const int count = std::min(rowsAtOnce, rows - first);
-    output(layers_, forward(layers_, states + size_t(first) * inputDim(), count).back(), count, out + first);
+    const float* some = states + size_t(first) * inputDim();
+    output(layers_, forward(layers_, some, count).back(), count, out + first);
+    for (int r = 0; r < count; r++) {  // relu makes a zero of NaN
+      const float* h = some + size_t(r) * inputDim();
+      if (!std::isfinite(dot(h, h, inputDim()))) out[first + r] = NAN;
+    }
   }
 }
 
@@ -138,8 +146,24 @@ void ValueFunction::gradients(const float* states, int rows, float* out) const {
 
 void ValueFunction::ascend(float* states, int rows, const Ascent& settings, const AscentReport& report,
                            Team& team) const {
-  std::call_once(prepared_, [this] { ascender_ = std::make_unique<const Ascender>(layers_); });
+  prepare();
   ascender_->ascend(states, rows, settings, report, team);
+}
+
+void ValueFunction::prepare() const {
+  std::call_once(prepared_, [this] { ascender_ = std::make_unique<const Ascender>(layers_); });
+}
+
+GraphAscent* ValueFunction::ascentOn(ggml_backend_device* device) const {
+  const std::lock_guard<std::mutex> lock(graphsMutex_);
+  const auto [place, added] = graphs_.try_emplace(device);
+  if (added) {
+    try {
+      place->second = std::make_unique<GraphAscent>(device, layers_);
+    } catch (const std::runtime_error&) {  // its states are then edited on the processor
+    }
+  }
+  return place->second.get();
 }
 
 void ValueFunction::ascendExplicit(float* states, int rows, const Ascent& settings, const AscentReport& report) const {

@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "graph_device.h"
+
 namespace {
 
 constexpr int64_t largestDim = 1 << 20;
@@ -132,6 +134,15 @@ Napi::Value ValueFunctionBinding::gradients(const Napi::CallbackInfo& info) {
   return out;
 }
 
+// prepare(device: string | null)
+void ValueFunctionBinding::prepare(const Napi::CallbackInfo& info) {
+  const bool onProcessor = info[0].IsNull();
+  const std::string device = onProcessor ? "" : requireString(info[0], "device");
+  withJsErrors(info.Env(), [&] {
+    if (onProcessor || !valueFunction_->ascentOn(deviceNamed(device))) valueFunction_->prepare();
+  });
+}
+
 Napi::Value ValueFunctionBinding::ascend(const Napi::CallbackInfo& info) {
   return runAscent(info, *valueFunction_, [this](float* states, int rows, const Ascent& settings, AscentReport report) {
     Solo solo;
@@ -151,6 +162,7 @@ void initValueFunction(Napi::Env env, Napi::Object exports) {
                                                   {Class::InstanceAccessor<&Class::inputDim>("inputDim"),
                                                    Class::InstanceMethod<&Class::values>("values"),
                                                    Class::InstanceMethod<&Class::gradients>("gradients"),
+                                                   Class::InstanceMethod<&Class::prepare>("prepare"),
                                                    Class::InstanceMethod<&Class::ascend>("ascend"),
                                                    Class::InstanceMethod<&Class::ascendExplicit>("ascendExplicit")}));
 }

@@ -26,6 +26,7 @@ class ValueFunctionBinding : public Napi::ObjectWrap<ValueFunctionBinding> {
   Napi::Value inputDim(const Napi::CallbackInfo& info);
   Napi::Value values(const Napi::CallbackInfo& info);
   Napi::Value gradients(const Napi::CallbackInfo& info);
+  void prepare(const Napi::CallbackInfo& info);
   Napi::Value ascend(const Napi::CallbackInfo& info);
   Napi::Value ascendExplicit(const Napi::CallbackInfo& info);
 

@@ -147,6 +147,7 @@ describe.each(functions)('control by a value function with $name', (one) => {
     expect(steered.valueAfter[0]).toBeCloseTo(valueOf(one.layers, expected), 3)
     expect(steered.edits[0]).toBeCloseTo(relativeError(edited, steered.states), 5)
     expect(steered.valueAfter[0]).toBeGreaterThan(steered.valueBefore[0]!)
+    expect([base.editedOn, steered.editedOn]).toEqual([null, 'CPU'])
   })
 
   test('Delta logits = W u on the float32 head', async () => {
@@ -332,8 +333,8 @@ describe('tokens drawn while the batch is decoded', () => {
     writeTinyModel(nan, { broken: 300 })
     const own = await loadModel(nan, 0)
     const ownContext = new Context(own, settings)
-    const { drawn, finite } = await ownContext.decode({ ...batchOf([{ sequence: 0, tokens: [1, 300] }]), samplers: [samplerOf({ topP: 0.9 }, 1)] })
-    expect([finite[0], drawn[0]]).toEqual([0, -1])
+    const { drawn, finite, valueBefore, valueAfter } = await ownContext.decode({ ...batchOf([{ sequence: 0, tokens: [1, 300] }], [controlOf(functions[0]!, [0])]), samplers: [samplerOf({ topP: 0.9 }, 1)] })
+    expect([finite[0], drawn[0], valueBefore[0], valueAfter[0]]).toEqual([0, -1, NaN, NaN])
     expect(() => ownContext.sample(0, greedy())).toThrow(/not finite/)
     ownContext.clear(true)
     const next = await ownContext.decode({ ...batchOf([{ sequence: 0, tokens: [1, 301] }]), samplers: [greedy()] })
@@ -406,6 +407,7 @@ describe('refuses, and goes on working', () => {
     ['something else as value function', () => controlWith({ valueFunction: model }), TypeError],
     ['a row that is not in the batch', () => controlWith({ rows: Int32Array.of(1) }), RangeError],
     ['a negative row', () => controlWith({ rows: Int32Array.of(-1) }), RangeError],
+    ['a row that two controls name', () => ({ ...good(), controls: [controlOf(functions[0]!, [0]), controlOf(functions[1]!, [0])] }), /output row 0 is named by two controls/],
     ['half an update', () => controlWith({ updates: 1.5 }), RangeError],
     ['one sampler for two rows', () => {
       const sampler = greedy()

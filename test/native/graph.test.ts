@@ -137,13 +137,31 @@ test('weights far from 1 fit float16', () => {
   }
 })
 
-test('what is not finite is reported as it is', () => {
+test('what is not finite is reported as it is, and not edited', () => {
   const layers = randomValueFunction(1, [64, 48, 1]).map(({ weight, bias }) => ({ weight: weight.map((w) => w * 1e12), bias }))
   const states = normals(seededRandom(2), 64, 1)
-  const { valueBefore, valueAfter } = graphOf(layers, 64).ascend(states, { stepSize: 1, updates: 30 })
+  const { valueBefore, valueAfter, states: moved } = graphOf(layers, 64).ascend(states, { stepSize: 1, updates: 30 })
   expect(Number.isFinite(valueBefore[0]) && Number.isFinite(valueAfter[0])).toBe(false)
+  expect(bits(moved)).toEqual(bits(states))
   states[3] = NaN
   expect(graphOf(layers, 64).ascend(states, { stepSize: 1, updates: 0 }).valueBefore[0]).toBeNaN()
+})
+
+test.each([[[64, 48, 1]], [[64, 40, 24, 1]]])('%o: a state with NaN or infinity has no value and is not edited, its neighbours are', (dims) => {
+  const { states, layers } = rawStates(8, 4, dims)
+  const V = graphOf(layers, 64)
+  const spoiled = states.slice()
+  spoiled[64 + 7] = NaN
+  spoiled[2 * 64 + 9] = -Infinity
+  for (const changes of [{}, { target: 3, tolerance: 0.1 }, { maxEdit: 0.1 }, { updates: 0 }]) {
+    const options = { stepSize: 0.1, updates: 10, ...changes }
+    const whole = V.ascend(states, options)
+    const result = V.ascend(spoiled, options)
+    expect([...result.valueBefore].map(Number.isNaN)).toEqual([false, true, true, false])
+    expect([...result.valueAfter].map(Number.isNaN)).toEqual([false, true, true, false])
+    for (const r of [1, 2]) expect(bits(row(result.states, r, 64))).toEqual(bits(row(spoiled, r, 64)))
+    for (const r of [0, 3]) expect(relativeError(row(result.states, r, 64), row(whole.states, r, 64))).toBeLessThan(1e-6)
+  }
 })
 
 describe('refuses', () => {

@@ -230,6 +230,37 @@ test('states beside one another do not influence each other', () => {
   }
 })
 
+describe.each([[[64, 48, 1]], [[64, 40, 24, 1]]])('%o: a state with NaN or infinity', (dims) => {
+  const V = new ValueFunction({ inputDim: 64, layers: randomLayers(dims, randomNumbers(3)) })
+  const good = randomNumbers(4)
+  const states = Float32Array.from({ length: 4 * 64 }, () => good())
+  states[64 + 7] = NaN
+  states[2 * 64 + 9] = -Infinity
+  states[3 * 64 + 1] = Infinity
+
+  test('has no value', () => {
+    expect([...V.values(states)].map(Number.isNaN)).toEqual([false, true, true, true])
+  })
+
+  test.each([{}, { target: 3, tolerance: 0.1 }, { maxEdit: 0.1 }, { target: 3, maxEdit: 0.1 }, { updates: 0 }])('is not edited, its neighbour is: %o', (changes) => {
+    const { valueBefore, valueAfter, states: moved } = V.ascend(states, { stepSize: 0.1, updates: 10, ...changes })
+    const alone = V.ascend(states.slice(0, 64), { stepSize: 0.1, updates: 10, ...changes })
+    expect([...valueBefore].map(Number.isNaN)).toEqual([false, true, true, true])
+    expect([...valueAfter].map(Number.isNaN)).toEqual([false, true, true, true])
+    expect(new Uint32Array(moved.slice(64).buffer)).toEqual(new Uint32Array(states.slice(64).buffer))
+    expect(moved.slice(0, 64)).toEqual(alone.states)
+  })
+})
+
+test('an ascent that leaves the finite numbers edits nothing', () => {
+  const layers = randomLayers([64, 48, 1], randomNumbers(5)).map(({ weight, bias }) => ({ weight: weight.map((w) => w * 1e12), bias }))
+  const random = randomNumbers(6)
+  const states = Float32Array.from({ length: 64 }, () => random())
+  const { states: moved, valueAfter, edits } = new ValueFunction({ inputDim: 64, layers }).ascend(states, { stepSize: 1, updates: 30 })
+  expect(moved).toEqual(states)
+  expect(Number.isFinite(valueAfter[0]) || Number.isFinite(edits[0])).toBe(false)
+})
+
 test('no states give no values', () => {
   const V = new ValueFunction({ inputDim: 2, layers: randomLayers([2, 3, 1], randomNumbers(1)) })
   const none = new Float32Array(0)
@@ -278,6 +309,8 @@ describe('refuses', () => {
     expect(() => V.ascend(states, { stepSize: 1, updates: 1, target: NaN })).toThrow(RangeError)
     expect(() => V.ascend(states, { stepSize: 1, updates: 1, tolerance: -1 })).toThrow(/tolerance is out of range/)
     expect(() => V.ascend(states, { stepSize: 1, updates: 1, maxEdit: -0.1 })).toThrow(/maxEdit is out of range/)
+    expect(() => V.prepare('GPU9')).toThrow(/there is no device 'GPU9' here|not open/)
+    expect(() => V.prepare(undefined as never)).toThrow(TypeError)
     expect(() => V.ascend(states, {} as { stepSize: number; updates: number })).toThrow(TypeError)
     const method = V.values
     expect(() => Reflect.apply(method, {}, [states])).toThrow()
