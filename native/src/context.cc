@@ -236,10 +236,9 @@ ContextBinding::ContextBinding(const Napi::CallbackInfo &info)
 
 // Graphs and ascents share one team, which is kept from step to step.
 void ContextBinding::useThreads(int threads) {
-  auto next = std::make_unique<GgmlTeam>(threads);
+  teams.push_back(std::make_unique<GgmlTeam>(threads));
   library().llama_set_n_threads(context.get(), threads, threads);
-  library().llama_attach_threadpool(context.get(), next->pool(), next->pool());
-  team = std::move(next);
+  library().llama_attach_threadpool(context.get(), teams.back()->pool(), teams.back()->pool());
 }
 
 llama_context *ContextBinding::idle(Napi::Env env) const {
@@ -335,7 +334,7 @@ Napi::Value ContextBinding::decode(const Napi::CallbackInfo &info) {
 
   outputTokens = std::move(outputs);
   hasLogits = false;
-  hook->prepare(observes ? static_cast<int>(outputTokens.size()) : 0, std::move(controls), *team, worker->head,
+  hook->prepare(observes ? static_cast<int>(outputTokens.size()) : 0, std::move(controls), *teams.back(), worker->head,
                 worker->format);
   decoding = true;
   Napi::Promise promise = worker->promise();
@@ -414,7 +413,7 @@ void ContextBinding::free(const Napi::CallbackInfo &info) {
   }
   context.reset();
   hook.reset();
-  team.reset();
+  teams.clear();
   model.reset();
 }
 

@@ -35,8 +35,8 @@ class ContextBinding : public Napi::ObjectWrap<ContextBinding> {
 
   ModelPointer model;  // a context must not outlive its model
   std::unique_ptr<StateHook> hook;
-  bool observes = true;  // whether llama.cpp calls the hook
-  std::unique_ptr<GgmlTeam> team;
+  bool observes = true;                          // whether llama.cpp calls the hook
+  std::vector<std::unique_ptr<GgmlTeam>> teams;  // the last is in use; llama.cpp still pauses the ones before
   std::unique_ptr<llama_context, decltype(&llama_free)> context;
   int sequences = 0, batchTokens = 0, mostPositions = 0, vocabularySize = 0, stateSize = 0;
   std::vector<int> outputTokens;  // batch index of every output row of the last decode

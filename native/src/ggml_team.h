@@ -20,7 +20,8 @@ class GgmlTeam : public Team {
   int size() const override { return threads_; }
   void run(const Body& body) override;
 
-  // For llama_attach_threadpool; it must be detached before this is destroyed.
+  // For llama_attach_threadpool. llama.cpp uses it until the next step after another one was attached, or until the
+  // context is freed; only then may this be destroyed.
   ggml_threadpool_t pool() const { return pool_; }
 
  private:

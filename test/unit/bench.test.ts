@@ -11,11 +11,12 @@ import { targetsOf } from '../bench/targets.ts'
 
 describe('arguments', () => {
   test('no words are all parts, words are theirs in the order of the benchmark', () => {
-    expect(parseBenchArguments([])).toEqual({ parts: [...partNames], json: false, quick: false, model: null })
-    expect(parseBenchArguments(['training', 'control', '--json', '--quick', '--model', 'a.gguf'])).toEqual({ parts: ['control', 'training'], json: true, quick: true, model: 'a.gguf' })
+    expect(parseBenchArguments([])).toEqual({ parts: [...partNames], json: false, quick: false, model: null, threads: null })
+    expect(parseBenchArguments(['training', 'control', '--json', '--quick', '--model', 'a.gguf'])).toEqual({ parts: ['control', 'training'], json: true, quick: true, model: 'a.gguf', threads: null })
+    expect(parseBenchArguments(['--threads', '2']).threads).toBe(2)
   })
 
-  test.each([[['speed'], /Unknown part of the benchmark: speed\. There are: hook, control/], [['--fast'], /--fast/], [['--model'], /--model/]])('%j is refused', (words, reason) => {
+  test.each([[['speed'], /Unknown part of the benchmark: speed\. There are: hook, control/], [['--fast'], /--fast/], [['--model'], /--model/], [['--threads', '0'], /--threads takes a whole number/]])('%j is refused', (words, reason) => {
     expect(() => parseBenchArguments(words)).toThrow(reason)
   })
 })
