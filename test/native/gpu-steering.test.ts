@@ -44,7 +44,7 @@ async function decode(model: Model, step: Batch): Promise<Decoded & { logits: Fl
   return { ...decoded, logits }
 }
 
-describe.runIf(openTestGpu())(`on the graphics processor of RE_CONTROL_TEST_DEVICE, ${testDevice}`, () => {
+describe.runIf(openTestGpu())(`on the graphics processor that RE_CONTROL_TEST_DEVICE names (here: ${testDevice})`, () => {
   const file = join(folder, 'tiny.gguf')
   const weights = writeTinyModel(file)
   let model: Model
@@ -197,6 +197,7 @@ describe.runIf(openTestGpu())(`on the graphics processor of RE_CONTROL_TEST_DEVI
     there.forEach(({ edits }, i) => expect(largest(edits.map((edit, token) => edit - here[i]!.edits[token]!))).toBeLessThan(0.02))
     expect(largest(there[2]!.edits)).toBeGreaterThan(0.1)
   })
+
   test('the model host trains where its model is', async () => {
     const states = join(folder, 'states')
     const random = seededRandom(2)
