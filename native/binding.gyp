@@ -7,6 +7,8 @@
         "src/addon.cc",
         "src/arguments.cc",
         "src/ascender.cc",
+        "src/ascender_one_hidden.cc",
+        "src/ascender_two_hidden.cc",
         "src/batch_reader.cc",
         "src/checkpoint.cc",
         "src/context.cc",

@@ -29,18 +29,19 @@ class Ascender {
   void ascend(float* states, int rows, const Ascent& settings, const AscentReport& report, Team& team) const;
 
  private:
-  struct Part;
   struct RowStep;
   struct Work;
 
   void computeGram();
   float value(const Work& work, size_t row) const;
   void forward(const float* states, Work& work, int thread, int threads, Barrier& barrier) const;
-  bool chooseSteps(const Work& work, const Ascent& settings, const float* change, const Part& part,
-                   std::vector<RowStep>& steps) const;
-  void ascendOneHidden(const float* states, Work& work, const Ascent& settings, const Part& part) const;
-  void shrinkEdit(Work& work, size_t row, size_t begin, size_t end, float shrink, std::vector<int>& candidates) const;
-  void ascendTwoHidden(Work& work, const Ascent& settings, const Part& part) const;
+  bool chooseStep(const Work& work, const Ascent& settings, size_t row, RowStep& step) const;
+  void ascendOneHidden(const float* states, Work& work, const Ascent& settings, int thread, int threads,
+                       Barrier& barrier) const;
+  void climb(const float* h, Work& work, const Ascent& settings, size_t row) const;
+  void shrinkEdit(Work& work, size_t row, float shrink, const std::vector<float>& doubt,
+                  std::vector<int>& candidates) const;
+  void ascendTwoHidden(Work& work, const Ascent& settings, int thread, int threads, Barrier& shared) const;
   void secondLayer(Work& work, size_t firstRow, size_t lastRow, size_t begin, size_t end) const;
   void finish(float* states, Work& work, const Ascent& settings, const AscentReport& report, int thread, int threads,
               Barrier& barrier) const;
@@ -49,6 +50,7 @@ class Ascender {
   const size_t D_, H1_, H2_;  // H2 = 0 with one hidden layer
   NarrowMatrix W1_;           // (H1, D)
   std::vector<float> G_;      // (H1, H1)
-  NarrowMatrix offDiagonal_;  // of G; one hidden layer only
-  NarrowMatrix W2T_;          // (H1, H2)
+  NarrowMatrix offDiagonal_;  // of G; one hidden layer only, as is
+  std::vector<float> diagonal_;
+  NarrowMatrix W2T_;  // (H1, H2)
 };

@@ -9,41 +9,9 @@
 #include <thread>
 #include <vector>
 
+#include "lanes.h"
+
 namespace {
-
-// Vectors of 4, 8 and 16 lanes as the compiler's own type: it lowers + and * to the target function's
-// registers (SSE, NEON, AVX2, AVX-512). MSVC has no such type and gets single floats in the same code.
-#if defined(__GNUC__)
-typedef float Lanes4 __attribute__((vector_size(16)));
-typedef float Lanes8 __attribute__((vector_size(32)));
-typedef float Lanes16 __attribute__((vector_size(64)));
-#define UNROLL _Pragma("GCC unroll 16")
-#else
-typedef float Lanes4;
-#define UNROLL
-#endif
-
-// Unaligned load and store; by reference, as the calling convention of a vector depends on the target.
-template <class Lanes>
-KERNEL_BODY void load(Lanes& lanes, const float* from) {
-  std::memcpy(&lanes, from, sizeof(Lanes));
-}
-template <class Lanes>
-KERNEL_BODY void store(float* to, const Lanes& lanes) {
-  std::memcpy(to, &lanes, sizeof(Lanes));
-}
-
-// Pairwise sum of the lanes.
-template <class Lanes>
-KERNEL_BODY float sumLanes(const Lanes& sum) {
-  constexpr size_t width = sizeof(Lanes) / sizeof(float);
-  float lanes[width];
-  store(lanes, sum);
-  for (size_t half = width / 2; half > 0; half /= 2) {
-    for (size_t k = 0; k < half; k++) lanes[k] += lanes[k + half];
-  }
-  return lanes[0];
-}
 
 template <class Lanes>
 KERNEL_BODY float dotBody(const float* a, const float* b, size_t n) {

@@ -10,7 +10,6 @@
 namespace {
 
 constexpr int unitsAtOnce = 4;  // rows of the matrix that share one pass over the vectors
-constexpr int addedAtOnce = 8;
 
 // out[r][u] = w_u . x_r; each sum lies in one register and takes its terms in order.
 template <class Lanes, class Shorts, int Rows>
@@ -20,6 +19,9 @@ KERNEL_BODY void dotsBody(const int16_t* w, size_t n, const float* x, float out[
   size_t i = 0;
   for (; i + width <= n; i += width) {
     UNROLL for (int r = 0; r < Rows; r++) load(state[r], x + r * n + i);
+    if (i % lineNumbers<LoadShorts<Shorts>> < width) {
+      for (int u = 0; u < unitsAtOnce; u++) prefetch(w + (unitsAtOnce + u) * n + i);
+    }
     UNROLL for (int u = 0; u < unitsAtOnce; u++) {
       loadShorts<Shorts>(weight, w + u * n + i);
       UNROLL for (int r = 0; r < Rows; r++) sum[r][u] += weight * state[r];
@@ -34,32 +36,11 @@ KERNEL_BODY void dotsBody(const int16_t* w, size_t n, const float* x, float out[
   }
 }
 
-// y[c] += the sum of scale[k] * row[k][c] over k < Count, in this order.
-template <class Lanes, class Shorts, int Count>
-KERNEL_BODY void addBody(const int16_t* const row[], const float scale[], size_t begin, size_t end, float* y) {
-  constexpr size_t width = lanesWidth<Lanes>;
-  Lanes to, from;
-  size_t c = begin;
-  for (; c + width <= end; c += width) {
-    load(to, y + c);
-    UNROLL for (int k = 0; k < Count; k++) {
-      loadShorts<Shorts>(from, row[k] + c);
-      to += from * scale[k];
-    }
-    store(y + c, to);
-  }
-  for (; c < end; c++) {
-    for (int k = 0; k < Count; k++) y[c] += float(row[k][c]) * scale[k];
-  }
-}
-
 // `dots` takes rowsAtOnce vectors at once, as many sums as there are registers for.
 struct Kernels {
   void (*dots)(const int16_t*, size_t, const float*, float[][unitsAtOnce]);
   void (*dotsOfOne)(const int16_t*, size_t, const float*, float[][unitsAtOnce]);
-  void (*add)(const int16_t* const*, const float*, size_t, size_t, float*);
-  void (*addFour)(const int16_t* const*, const float*, size_t, size_t, float*);
-  void (*addOne)(const int16_t* const*, const float*, size_t, size_t, float*);
+  AddRows<int16_t> add;
   ProductBlock<int16_t> block;
   size_t rowsAtOnce;
 };
@@ -72,21 +53,17 @@ constexpr size_t mostRowsAtOnce = 4;
   target void dotsOfOne##name(const int16_t* w, size_t n, const float* x, float out[][unitsAtOnce]) {               \
     dotsBody<Lanes, Shorts, 1>(w, n, x, out);                                                                       \
   }                                                                                                                 \
-  target void add##name(const int16_t* const* row, const float* scale, size_t begin, size_t end, float* y) {        \
-    addBody<Lanes, Shorts, addedAtOnce>(row, scale, begin, end, y);                                                 \
-  }                                                                                                                 \
-  target void addFour##name(const int16_t* const* row, const float* scale, size_t begin, size_t end, float* y) {    \
-    addBody<Lanes, Shorts, 4>(row, scale, begin, end, y);                                                           \
-  }                                                                                                                 \
-  target void addOne##name(const int16_t* const* row, const float* scale, size_t begin, size_t end, float* y) {     \
-    addBody<Lanes, Shorts, 1>(row, scale, begin, end, y);                                                           \
+  template <int Count>                                                                                              \
+  target void add##name(const int16_t* const* row, const int16_t* const* next, const float* scale, size_t begin,    \
+                        size_t end, float* y) {                                                                     \
+    addBody<Lanes, LoadShorts<Shorts>, Count>(row, next, scale, begin, end, y);                                     \
   }                                                                                                                 \
   target void block##name(const int16_t* M, size_t strideM, size_t depth, const float* s, size_t begin, size_t end, \
                           float* y, size_t strideY) {                                                               \
     productBlock<Lanes, LoadShorts<Shorts>, tileRows, 2>(M, strideM, depth, s, begin, end, y, strideY);             \
   }                                                                                                                 \
-  constexpr Kernels kernels##name = {dots##name,   dotsOfOne##name, add##name, addFour##name,                       \
-                                     addOne##name, block##name,     rows};
+  constexpr Kernels kernels##name = {                                                                               \
+      dots##name, dotsOfOne##name, {add##name<addedAtOnce>, add##name<4>, add##name<1>}, block##name, rows};
 
 NARROW_KERNELS(, Portable, Lanes4, Shorts4, 2)
 #if defined(X86_DISPATCH)
@@ -155,17 +132,8 @@ void NarrowMatrix::multiply(size_t begin, size_t end, const float* x, size_t cou
 }
 
 void NarrowMatrix::addRows(const Selection& selected, size_t begin, size_t end, float* y) const {
-  const Kernels& kernel = kernels();
-  for (size_t i = 0; i < selected.size();) {
-    const int16_t* row[addedAtOnce];
-    float scale[addedAtOnce];
-    const size_t left = selected.size() - i, count = left >= addedAtOnce ? addedAtOnce : left >= 4 ? 4 : 1;
-    for (size_t k = 0; k < count; k++, i++) {
-      row[k] = value_.data() + selected.index[i] * columns_;
-      scale[k] = selected.scale[i] * scale_[selected.index[i]];
-    }
-    (count == 1 ? kernel.addOne : count == 4 ? kernel.addFour : kernel.add)(row, scale, begin, end, y);
-  }
+  const auto scaleOf = [this](size_t j) { return scale_[j]; };
+  walkRows(selected, value_.data(), columns_, kernels().add, scaleOf, begin, end, y);
 }
 
 void NarrowMatrix::addProducts(const float* s, size_t count, size_t rows, size_t begin, size_t end, float* y,

@@ -15,6 +15,7 @@ constexpr size_t fewestDense = 4;
 // `load` of one vector of M, whatever its numbers are.
 struct LoadFloats {
   using Number = float;
+  static constexpr bool comesFromMemory = false;  // its matrix is read many times in a row
   template <class Lanes>
   static KERNEL_BODY void load(Lanes& lanes, const float* from) {
     ::load(lanes, from);
@@ -23,11 +24,73 @@ struct LoadFloats {
 template <class Shorts>
 struct LoadShorts {
   using Number = int16_t;
+  static constexpr bool comesFromMemory = true;  // it is read once a token, and the model's weights in between
   template <class Lanes>
   static KERNEL_BODY void load(Lanes& lanes, const int16_t* from) {
     loadShorts<Shorts>(lanes, from);
   }
 };
+
+template <class Load>
+constexpr size_t lineNumbers = 64 / sizeof(typename Load::Number);  // of a cache line
+
+// Asks the second-level cache for what comes next: short rows end before the processor has noticed that they are read
+// in order.
+KERNEL_BODY void prefetch(const void* at) {
+#if defined(__GNUC__)
+  __builtin_prefetch(at, 0, 2);
+#endif
+}
+
+// y[c] += the sum of scale[k] * row[k][c] over k < Count, in this order. `next` (Count) is read after these.
+template <class Lanes, class Load, int Count>
+KERNEL_BODY void addBody(const typename Load::Number* const row[], const typename Load::Number* const next[],
+                         const float scale[], size_t begin, size_t end, float* y) {
+  constexpr size_t width = lanesWidth<Lanes>;
+  Lanes to, from;
+  size_t c = begin;
+  for (; c + width <= end; c += width) {
+    if (Load::comesFromMemory && c % lineNumbers<Load> < width) {
+      for (int k = 0; k < Count; k++) prefetch(next[k] + c);
+    }
+    load(to, y + c);
+    UNROLL for (int k = 0; k < Count; k++) {
+      Load::load(from, row[k] + c);
+      to += from * scale[k];
+    }
+    store(y + c, to);
+  }
+  for (; c < end; c++) {
+    for (int k = 0; k < Count; k++) y[c] += float(row[k][c]) * scale[k];
+  }
+}
+
+// Eight, four and one row at once.
+constexpr size_t addedAtOnce = 8;
+template <class Number>
+struct AddRows {
+  using Add = void (*)(const Number* const*, const Number* const*, const float*, size_t, size_t, float*);
+  Add eight, four, one;
+};
+
+// y[c] += the sum of the selected rows of M, scaled, `scaleOf(j)` being row j's own scale.
+template <class Number, class ScaleOf>
+void walkRows(const Selection& selected, const Number* M, size_t columns, const AddRows<Number>& add,
+              const ScaleOf& scaleOf, size_t begin, size_t end, float* y) {
+  const size_t size = selected.size();
+  const auto rowAt = [&](size_t i) { return M + selected.index[std::min(i, size - 1)] * columns; };
+  for (size_t i = 0; i < size;) {
+    const Number *row[addedAtOnce], *next[addedAtOnce];
+    float scale[addedAtOnce];
+    const size_t left = size - i, count = left >= addedAtOnce ? addedAtOnce : left >= 4 ? 4 : 1;
+    for (size_t k = 0; k < count; k++, i++) {
+      row[k] = rowAt(i);
+      next[k] = rowAt(i + count);
+      scale[k] = selected.scale[i] * scaleOf(selected.index[i]);
+    }
+    (count == 1 ? add.one : count == 4 ? add.four : add.eight)(row, next, scale, begin, end, y);
+  }
+}
 
 // y (Rows, stride) += s M over Vectors * lanes columns, for s (depth, Rows) packed and M (depth, stride).
 template <class Lanes, class Load, int Rows, int Vectors>
@@ -40,9 +103,7 @@ KERNEL_BODY void productTile(const typename Load::Number* M, size_t strideM, siz
   }
   for (size_t j = 0; j < depth; j++) {
     UNROLL for (int v = 0; v < Vectors; v++) Load::load(column[v], M + j * strideM + v * width);
-#if defined(__GNUC__)
-    __builtin_prefetch(M + j * strideM + 4 * Vectors * width);  // the rows lie in pages of their own
-#endif
+    prefetch(M + j * strideM + 4 * Vectors * width);
     UNROLL for (int r = 0; r < Rows; r++) {
       UNROLL for (int v = 0; v < Vectors; v++) sum[r][v] += column[v] * s[j * Rows + r];
     }
@@ -81,8 +142,10 @@ void walkProducts(const Matrix& matrix, const Number* M, size_t columns, Product
                   size_t stride) {
   Selection selected;
   float packed[depthAtOnce * tileRows];
-  for (size_t first = 0; first < count; first += depthAtOnce) {
-    const size_t depth = std::min(depthAtOnce, count - first);
+  // a single row shares nothing, and is added up in one go
+  const size_t atOnce = rows == 1 ? count : depthAtOnce;
+  for (size_t first = 0; first < count; first += atOnce) {
+    const size_t depth = std::min(atOnce, count - first);
     size_t r = 0;
     for (; rows >= fewestDense && r + tileRows <= rows; r += tileRows) {
       for (size_t j = 0; j < depth; j++) {
@@ -93,8 +156,8 @@ void walkProducts(const Matrix& matrix, const Number* M, size_t columns, Product
       block(M + first * columns, columns, depth, packed, begin, end, y + r * stride, stride);
     }
     for (; r < rows; r++) {
-      selected.index.resize(depthAtOnce);
-      selected.scale.resize(depthAtOnce);
+      selected.index.resize(depth + 1);  // one more is written and not counted
+      selected.scale.resize(depth + 1);
       size_t found = 0;
       for (size_t j = first; j < first + depth; j++) {  // without branches: which are zero is unpredictable
         selected.index[found] = int(j);

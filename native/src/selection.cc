@@ -1,49 +1,53 @@
 #include "selection.h"
 
-#include "gemm.h"
 #include "products.h"
 
 namespace {
 
-using Block = ProductBlock<float>;
+struct Kernels {
+  AddRows<float> add;
+  ProductBlock<float> block;
+};
 
-#define WIDE_BLOCK(target, name, Lanes)                                                                           \
+#define WIDE_KERNELS(target, name, Lanes)                                                                         \
+  template <int Count>                                                                                            \
+  target void add##name(const float* const* row, const float* const* next, const float* scale, size_t begin,      \
+                        size_t end, float* y) {                                                                   \
+    addBody<Lanes, LoadFloats, Count>(row, next, scale, begin, end, y);                                           \
+  }                                                                                                               \
   target void block##name(const float* M, size_t strideM, size_t depth, const float* s, size_t begin, size_t end, \
                           float* y, size_t strideY) {                                                             \
     productBlock<Lanes, LoadFloats, tileRows, 2>(M, strideM, depth, s, begin, end, y, strideY);                   \
-  }
-WIDE_BLOCK(, Portable, Lanes4)
-#if defined(X86_DISPATCH)
-WIDE_BLOCK(TARGET_AVX2, Avx2, Lanes8)
-WIDE_BLOCK(TARGET_AVX512, Avx512, Lanes16)
-#endif
-#undef WIDE_BLOCK
+  }                                                                                                               \
+  constexpr Kernels kernels##name = {{add##name<addedAtOnce>, add##name<4>, add##name<1>}, block##name};
 
-Block chooseBlock() {
+WIDE_KERNELS(, Portable, Lanes4)
 #if defined(X86_DISPATCH)
-  if (instructionSet() == InstructionSet::avx512) return blockAvx512;
-  if (instructionSet() == InstructionSet::avx2) return blockAvx2;
+WIDE_KERNELS(TARGET_AVX2, Avx2, Lanes8)
+WIDE_KERNELS(TARGET_AVX512, Avx512, Lanes16)
 #endif
-  return blockPortable;
+#undef WIDE_KERNELS
+
+const Kernels& kernels() {
+  static const Kernels& chosen = []() -> const Kernels& {
+#if defined(X86_DISPATCH)
+    if (instructionSet() == InstructionSet::avx512) return kernelsAvx512;
+    if (instructionSet() == InstructionSet::avx2) return kernelsAvx2;
+#endif
+    return kernelsPortable;
+  }();
+  return chosen;
 }
+
+float unscaled(size_t) { return 1; }
 
 }  // namespace
 
 void WideMatrix::addRows(const Selection& selected, size_t begin, size_t end, float* y) const {
-  size_t i = 0;
-  for (; i + 4 <= selected.size(); i += 4) {
-    const float* rows[4];
-    for (size_t k = 0; k < 4; k++) rows[k] = value + selected.index[i + k] * columns + begin;
-    axpy4(y + begin, selected.scale.data() + i, rows, end - begin);
-  }
-  for (; i < selected.size(); i++) {
-    axpy(y + begin, selected.scale[i], value + selected.index[i] * columns + begin, end - begin);
-  }
+  walkRows(selected, value, columns, kernels().add, unscaled, begin, end, y);
 }
 
 void WideMatrix::addProducts(const float* s, size_t count, size_t rows, size_t begin, size_t end, float* y,
                              size_t stride) const {
-  static const Block block = chooseBlock();
-  const auto unscaled = [](size_t) { return 1.0f; };
-  walkProducts(*this, value, columns, block, unscaled, s, count, rows, begin, end, y, stride);
+  walkProducts(*this, value, columns, kernels().block, unscaled, s, count, rows, begin, end, y, stride);
 }

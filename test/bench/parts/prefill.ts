@@ -41,7 +41,7 @@ export async function prefill(subject: Subject, add: (measurement: Measurement) 
   return {
     name: 'prefill',
     title: 'Prefill scoring over generation',
-    about: `The states of ${rows} responses of ${responseTokens} tokens: prompts and responses read in full batches, over generating them token by token with all ${rows} rows at once, prompts included.`
+    about: `The states of ${rows} responses of ${responseTokens} tokens: prompts and responses read in full batches without the output head, over generating them token by token with all ${rows} rows at once, prompts included.`
   }
 }
 
@@ -51,7 +51,7 @@ async function scoreResponses(context: Context, responses: readonly Response[]):
     { sequence, tokens: prompt.subarray(0, -1), from: 0, outputs: 'none' as const },
     { sequence, tokens: Int32Array.of(...prompt.subarray(-1), ...tokens.subarray(0, -1)), from: prompt.length - 1, outputs: 'all' as const }
   ])
-  for (const parts of fullBatches(entries)) await context.decode(batchOf(parts))
+  for (const parts of fullBatches(entries)) await context.decode({ ...batchOf(parts), states: 'float16', head: false })
   for (const sequence of responses.keys()) context.removeSequence(sequence)
 }
 
