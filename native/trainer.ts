@@ -20,6 +20,11 @@ export interface TrainerConfig {
   /** 0 to 2^53 - 1; fixes the initial weights and the order of the trajectories */
   seed: number
   threads: number
+  /**
+   * The device of ggml that the network is on, as in `openLibraries(...).devices`; null or left out: the processor, by
+   * the trainer's own code. The curve is the same up to rounding, which is coarser where a device has matrix units.
+   */
+  device?: string | null
   /** Train on (h - mean) / scale instead of h. */
   standardise: boolean
   /** The value function to start from, on raw states; otherwise nn.Linear's default initialisation. */
@@ -55,8 +60,9 @@ export interface EpochResult {
 
 /**
  * Begins with `prepare` or `restore`. Promises settle when a worker thread is done; until then only `cancel` may be
- * called. Every promise rejects with an Error whose `code` is 'cancelled' after `cancel`, and with one whose `code` is
- * 'unreadable' and that names file and trajectory when states cannot be read.
+ * called. Every promise rejects with an Error whose `code` is 'cancelled' after `cancel`, with one whose `code` is
+ * 'unreadable' and that names file and trajectory when states cannot be read, and with one whose `code` is
+ * 'device-failed' when the device is not there, lacks memory or an operation, or fails.
  */
 export interface Trainer {
   /** of the training states, per dimension; zeros unless standardised */
@@ -79,8 +85,10 @@ export interface Trainer {
   /** All that the training goes on from, in the middle of an epoch too. */
   save(): Uint8Array
   /**
-   * Goes on, to the bit on the processor, from what a trainer of the same configuration and trajectories has saved.
-   * Throws an Error for bytes that are damaged or of another training, and changes nothing then.
+   * Goes on, to the bit on the processor, from what a trainer of the same configuration and trajectories has saved,
+   * on whichever device.
+   * Throws an Error for bytes that are damaged or of another training, and changes nothing then; its `code` is
+   * 'device-failed' where that is the reason.
    */
   restore(saved: Uint8Array): void
 }

@@ -45,7 +45,7 @@ export interface ValueFunction {
   gradients(states: Float32Array): Float32Array
   /**
    * What the first ascent would do first: W1 W1^T, 0.15 s for 2048 units; for one of ggml's devices other than the
-   * processor, all that states in its memory are edited with. Throws a RangeError for a device that is not there.
+   * processor, all that states in its memory are edited with. Throws an Error for a device that is not there.
    */
   prepare(device: string | null): void
   /** Gradient ascent on a copy of the states, on the processor. A state that is not finite, or whose ascent is not, stays as it is. */

@@ -17,7 +17,7 @@ class GraphAscent {
  public:
   static constexpr int mostUpdates = 1000;  // each is some ten nodes of the graph
 
-  // Throws std::invalid_argument for layers that form no value function, std::runtime_error when the device lacks an
+  // Throws std::invalid_argument for layers that form no value function, DeviceFailure when the device lacks an
   // operation or memory.
   GraphAscent(ggml_backend_dev_t device, const std::vector<LinearLayer>& layers);
   ~GraphAscent();
@@ -29,7 +29,7 @@ class GraphAscent {
   // the host's memory that no one else reads or writes meanwhile; the others keep every bit, and so do the named
   // ones when no update moves them, or when they or their ascent are not finite. `report` has one number for each entry
   // of `rows`, in their order; what is not finite is reported as it is. Throws std::invalid_argument for another shape,
-  // a row that is not there, or updates outside 0 to mostUpdates, std::runtime_error when the device fails. May be
+  // a row that is not there, or updates outside 0 to mostUpdates, DeviceFailure when the device fails. May be
   // called from several threads, one at a time gets through.
   void ascend(ggml_tensor* states, const std::vector<int>& rows, const Ascent& settings, AscentReport report);
 

@@ -11,7 +11,7 @@ namespace {
 
 GgmlPointer<ggml_context> contextFor(size_t bytes) {
   ggml_context* context = library().ggml_init({bytes, nullptr, true});
-  if (!context) throw std::runtime_error("no memory for the description of a graph");
+  if (!context) throw DeviceFailure("no memory for the description of a graph");
   return GgmlPointer<ggml_context>(context);
 }
 
@@ -31,7 +31,7 @@ ggml_backend_dev_t deviceNamed(const std::string& name) {
     if (name == lib.ggml_backend_dev_name(device)) return device;
     names += (i ? ", " : "") + std::string(lib.ggml_backend_dev_name(device));
   }
-  throw std::invalid_argument("there is no device '" + name + "' here, only " + names);
+  throw DeviceFailure("there is no device '" + name + "' here, only " + names);
 }
 
 ggml_backend_dev_t deviceOf(const ggml_tensor* tensor) {
@@ -65,7 +65,7 @@ GraphDevice::GraphDevice(ggml_backend_dev_t device)
   const Library& lib = library();
   if (!backend_) {
     const std::string reason = takeLog();
-    throw std::runtime_error("the device " + name() + " cannot be used" + (reason.empty() ? "" : ": " + reason));
+    throw DeviceFailure("the device " + name() + " cannot be used" + (reason.empty() ? "" : ": " + reason));
   }
   if (lib.ggml_backend_dev_type(device) != GGML_BACKEND_DEVICE_TYPE_CPU) return;
   auto setThreads = reinterpret_cast<ggml_backend_set_n_threads_t>(
@@ -82,7 +82,7 @@ ggml_tensor* DeviceTensors::add(ggml_type type, int64_t columns, int64_t rows) {
 
 void DeviceTensors::allocate(const GraphDevice& device) {
   buffer_.reset(library().ggml_backend_alloc_ctx_tensors(context_.get(), device.backend()));
-  if (!buffer_) throw std::runtime_error("the memory of " + device.name() + " does not suffice for the value function");
+  if (!buffer_) throw DeviceFailure("the memory of " + device.name() + " does not suffice for the value function");
 }
 
 void upload(ggml_tensor* tensor, const std::vector<float>& numbers) {
@@ -162,18 +162,18 @@ void DeviceGraph::allocate() {
   for (int i = 0; i < lib.ggml_graph_n_nodes(graph_); i++) {
     const ggml_tensor* node = lib.ggml_graph_node(graph_, i);
     if (lib.ggml_backend_supports_op(device_.backend(), node)) continue;
-    throw std::runtime_error("the device " + device_.name() + " lacks the operation " + lib.ggml_op_desc(node) +
-                             " on " + lib.ggml_type_name(node->src[0] ? node->src[0]->type : node->type));
+    throw DeviceFailure("the device " + device_.name() + " lacks the operation " + lib.ggml_op_desc(node) + " on " +
+                        lib.ggml_type_name(node->src[0] ? node->src[0]->type : node->type));
   }
   allocator_.reset(lib.ggml_gallocr_new(lib.ggml_backend_get_default_buffer_type(device_.backend())));
   if (!allocator_ || !lib.ggml_gallocr_alloc_graph(allocator_.get(), graph_)) {
-    throw std::runtime_error("the memory of " + device_.name() + " does not suffice for the graph");
+    throw DeviceFailure("the memory of " + device_.name() + " does not suffice for the graph");
   }
 }
 
 void DeviceGraph::compute() const {
   if (library().ggml_backend_graph_compute(device_.backend(), graph_) != GGML_STATUS_SUCCESS) {
     const std::string reason = takeLog();
-    throw std::runtime_error("the device " + device_.name() + " failed" + (reason.empty() ? "" : ": " + reason));
+    throw DeviceFailure("the device " + device_.name() + " failed" + (reason.empty() ? "" : ": " + reason));
   }
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,12 @@ struct GgmlDeleter {
 template <typename T>
 using GgmlPointer = std::unique_ptr<T, GgmlDeleter>;
 
-// The device of this name ("CPU", "CUDA0", "Vulkan0"); throws std::invalid_argument that lists those there are.
+// The device cannot be used, lacks an operation or memory, or failed; the message names it.
+struct DeviceFailure : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// The device of this name ("CPU", "CUDA0", "Vulkan0"); throws DeviceFailure that lists those there are.
 ggml_backend_dev_t deviceNamed(const std::string& name);
 
 // The device whose memory holds an allocated tensor.
@@ -34,7 +40,7 @@ void copyRows(ggml_tensor* from, const std::vector<int>& fromRows, ggml_tensor* 
 // One device, ready to compute.
 class GraphDevice {
  public:
-  // Throws std::runtime_error when the device cannot be used.
+  // Throws DeviceFailure when the device cannot be used.
   explicit GraphDevice(ggml_backend_dev_t device);
 
   ggml_backend_dev_t device() const { return device_; }
@@ -51,7 +57,7 @@ class DeviceTensors {
  public:
   explicit DeviceTensors(int most);
   ggml_tensor* add(ggml_type type, int64_t columns, int64_t rows = 1);
-  // Throws std::runtime_error when the device's memory does not suffice.
+  // Throws DeviceFailure when the device's memory does not suffice.
   void allocate(const GraphDevice& device);
 
  private:
@@ -106,9 +112,9 @@ class DeviceGraph {
 
   ggml_context* context() const { return context_.get(); }
 
-  // Throws std::runtime_error naming the operation that the device lacks, or when its memory does not suffice.
+  // Throws DeviceFailure naming the operation that the device lacks, or when its memory does not suffice.
   void allocate();
-  // Returns when done; throws std::runtime_error when the device fails.
+  // Returns when done; throws DeviceFailure when the device fails.
   void compute() const;
 
  private:

@@ -14,7 +14,7 @@
 
 class GraphNetwork : public TrainedNetwork {
  public:
-  // Throws std::invalid_argument for layers that form no value function, std::runtime_error when the device lacks an
+  // Throws std::invalid_argument for layers that form no value function, DeviceFailure when the device lacks an
   // operation or memory; so do the methods.
   GraphNetwork(ggml_backend_dev_t device, const std::vector<LinearLayer>& initial, Objective objective);
 

@@ -7,8 +7,26 @@
 
 #include "arguments.h"
 #include "cpu_network.h"
+#include "graph_network.h"
 #include "trainer_arguments.h"
 #include "value_function_binding.h"
+
+namespace {
+
+// The networks of a training: of the device that the configuration names, or of the processor's own code where it is
+// null or left out. Throws a JavaScript TypeError for what is no name.
+NetworkFactory networksOf(Napi::Value device, const TrainerConfig& config) {
+  if (device.IsUndefined() || device.IsNull()) {
+    return [objective = config.objective, threads = config.threads](auto layers) {
+      return std::make_unique<CpuNetwork>(std::move(layers), objective, threads);
+    };
+  }
+  return [name = requireString(device, "device"), objective = config.objective](auto layers) {
+    return makeGraphNetwork(deviceNamed(name), layers, objective);
+  };
+}
+
+}  // namespace
 
 // One piece of work on a worker thread. Keeps the JavaScript object, and so the trainer, alive until it is done.
 class TrainerBinding::Worker : public Napi::AsyncWorker {
@@ -32,6 +50,9 @@ class TrainerBinding::Worker : public Napi::AsyncWorker {
       SetError(error.what());
     } catch (const NotFinite& error) {
       code_ = "not-finite";
+      SetError(error.what());
+    } catch (const DeviceFailure& error) {
+      code_ = "device-failed";
       SetError(error.what());
     } catch (const UnreadableStates& error) {
       code_ = "unreadable";
@@ -64,11 +85,9 @@ TrainerBinding::TrainerBinding(const Napi::CallbackInfo& info) : Napi::ObjectWra
   const Napi::Object object = requireObject(info[0], "the configuration");
   const int inputDim = int(requireInteger(object.Get("inputDim"), "inputDim", 1, 1 << 20));
   TrainerConfig config = trainerConfigFromJs(object, inputDim);
-  const NetworkFactory onProcessor = [objective = config.objective, threads = config.threads](auto layers) {
-    return std::make_unique<CpuNetwork>(std::move(layers), objective, threads);
-  };
+  NetworkFactory networks = networksOf(object.Get("device"), config);
   try {
-    trainer_ = std::make_unique<Trainer>(std::move(config), trainingDataFromJs(info[1], inputDim), onProcessor);
+    trainer_ = std::make_unique<Trainer>(std::move(config), trainingDataFromJs(info[1], inputDim), std::move(networks));
   } catch (const Napi::Error&) {
     throw;
   } catch (const std::invalid_argument& error) {
@@ -151,6 +170,10 @@ void TrainerBinding::restore(const Napi::CallbackInfo& info) {
   const Napi::Uint8Array bytes = requireUint8Array(info[0], "the checkpoint");
   try {
     trainer_->restore(bytes.Data(), bytes.ElementLength());
+  } catch (const DeviceFailure& error) {
+    Napi::Error failure = Napi::Error::New(info.Env(), error.what());
+    failure.Value().Set("code", "device-failed");
+    throw failure;
   } catch (const std::exception& error) {
     throw Napi::Error::New(info.Env(), error.what());
   }

@@ -160,7 +160,7 @@ GraphAscent* ValueFunction::ascentOn(ggml_backend_device* device) const {
   if (added) {
     try {
       place->second = std::make_unique<GraphAscent>(device, layers_);
-    } catch (const std::runtime_error&) {  // its states are then edited on the processor
+    } catch (const DeviceFailure&) {  // its states are then edited on the processor
     }
   }
   return place->second.get();

@@ -95,6 +95,8 @@ export const manifest = z.object({
   threads: z.int(),
   batchTokens: z.int().optional(),
   seed: z.int().optional(),
+  /** of a value function: the device that it was trained on, as ggml calls it (CUDA0, Vulkan0, CPU) */
+  trainedOn: z.string().optional(),
   settings: z.record(z.string(), z.unknown()).optional()
 })
 export type Manifest = z.infer<typeof manifest>

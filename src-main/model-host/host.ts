@@ -27,6 +27,8 @@ export function createHost(): Handlers {
   const networks = new Map<string, ValueFunction>()
   let opened: Opened | null = null
   let loaded: Loaded | null = null
+  /** that the model is on; null: none, and states are in the machine's memory */
+  let gpu: string | null = null
 
   const ready = (): Loaded => {
     if (loaded === null) throw new StudioError('no-model', 'no model is loaded')
@@ -61,6 +63,7 @@ export function createHost(): Handlers {
       const batchTokens = input.batchTokens ?? bestBatch(batchMeasurement)
       const renderer = new PromptRenderer(model)
       const settings = { contextTokens, sequenceTokens: facts.trainedContext, sequences, batchTokens, stateSize: facts.stateSize, sharesPrefixes: facts.sharesPrefixes }
+      gpu = input.gpuLayers > 0 ? device.name : null
       loaded = { model, renderer, scheduler: new Scheduler(model, context, renderer, networks, settings) }
       const layers = facts.layers + 1
       return {
@@ -87,8 +90,7 @@ export function createHost(): Handlers {
 
     'network.set'({ name, network }) {
       const valueFunction = new ValueFunction(network)
-      // the first ascent builds W1 W1^T; here, so that no first token waits for it
-      valueFunction.ascend(new Float32Array(network.inputDim), { stepSize: 1, updates: 1 })
+      valueFunction.prepare(gpu) // here, so that no first token waits for it
       networks.set(name, valueFunction)
       return null
     },
@@ -97,7 +99,7 @@ export function createHost(): Handlers {
 
     prefill: (input, emit, signal) => ready().scheduler.prefill(input, emit, signal),
 
-    train: (input, emit, signal) => train(input, emit, signal)
+    train: (input, emit, signal) => train(input, gpu, emit, signal)
   }
 }
 

@@ -203,7 +203,7 @@ export interface CheckpointEvent {
   checkpoint: TrainCheckpoint
 }
 
-/** The checkpoint could not be used: the training starts over. */
+/** The checkpoint could not be used, or the GPU not train: the training starts over. The epochs of a checkpoint that it still has follow. */
 export interface StartedOverEvent {
   kind: 'started-over'
   reason: string
@@ -212,6 +212,8 @@ export interface StartedOverEvent {
 export type TrainEvent = EpochEvent | CheckpointEvent | StartedOverEvent
 
 export interface TrainOutput {
+  /** the device, as ggml calls it; 'CPU' is the trainer's own code */
+  trainedOn: string
   best: BestEpoch
   scale: number
   curve: Epoch[]

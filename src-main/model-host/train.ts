@@ -11,8 +11,27 @@ import type { BestEpoch, TrainEvent, TrainInput, TrainOutput } from './messages.
 
 const checkpointEveryMs = 10_000
 
-export async function train(input: TrainInput, emit: (event: TrainEvent) => void, signal: AbortSignal): Promise<TrainOutput> {
-  const trainer = createTrainer(input)
+/** @param gpu trains there, and on the processor only where it cannot; null: on the processor */
+export async function train(input: TrainInput, gpu: string | null, emit: (event: TrainEvent) => void, signal: AbortSignal): Promise<TrainOutput> {
+  if (gpu === null) return trainOn(null, input, emit, signal)
+  let { checkpoint } = input
+  const keeping = (event: TrainEvent): void => {
+    if (event.kind === 'checkpoint') checkpoint = event.checkpoint
+    emit(event)
+  }
+  try {
+    return await trainOn(gpu, input, keeping, signal)
+  } catch (error) {
+    if (codeOf(error) !== 'device-failed') throw error
+    emit({ kind: 'started-over', reason: `${(error as Error).message}; it goes on on the processor` })
+    for (const epoch of checkpoint?.curve ?? []) emit({ kind: 'epoch', ...epoch })
+    return trainOn(null, { ...input, checkpoint }, emit, signal)
+  }
+}
+
+async function trainOn(device: string | null, input: TrainInput, emit: (event: TrainEvent) => void, signal: AbortSignal): Promise<TrainOutput> {
+  const trainer = createTrainer(input, device)
+  const trainedOn = device ?? 'CPU'
   signal.addEventListener('abort', () => trainer.cancel())
   let { curve, best } = await begin(trainer, input, emit)
   refuseAborted(signal)
@@ -34,11 +53,11 @@ export async function train(input: TrainInput, emit: (event: TrainEvent) => void
       refuseAborted(signal)
     }
     if (best === null) throw new Error('training needs at least one epoch')
-    return { best, scale: trainer.scale, curve, failure: null }
+    return { best, scale: trainer.scale, curve, trainedOn, failure: null }
   } catch (error) {
     if (codeOf(error) !== 'not-finite') throw toStudioError(error)
     if (best === null) throw new StudioError('bad-request', (error as Error).message)
-    return { best, scale: trainer.scale, curve, failure: (error as Error).message }
+    return { best, scale: trainer.scale, curve, trainedOn, failure: (error as Error).message }
   } finally {
     interruptions.stop()
   }
@@ -81,10 +100,10 @@ class Interruptions {
   }
 }
 
-function createTrainer(input: TrainInput): Trainer {
+function createTrainer(input: TrainInput, device: string | null): Trainer {
   const { network, objective, learningRate, weightDecay, clipNorm, warmupSteps, batchStates, seed, standardise } = input
   return new Trainer(
-    { ...network, objective, learningRate, weightDecay, clipNorm, warmupSteps, batchStates, seed, standardise, threads: availableParallelism() },
+    { ...network, objective, learningRate, weightDecay, clipNorm, warmupSteps, batchStates, seed, standardise, device, threads: availableParallelism() },
     input.trajectories
   )
 }
@@ -95,6 +114,7 @@ async function begin(trainer: Trainer, { checkpoint }: TrainInput, emit: (event:
       trainer.restore(checkpoint.trainer)
       return checkpoint
     } catch (error) {
+      if (codeOf(error) === 'device-failed') throw error
       emit({ kind: 'started-over', reason: (error as Error).message })
     }
   }

@@ -2,15 +2,17 @@
  * The tiny model steered where it runs, on the graphics processor named by RE_CONTROL_TEST_DEVICE (Vulkan0, CUDA0):
  * states are edited in its memory, with the answers of the processor. Skipped where none is named or it is not there.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Context, Sampler, loadModel, type Batch, type Control, type Decoded, type Model } from '../../native/llama.ts'
 import { ValueFunction } from '../../native/value-function.ts'
 import { createHost } from '../../src-main/model-host/host.ts'
+import type { TrainInput } from '../../src-main/model-host/messages.ts'
 import { batchOf, bits, largest, relativeError, row } from '../fixtures/batches.ts'
 import { generateOn, greedy, question, type Host } from '../fixtures/hosts.ts'
+import { seededRandom } from '../fixtures/random.ts'
 import { openTestGpu, testBackend, testDevice } from '../fixtures/test-device.ts'
 import { writeTinyModel } from '../fixtures/tiny-model.ts'
 import { ascend, randomValueFunction, valueOf } from '../fixtures/value-functions.ts'
@@ -42,7 +44,7 @@ async function decode(model: Model, step: Batch): Promise<Decoded & { logits: Fl
   return { ...decoded, logits }
 }
 
-describe.runIf(openTestGpu())(`on the graphics processor of RE_CONTROL_TEST_DEVICE, ${testDevice}`, () => {
+describe.runIf(openTestGpu())(`on the graphics processor that RE_CONTROL_TEST_DEVICE names (here: ${testDevice})`, () => {
   const file = join(folder, 'tiny.gguf')
   const weights = writeTinyModel(file)
   let model: Model
@@ -164,26 +166,49 @@ describe.runIf(openTestGpu())(`on the graphics processor of RE_CONTROL_TEST_DEVI
     expect(wild.logits.map(bits)).toEqual(base.logits.map(bits))
   })
 
+  const never = new AbortController().signal
+  const ignore = (() => {}) as never
+
+  async function hostWith(gpuLayers: number): Promise<Host> {
+    const host = createHost()
+    await host.open({ backend: testBackend }, ignore, never)
+    await host.load({ file, sha256: 'not checked here', contextTokens: 512, sequences: 4, batchTokens: 256, threads: 1, gpuLayers }, ignore, never)
+    return host
+  }
+
   test('the model host generates the greedy tokens of the processor, steered and not', async () => {
-    const hostWith = async (gpuLayers: number): Promise<Host> => {
-      const host = createHost()
-      const never = new AbortController().signal
-      await host.open({ backend: testBackend }, (() => {}) as never, never)
-      await host.load({ file, sha256: 'not checked here', contextTokens: 512, sequences: 4, batchTokens: 256, threads: 1, gpuLayers }, (() => {}) as never, never)
-      for (const [name, { layers }] of Object.entries({ one: functions[0]!, two: functions[1]! })) await host['network.set']({ name, network: { inputDim: D, layers } }, (() => {}) as never, never)
-      return host
+    const controlled = (which: number, changes = {}) => {
+      const { stepSize, updates } = functions[which]!
+      return { network: String(which), stepSize, updates, target: null, tolerance: 0, maxEdit: null, ...changes }
     }
-    const controlled = (network: string, { stepSize, updates }: Case, changes = {}) => ({ network, stepSize, updates, target: null, tolerance: 0, maxEdit: null, ...changes })
-    const of = (key: number) => [null, controlled('one', functions[0]!), controlled('two', functions[1]!), controlled('one', functions[0]!, { target: 3, maxEdit: 0.1 })][key % 4]!
-    const requests = Array.from({ length: 8 }, (_, key) => ({ key, prompt: question(`why is it ${key}?`), sampling: greedy, seed: key, maxTokens: 12, control: of(key) ?? null }))
+    const kinds = [null, controlled(0), controlled(1), controlled(0, { target: 3, maxEdit: 0.1 })]
+    const requests = Array.from({ length: 8 }, (_, key) => ({ key, prompt: question(`why is it ${key}?`), sampling: greedy, seed: key, maxTokens: 12, control: kinds[key % 4] ?? null }))
     const run = async (gpuLayers: number, states: boolean) => {
-      const { finished, skipped } = await generateOn(await hostWith(gpuLayers), requests, { states, tokens: false })
+      const host = await hostWith(gpuLayers)
+      for (const [i, { layers }] of functions.entries()) await host['network.set']({ name: String(i), network: { inputDim: D, layers } }, ignore, never)
+      const { finished, skipped } = await generateOn(host, requests, { states, tokens: false })
       expect(skipped).toEqual([])
       return finished
     }
     const [here, there, withStates] = [await run(0, false), await run(allLayers, false), await run(allLayers, true)]
     expect(there.map(({ tokens }) => [...tokens])).toEqual(here.map(({ tokens }) => [...tokens]))
     expect(withStates.map(({ tokens }) => [...tokens])).toEqual(here.map(({ tokens }) => [...tokens]))
-    there.forEach(({ valueAfter }, i) => expect(valueAfter.length === 0 || relativeError(valueAfter, here[i]!.valueAfter) < 2e-2).toBe(true))
+    // their states differ by the float16 cache's noise, of which an ascent across kinks makes more
+    there.forEach(({ edits }, i) => expect(largest(edits.map((edit, token) => edit - here[i]!.edits[token]!))).toBeLessThan(0.02))
+    expect(largest(there[2]!.edits)).toBeGreaterThan(0.1)
+  })
+
+  test('the model host trains where its model is', async () => {
+    const states = join(folder, 'states')
+    const random = seededRandom(2)
+    const [count, responses] = [6, 8]
+    writeFileSync(states, Buffer.from(Float16Array.from({ length: responses * count * D }, () => random.normal()).buffer))
+    const input: TrainInput = {
+      network: { inputDim: D, hiddenDims: [32] }, objective: 'semi-gradient', learningRate: 3e-3, weightDecay: 0, clipNorm: null, warmupSteps: 0, batchStates: 48, epochs: 2, patience: 0,
+      standardise: true, seed: 1, checkpoint: null, trajectories: Array.from({ length: responses }, (_, i) => ({ file: states, offset: i * count * D * 2, count, reward: i % 3, validation: i % 4 === 3 }))
+    }
+    for (const [gpuLayers, trainedOn] of [[0, 'CPU'], [allLayers, testDevice]] as const) {
+      expect(await (await hostWith(gpuLayers)).train(input, ignore, never)).toMatchObject({ trainedOn, failure: null })
+    }
   })
 })

@@ -42,7 +42,7 @@ export function trainWork(models: Models, tell: TrainTell): JobWork<TrainSetting
         job.phase('Training', { done: curve.length, total: settings.epochs })
         for (const epoch of curve) tell.epoch({ job: job.id, epoch })
       }
-      const { best, scale, curve, failure } = await models.withHost(
+      const { best, scale, curve, failure, trainedOn } = await models.withHost(
         project,
         async (host, progressed) => {
           const checkpoint = readCheckpoint(file, tell)
@@ -104,7 +104,7 @@ export function trainWork(models: Models, tell: TrainTell): JobWork<TrainSetting
         settings,
         bestEpoch: best.epoch,
         curve,
-        manifest: manifestOf((await models.use(project)).loaded, settings),
+        manifest: { ...manifestOf((await models.use(project)).loaded, settings), trainedOn },
         calibration: held.slice(0, calibrationPoints).map((t) => ({ reward: t.reward, predicted: rewardMean + rewardScale * t.predicted }))
       })
       job.subject(id)
