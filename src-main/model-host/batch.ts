@@ -29,8 +29,10 @@ export function nextStep(calls: Sequence[][], batchTokens: number, states: boole
   const [tokens, positions, places, outputs]: [number[], number[], number[], number[]] = [[], [], [], []]
   const rows: Sequence[] = []
   const promptTokens = new Map<Sequence, number>()
+  const held = heldBack(calls.flat())
   for (const sequence of chosen) {
-    const end = Math.min(sequence.length, sequence.position + batchTokens - tokens.length)
+    const known = held.has(sequence) ? sequence.promptLength - 1 : sequence.length
+    const end = Math.min(known, sequence.position + batchTokens - tokens.length)
     const ofPrompt = Math.min(end, sequence.promptLength) - sequence.position
     if (ofPrompt > 0) promptTokens.set(sequence, ofPrompt)
     for (; sequence.position < end; sequence.position++) {
@@ -57,6 +59,15 @@ export function nextStep(calls: Sequence[][], batchTokens: number, states: boole
       ...(head && { samplers: rows.map(({ sampler }) => sampler) })
     }
   }
+}
+
+/**
+ * Leaders that wait with their last prompt token for those with the very same prompt: drawn from rows of one batch,
+ * the same settings and seed give the same tokens.
+ */
+function heldBack(running: Sequence[]): Set<Sequence> {
+  const leaders = running.flatMap(({ waits, leader, shared }) => (waits && leader?.promptLength === shared + 1 ? [leader] : []))
+  return new Set(leaders.filter((leader) => leader.position < leader.promptLength - 1))
 }
 
 /** One control for all rows of the same value function and settings, so that they share its matrices. */

@@ -52,6 +52,16 @@ describe('prompts that begin alike', () => {
     expect(tokensOf(await generateOn(host, samples, { parallel: 1 }))).toEqual(tokensOf(await generateOn(host, samples)))
   })
 
+  test('those of one prompt, settings and seed are the same to the bit, as the panes of a chat whose method changes nothing', async () => {
+    const panes = [0, 1, 2].map((key) => request(key, { prompt: together('why?'), sampling: lively, seed: 7, maxTokens: 24 }))
+    const { finished } = await generateOn(host, panes)
+    const [first, ...others] = finished
+    for (const other of others) {
+      expect(other.tokens).toEqual(first!.tokens)
+      expect(other.states).toEqual(first!.states)
+    }
+  })
+
   test('short beginnings are not worth it', async () => {
     const { totals } = await generateOn(host, [request(0, { prompt: { text: 'love' } }), request(1, { prompt: { text: 'love you' } })])
     expect(totals.sharedTokens).toBe(0)
