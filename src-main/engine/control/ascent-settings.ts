@@ -12,8 +12,8 @@ export const ascentSettings = {
     description: 'Trust region: the edit of a state is kept to at most this fraction of its length |h|; empty for none'
   }),
   further: z.string().regex(new RegExp(`^(${term}(,${term})*)?$`), 'is a list of ids, each with its weight: 3*0.5, 4').default('').meta({
-    title: 'Further value functions',
-    description: 'Others that are climbed at the same time, by id and weight, such as 3*0.5, 4'
+    title: 'Also climb',
+    description: 'Further value functions that are climbed at the same time, by id and weight, such as 3*0.5, 4'
   })
 }
 
