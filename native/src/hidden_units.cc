@@ -105,19 +105,7 @@ TARGET_AVX512 float activeDotAvx512(const float* z, const float* w, const float*
 
 size_t advanceUnits(size_t begin, size_t end, float a, const float* w, const float* Gs, const float* doubt, float* z,
                     float* weight, int* candidates) {
-#if defined(X86_DISPATCH)
-  if (instructionSet() == InstructionSet::avx512) {
-    return advanceAvx512(begin, end, a, w, Gs, doubt, z, weight, candidates);
-  }
-  if (instructionSet() == InstructionSet::avx2) return advanceAvx2(begin, end, a, w, Gs, doubt, z, weight, candidates);
-#endif
-  return advancePortable(begin, end, a, w, Gs, doubt, z, weight, candidates);
+  return WIDEST(advance)(begin, end, a, w, Gs, doubt, z, weight, candidates);
 }
 
-float activeDot(const float* z, const float* w, const float* x, size_t n) {
-#if defined(X86_DISPATCH)
-  if (instructionSet() == InstructionSet::avx512) return activeDotAvx512(z, w, x, n);
-  if (instructionSet() == InstructionSet::avx2) return activeDotAvx2(z, w, x, n);
-#endif
-  return activeDotPortable(z, w, x, n);
-}
+float activeDot(const float* z, const float* w, const float* x, size_t n) { return WIDEST(activeDot)(z, w, x, n); }

@@ -22,6 +22,16 @@ typedef int16_t Shorts4;
 #define UNROLL
 #endif
 
+// Of namePortable, nameAvx2 and nameAvx512 the one for the widest instructions that this processor has.
+#if defined(X86_DISPATCH)
+#define WIDEST(name)                                         \
+  (instructionSet() == InstructionSet::avx512 ? name##Avx512 \
+   : instructionSet() == InstructionSet::avx2 ? name##Avx2   \
+                                              : name##Portable)
+#else
+#define WIDEST(name) (name##Portable)
+#endif
+
 template <class Lanes>
 constexpr size_t lanesWidth = sizeof(Lanes) / sizeof(float);
 

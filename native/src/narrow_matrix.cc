@@ -73,13 +73,7 @@ NARROW_KERNELS(TARGET_AVX512, Avx512, Lanes16, Shorts16, 4)
 #undef NARROW_KERNELS
 
 const Kernels& kernels() {
-  static const Kernels& chosen = []() -> const Kernels& {
-#if defined(X86_DISPATCH)
-    if (instructionSet() == InstructionSet::avx512) return kernelsAvx512;
-    if (instructionSet() == InstructionSet::avx2) return kernelsAvx2;
-#endif
-    return kernelsPortable;
-  }();
+  static const Kernels& chosen = WIDEST(kernels);
   return chosen;
 }
 
