@@ -66,24 +66,6 @@ KERNEL_BODY void axpyBody(float* y, float scale, const float* x, size_t n) {
   for (; i < n; i++) y[i] += scale * x[i];
 }
 
-template <class Lanes>
-KERNEL_BODY void axpy4Body(float* y, const float scale[4], const float* const x[4], size_t n) {
-  constexpr size_t width = sizeof(Lanes) / sizeof(float);
-  Lanes from, to;
-  size_t i = 0;
-  for (; i + width <= n; i += width) {
-    load(to, y + i);
-    UNROLL for (size_t k = 0; k < 4; k++) {
-      load(from, x[k] + i);
-      to += from * scale[k];
-    }
-    store(y + i, to);
-  }
-  for (; i < n; i++) {
-    for (size_t k = 0; k < 4; k++) y[i] += scale[k] * x[k][i];
-  }
-}
-
 // c (Rows, Vectors * lanes) = or, with `accumulate`, += a b for packed panels a (depth, Rows) and
 // b (depth, Vectors * lanes). All sums stay in registers over the whole depth.
 template <class Lanes, int Rows, int Vectors>
@@ -113,7 +95,6 @@ struct Kernels {
   float (*dot)(const float*, const float*, size_t);
   void (*dot4)(const float* const*, const float*, size_t, float*);
   void (*axpy)(float*, float, const float*, size_t);
-  void (*axpy4)(float*, const float*, const float* const*, size_t);
   void (*tile)(int, const float*, const float*, float*, size_t, bool);
   int tileRows, tileColumns;
 };
@@ -121,7 +102,6 @@ struct Kernels {
 float dotPortable(const float* a, const float* b, size_t n) { return dotBody<Lanes4>(a, b, n); }
 void dot4Portable(const float* const* a, const float* b, size_t n, float* out) { dot4Body<Lanes4>(a, b, n, out); }
 void axpyPortable(float* y, float s, const float* x, size_t n) { axpyBody<Lanes4>(y, s, x, n); }
-void axpy4Portable(float* y, const float* s, const float* const* x, size_t n) { axpy4Body<Lanes4>(y, s, x, n); }
 #if defined(__aarch64__)
 constexpr int portableRows = 6, portableVectors = 4;
 #else
@@ -130,13 +110,8 @@ constexpr int portableRows = 6, portableVectors = 2;
 void tilePortable(int depth, const float* a, const float* b, float* c, size_t ldc, bool add) {
   tileBody<Lanes4, portableRows, portableVectors>(depth, a, b, c, ldc, add);
 }
-constexpr Kernels portableKernels = {dotPortable,
-                                     dot4Portable,
-                                     axpyPortable,
-                                     axpy4Portable,
-                                     tilePortable,
-                                     portableRows,
-                                     portableVectors* int(sizeof(Lanes4) / sizeof(float))};
+constexpr Kernels portableKernels = {dotPortable,  dot4Portable, axpyPortable,
+                                     tilePortable, portableRows, portableVectors* int(sizeof(Lanes4) / sizeof(float))};
 
 #if defined(X86_DISPATCH)
 TARGET_AVX2 float dotAvx2(const float* a, const float* b, size_t n) { return dotBody<Lanes8>(a, b, n); }
@@ -144,24 +119,20 @@ TARGET_AVX2 void dot4Avx2(const float* const* a, const float* b, size_t n, float
   dot4Body<Lanes8>(a, b, n, out);
 }
 TARGET_AVX2 void axpyAvx2(float* y, float s, const float* x, size_t n) { axpyBody<Lanes8>(y, s, x, n); }
-TARGET_AVX2 void axpy4Avx2(float* y, const float* s, const float* const* x, size_t n) { axpy4Body<Lanes8>(y, s, x, n); }
 TARGET_AVX2 void tileAvx2(int depth, const float* a, const float* b, float* c, size_t ldc, bool add) {
   tileBody<Lanes8, 6, 2>(depth, a, b, c, ldc, add);
 }
-constexpr Kernels avx2Kernels = {dotAvx2, dot4Avx2, axpyAvx2, axpy4Avx2, tileAvx2, 6, 16};
+constexpr Kernels avx2Kernels = {dotAvx2, dot4Avx2, axpyAvx2, tileAvx2, 6, 16};
 
 TARGET_AVX512 float dotAvx512(const float* a, const float* b, size_t n) { return dotBody<Lanes16>(a, b, n); }
 TARGET_AVX512 void dot4Avx512(const float* const* a, const float* b, size_t n, float* out) {
   dot4Body<Lanes16>(a, b, n, out);
 }
 TARGET_AVX512 void axpyAvx512(float* y, float s, const float* x, size_t n) { axpyBody<Lanes16>(y, s, x, n); }
-TARGET_AVX512 void axpy4Avx512(float* y, const float* s, const float* const* x, size_t n) {
-  axpy4Body<Lanes16>(y, s, x, n);
-}
 TARGET_AVX512 void tileAvx512(int depth, const float* a, const float* b, float* c, size_t ldc, bool add) {
   tileBody<Lanes16, 14, 2>(depth, a, b, c, ldc, add);
 }
-constexpr Kernels avx512Kernels = {dotAvx512, dot4Avx512, axpyAvx512, axpy4Avx512, tileAvx512, 14, 32};
+constexpr Kernels avx512Kernels = {dotAvx512, dot4Avx512, axpyAvx512, tileAvx512, 14, 32};
 #endif
 
 InstructionSet detectInstructionSet() {
@@ -284,8 +255,6 @@ float dot(const float* a, const float* b, size_t n) { return kernels().dot(a, b,
 void dot4(const float* const a[4], const float* b, size_t n, float out[4]) { kernels().dot4(a, b, n, out); }
 
 void axpy(float* y, float scale, const float* x, size_t n) { kernels().axpy(y, scale, x, n); }
-
-void axpy4(float* y, const float scale[4], const float* const x[4], size_t n) { kernels().axpy4(y, scale, x, n); }
 
 void parallelRanges(int threads, size_t count, size_t granule, const std::function<void(size_t, size_t)>& body) {
   const size_t granules = (count + granule - 1) / granule;

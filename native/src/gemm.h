@@ -32,9 +32,6 @@ void dot4(const float* const a[4], const float* b, size_t n, float out[4]);
 // y[i] += scale * x[i] over i < n.
 void axpy(float* y, float scale, const float* x, size_t n);
 
-// y[i] += the sum of scale[k] * x[k][i] over k < 4.
-void axpy4(float* y, const float scale[4], const float* const x[4], size_t n);
-
 // Numbers per thread below which starting one costs more than it saves.
 constexpr size_t worthAThread = 1 << 15;
 
