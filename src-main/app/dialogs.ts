@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { methods } from '../contract/methods.ts'
 import type { ShellQuestion } from '../engine/supervisor-port.ts'
 
-/** @returns the chosen path, or null when the person cancels. @throws Error for anything else than the three questions */
+/** @returns the chosen path, or null when the person cancels. @throws Error for anything else than the questions of the contract */
 export async function answerQuestion(window: BrowserWindow | null, { method, input }: ShellQuestion): Promise<string | null> {
   if (method === 'open-file') {
     const { path } = z.object({ path: z.string() }).parse(input)
@@ -20,6 +20,11 @@ export async function answerQuestion(window: BrowserWindow | null, { method, inp
   if (method === 'dialog.file') {
     const { title, extensions } = methods['dialog.file'].input.parse(input)
     return first(await dialog.showOpenDialog(window, { title, properties: ['openFile'], filters: [{ name: title, extensions }, { name: 'All files', extensions: ['*'] }] }))
+  }
+  if (method === 'dialog.save') {
+    const { title, name, extensions } = methods['dialog.save'].input.parse(input)
+    const { canceled, filePath } = await dialog.showSaveDialog(window, { title, defaultPath: name, filters: [{ name: title, extensions }] })
+    return canceled ? null : filePath
   }
   throw new Error(`the app has no answer to ${method}`)
 }

@@ -93,8 +93,25 @@ export type Split = z.infer<typeof split>
 export const message = z.object({ role: z.enum(['system', 'user', 'assistant']), content: z.string() })
 export type Message = z.infer<typeof message>
 
-export const dataFormat = z.enum(['hh-rlhf', 'preference', 'shp', 'prompts'])
+export const dataFormat = z.enum(['hh-rlhf', 'preference', 'implicit-preference', 'shp', 'conversation', 'unpaired', 're-control', 'prompts'])
 export type DataFormat = z.infer<typeof dataFormat>
+
+/** A file on this machine, or one of the hub that was fetched before: hf://datasets/<owner>/<name>[@<revision>]/<path>. */
+export const dataFile = z.string().min(1).max(4096).regex(/^[^\0]*$/, 'a path holds no null characters')
+
+export const importSettings = z.object({
+  file: dataFile,
+  /** null: recognised from the first rows */
+  format: dataFormat.nullable().default(null),
+  /** part -> column, e.g. prompt -> question */
+  map: z.record(z.string(), z.string()).default({}),
+  /** share of the prompts that are held out, where the rows do not say so themselves; equal prompts stay together */
+  heldOut: z.number().min(0).max(0.9).default(0.2),
+  seed: z.int().min(0).max(0xffffffff).default(0),
+  /** rows whose prompt and answers an earlier row has had */
+  duplicates: z.enum(['keep', 'drop']).default('keep')
+})
+export type ImportSettings = z.infer<typeof importSettings>
 
 export const dataset = z.object({
   id,
@@ -105,30 +122,109 @@ export const dataset = z.object({
   examples: z.int(),
   train: z.int(),
   heldOut: z.int(),
+  /** examples that repeat an earlier one */
+  duplicates: z.int(),
   rejected: z.int()
 })
 export type Dataset = z.infer<typeof dataset>
 
-export const example = z.object({
+/** Which of the data set's own answers an example has: both, the preferred or the dispreferred one alone, or none. */
+export const answersKept = z.enum(['pair', 'chosen', 'rejected', 'none'])
+export type AnswersKept = z.infer<typeof answersKept>
+
+export const exampleFilter = z.object({
+  /** words, each found as the beginning of a word of prompt or answers; "quoted words" as a phrase */
+  search: z.string().max(1000).default(''),
+  split: split.nullable().default(null),
+  answers: answersKept.nullable().default(null),
+  duplicates: z.enum(['all', 'first', 'repeated']).default('all'),
+  /** characters of prompt and answers */
+  minLength: z.int().min(0).nullable().default(null),
+  maxLength: z.int().min(0).nullable().default(null),
+  /** only examples with a response whose reward under this name is within the bounds */
+  reward: z.object({ name: z.string(), min: z.number().nullable().default(null), max: z.number().nullable().default(null) }).nullable().default(null)
+})
+export type ExampleFilter = z.infer<typeof exampleFilter>
+
+export const exampleOrder = z.enum(['line', 'shortest', 'longest'])
+export type ExampleOrder = z.infer<typeof exampleOrder>
+
+/** An example in a list: no text of it is long. */
+export const exampleRow = z.object({
   id,
   line: z.int(),
   split,
+  /** the prompt's end, which is what tells prompts apart, on one line */
+  excerpt: z.string(),
+  answers: answersKept,
+  length: z.int(),
+  /** line of the first example that is the same; null for the first */
+  duplicateOf: z.int().nullable()
+})
+export type ExampleRow = z.infer<typeof exampleRow>
+
+export const example = exampleRow.extend({
   prompt: z.string(),
+  messages: z.array(message),
   chosen: z.string().nullable(),
-  rejected: z.string().nullable()
+  rejected: z.string().nullable(),
+  /** the row's other columns, as text */
+  columns: z.array(z.object({ name: z.string(), value: z.string() }))
 })
 export type Example = z.infer<typeof example>
 
 export const rejectedRow = z.object({ line: z.int(), reason: z.string() })
 export type RejectedRow = z.infer<typeof rejectedRow>
 
+export const previewRow = z.object({
+  line: z.int(),
+  split,
+  prompt: z.string(),
+  messages: z.array(message),
+  chosen: z.string().nullable(),
+  rejected: z.string().nullable(),
+  /** what is suspicious about it, e.g. that the prompt holds the answer */
+  warnings: z.array(z.string())
+})
+
 export const dataPreview = z.object({
   format: dataFormat,
   columns: z.array(z.string()),
-  rows: z.array(z.object({ line: z.int(), prompt: z.string(), chosen: z.string().nullable(), rejected: z.string().nullable() })),
+  /** parts of the format that a column can be mapped to, in the order of a form */
+  parts: z.array(z.string()),
+  rows: z.array(previewRow),
   rejected: z.array(rejectedRow)
 })
 export type DataPreview = z.infer<typeof dataPreview>
+
+/** A data set of the Hugging Face hub at one revision. */
+export const hubDataset = z.object({
+  name: z.string(),
+  revision: z.string(),
+  licence: z.string().nullable(),
+  files: z.array(z.object({
+    path: z.string(),
+    /** what data.import takes */
+    file: dataFile,
+    bytes: z.number(),
+    sha256: z.string().nullable(),
+    /** whether it is here, whole and checked */
+    present: z.boolean()
+  }))
+})
+export type HubDataset = z.infer<typeof hubDataset>
+
+export const exportSettings = z.object({
+  what: z.enum(['examples', 'rejected', 'responses']),
+  /** a data set, or a collection for responses */
+  of: id,
+  /** of examples: which */
+  filter: exampleFilter.prefault({}),
+  file: z.string().min(1).max(4096),
+  /** re-control: the public code's [{prompt, result, response}], for responses */
+  format: z.enum(['jsonl', 'csv', 'parquet', 're-control'])
+})
+export type ExportSettings = z.infer<typeof exportSettings>
 
 // Collect
 
@@ -203,17 +299,105 @@ export const rewardSource = z.object({
 })
 export type RewardSource = z.infer<typeof rewardSource>
 
-export const rewardSummary = z.object({
+/** What rewards are called: the source's name unless they are given another, so that two rubrics can stand side by side. */
+export const rewardName = z.string().trim().min(1).max(60).regex(/^[^=,\n]*$/, 'a name holds no "=", comma or line break')
+
+export const labelSettings = z.object({
+  collection: id,
   source: z.string(),
+  /** null: the source's name */
+  name: rewardName.nullable().default(null),
+  settings: chosenSettings.default({})
+})
+export type LabelSettings = z.infer<typeof labelSettings>
+
+export const rewardSummary = z.object({
+  name: z.string(),
+  source: z.string(),
+  settings: chosenSettings,
   labelled: z.int(),
   failed: z.int(),
+  /** responses that were never tried */
+  waiting: z.int(),
   mean: z.number().nullable(),
   sd: z.number().nullable(),
+  min: z.number().nullable(),
+  max: z.number().nullable(),
   /** Equal bins from the lowest to the highest reward. */
   histogram: z.array(z.object({ from: z.number(), to: z.number(), count: z.int() })),
   failures: z.array(z.object({ response: id, reason: z.string() }))
 })
 export type RewardSummary = z.infer<typeof rewardSummary>
+
+/** Two rewards of the same responses; null where there are fewer than three, or one of them never changes. */
+export const rewardCorrelation = z.object({ a: z.string(), b: z.string(), responses: z.int(), pearson: z.number().nullable(), spearman: z.number().nullable() })
+export type RewardCorrelation = z.infer<typeof rewardCorrelation>
+
+/** What a labelling would do, before it starts. */
+export const rewardPreview = z.object({
+  /** still to be labelled */
+  responses: z.int(),
+  /** the first of them exactly as the source gets it; null where the source sees the bare text */
+  sample: z.string().nullable(),
+  /** e.g. requests, tokens, cost */
+  facts: z.array(z.object({ name: z.string(), value: z.string() }))
+})
+export type RewardPreview = z.infer<typeof rewardPreview>
+
+// Ratings by people
+
+/** 1: good, or the first of a pair is better; -1: bad, or the second is; 0: neither. */
+export const ratingValue = z.union([z.literal(1), z.literal(0), z.literal(-1)])
+export type RatingValue = z.infer<typeof ratingValue>
+
+export const ratingTask = z.object({
+  /** one response, or two of one prompt in a random order */
+  responses: z.array(z.object({ id, text: z.string() })).min(1).max(2),
+  prompt: z.string()
+})
+export type RatingTask = z.infer<typeof ratingTask>
+
+export const ratingSummary = z.object({
+  /** of single responses, and of pairs */
+  singles: z.int(),
+  pairs: z.int(),
+  /** what is left to rate in this mode by this rater */
+  left: z.int(),
+  raters: z.array(z.string()),
+  /** Over what two raters, or one rater twice, have rated: how often they agree, and Cohen's kappa. */
+  agreement: z.object({ compared: z.int(), agreed: z.number().nullable(), kappa: z.number().nullable() })
+})
+export type RatingSummary = z.infer<typeof ratingSummary>
+
+// Preference heads
+
+export const preferenceSettings = z.object({
+  dataset: id,
+  /** pairs of each split at most */
+  limit: z.int().positive().nullable().default(null),
+  /** of an answer; more are cut off */
+  maxTokens: z.int().min(1).max(4096).default(256),
+  seed: z.int().min(0).max(0xffffffff).default(1)
+})
+export type PreferenceSettings = z.infer<typeof preferenceSettings>
+
+/** A Bradley-Terry head, w h + b, on the base model's state of an answer's last token. */
+export const preferenceHead = z.object({
+  id,
+  dataset: id.nullable(),
+  datasetName: z.string(),
+  created: z.string(),
+  settings: preferenceSettings,
+  inputDim: z.int(),
+  trainPairs: z.int(),
+  heldOutPairs: z.int(),
+  /** Share of held-out pairs whose chosen answer has the higher reward, with its 95 % interval. */
+  accuracy: z.number().nullable(),
+  low: z.number().nullable(),
+  high: z.number().nullable(),
+  trainAccuracy: z.number()
+})
+export type PreferenceHead = z.infer<typeof preferenceHead>
 
 // Train
 
@@ -319,7 +503,14 @@ export const answerEnd = z.object({
 })
 export type AnswerEnd = z.infer<typeof answerEnd>
 
-export const chatPane = z.object({ method: methodChoice, text: z.string(), steps: z.array(tokenStep), end: answerEnd.nullable() })
+export const chatPane = z.object({
+  method: methodChoice,
+  text: z.string(),
+  steps: z.array(tokenStep),
+  end: answerEnd.nullable(),
+  /** thumbs up or down */
+  rating: ratingValue.nullable().default(null)
+})
 export type ChatPane = z.infer<typeof chatPane>
 
 export const chatTurn = z.object({ turn: id, created: z.string(), prompt: z.string(), seed: z.int(), panes: z.array(chatPane) })

@@ -24,6 +24,7 @@ export const methods = {
   // Native dialogs; null when the person cancels.
   'dialog.directory': { input: z.object({ title: z.string() }), output: z.string().nullable() },
   'dialog.file': { input: z.object({ title: z.string(), extensions: z.array(z.string()) }), output: z.string().nullable() },
+  'dialog.save': { input: z.object({ title: z.string(), name: z.string(), extensions: z.array(z.string()) }), output: z.string().nullable() },
   /** Opens a report that the studio wrote in the system's browser. */
   'dialog.openReport': { input: z.object({ evaluation: e.id }), output: nothing },
 
@@ -51,16 +52,25 @@ export const methods = {
   /** Keeps the choice and unloads the model, so that the next use follows it. */
   'device.choose': { input: d.deviceChoice, output: d.deviceChoice },
 
-  'data.preview': { input: z.object({ file, format: e.dataFormat.nullable().default(null), map: z.record(z.string(), z.string()).default({}) }), output: e.dataPreview },
-  'data.import': { input: z.object({ file, format: e.dataFormat.nullable().default(null), map: z.record(z.string(), z.string()).default({}) }), output: job },
+  'data.preview': { input: e.importSettings, output: e.dataPreview },
+  'data.import': { input: e.importSettings, output: job },
   'data.list': { input: nothing, output: z.array(e.dataset) },
+  /** Refused while collections or studies are made of it. */
+  'data.delete': { input: z.object({ dataset: e.id }), output: nothing },
   'data.examples': {
-    input: z.object({ dataset: e.id, search: z.string().max(1000).default(''), split: e.split.nullable().default(null), ...page }),
-    output: z.object({ total: z.int(), examples: z.array(e.example) })
+    input: z.object({ dataset: e.id, filter: e.exampleFilter.prefault({}), order: e.exampleOrder.default('line'), ...page }),
+    /** `exact` is false where counting all would take too long: there are more than `total`. */
+    output: z.object({ total: z.int(), exact: z.boolean(), examples: z.array(e.exampleRow) })
   },
+  'data.example': { input: z.object({ example: e.id }), output: e.example },
   'data.rejected': { input: z.object({ dataset: e.id, ...page }), output: z.array(e.rejectedRow) },
   /** The prompt exactly as the model gets it: with the model's chat template, special tokens as text. */
-  'data.rendered': { input: z.object({ example: e.id }), output: z.object({ text: z.string(), tokens: z.int() }) },
+  'data.rendered': { input: z.object({ messages: z.array(e.message).min(1) }), output: z.object({ text: z.string(), tokens: z.int() }) },
+  /** Asks the hub for a data set's files: owner/name, owner/name@revision or its address. */
+  'data.hub': { input: z.object({ name: z.string().min(1).max(500) }), output: e.hubDataset },
+  /** Fetches one file of the hub into the cache; an interrupted fetch goes on where it was. */
+  'data.fetch': { input: z.object({ file: e.dataFile }), output: job },
+  'data.export': { input: e.exportSettings, output: job },
 
   'collect.estimate': {
     input: e.collectSettings,
@@ -82,9 +92,25 @@ export const methods = {
   },
 
   'reward.sources': { input: nothing, output: z.array(e.rewardSource) },
-  'reward.start': { input: z.object({ collection: e.id, source: z.string(), settings: e.chosenSettings.default({}) }), output: job },
-  /** One entry a source that has labelled anything in the collection. */
+  'reward.preview': { input: e.labelSettings, output: e.rewardPreview },
+  'reward.start': { input: e.labelSettings, output: job },
+  /** One entry a name that anything in the collection is labelled under. */
   'reward.summaries': { input: z.object({ collection: e.id }), output: z.array(e.rewardSummary) },
+  'reward.correlations': { input: z.object({ collection: e.id }), output: z.array(e.rewardCorrelation) },
+
+  /** Where keys are kept: by name, never read back. `safe` is false where the system has no keychain: then none is kept. */
+  'secret.list': { input: nothing, output: z.object({ safe: z.boolean(), names: z.array(z.string()) }) },
+  'secret.set': { input: z.object({ name: z.string().regex(/^[\w.-]{1,60}$/), value: z.string().min(1).max(10_000) }), output: nothing },
+  'secret.delete': { input: z.object({ name: z.string() }), output: nothing },
+
+  /** What this person rates next; null when everything is rated. */
+  'people.next': { input: z.object({ collection: e.id, mode: z.enum(['single', 'pair']), rater: z.string().min(1).max(60) }), output: e.ratingTask.nullable() },
+  'people.rate': { input: z.object({ responses: z.array(e.id).min(1).max(2), value: e.ratingValue, rater: z.string().min(1).max(60) }), output: z.object({ rating: e.id }) },
+  'people.undo': { input: z.object({ rating: e.id }), output: nothing },
+  'people.summary': { input: z.object({ collection: e.id, mode: z.enum(['single', 'pair']), rater: z.string().min(1).max(60) }), output: e.ratingSummary },
+
+  'preference.train': { input: e.preferenceSettings, output: job },
+  'preference.list': { input: nothing, output: z.array(e.preferenceHead) },
 
   'train.start': { input: e.trainSettings, output: job },
   'value.list': { input: nothing, output: z.array(e.valueFunction) },
@@ -109,6 +135,11 @@ export const methods = {
     input: z.object({ ...page }),
     output: z.array(e.chatTurn)
   },
+
+  /** Thumbs for one answer; null takes them back. */
+  'chat.rate': { input: z.object({ turn: e.id, pane: z.int().min(0).max(3), value: e.ratingValue.nullable() }), output: nothing },
+  /** The answers with thumbs as a data set: its collections are what a value function trains on. */
+  'chat.toDataset': { input: nothing, output: e.dataset },
 
   'evaluate.start': { input: e.evaluateSettings, output: job },
   'evaluate.list': { input: nothing, output: z.array(e.evaluation) },

@@ -18,7 +18,7 @@ export type Tell = <N extends EventName>(event: N, payload: EventPayload<N>) => 
 
 /** What only a window can do; the terminal has none of it. */
 export interface Shell {
-  ask<M extends 'dialog.directory' | 'dialog.file'>(method: M, input: Parsed<M>): Promise<Output<M>>
+  ask<M extends 'dialog.directory' | 'dialog.file' | 'dialog.save'>(method: M, input: Parsed<M>): Promise<Output<M>>
   openFile(path: string): Promise<void>
 }
 
@@ -61,7 +61,7 @@ export class Engine {
         'fetch-model': fetchModelWork(options.cacheDirectory, options.resourcesDirectory),
         import: importWork,
         collect: collectWork(this.models, (sample) => tell('collect.sample', sample)),
-        reward: rewardWork,
+        reward: rewardWork(this.models),
         train: trainWork(this.models, { epoch: (event) => tell('train.epoch', event), warn: (text) => tell('notice', { level: 'warning', text }) }),
         evaluate: evaluateWork(this.models)
       },

@@ -10,8 +10,9 @@ import { inspectModel } from './models/inspect.ts'
 import { stageSettingsOf } from './pipeline.ts'
 import { Project } from './project/project.ts'
 import { addRecent, listRecent } from './project/recent.ts'
-import { rewardSummary } from './reward/label.ts'
+import { previewLabelling } from './reward/label.ts'
 import { listSources } from './reward/sources.ts'
+import { rewardCorrelations, rewardSummaries } from './reward/summary.ts'
 import { openSample } from './sample.ts'
 import { version } from './version.ts'
 
@@ -42,6 +43,7 @@ export function createHandlers(engine: Engine): Handlers {
 
     'dialog.directory': (input) => shell().ask('dialog.directory', input),
     'dialog.file': (input) => shell().ask('dialog.file', input),
+    'dialog.save': (input) => shell().ask('dialog.save', input),
     'dialog.openReport': async ({ evaluation }) => {
       const { report } = engine.project.evaluations.get(evaluation)
       if (report === null) throw new StudioError('bad-request', 'this evaluation has no report yet')
@@ -97,9 +99,14 @@ export function createHandlers(engine: Engine): Handlers {
     'data.preview': previewData,
     'data.import': (input) => engine.jobs.start('import', input),
     'data.list': () => engine.project.datasets.list(),
-    'data.examples': ({ dataset, ...options }) => engine.project.datasets.examples(dataset, options),
+    'data.examples': () => pending(),
+    'data.example': () => pending(),
+    'data.delete': () => pending(),
+    'data.hub': () => pending(),
+    'data.fetch': () => pending(),
+    'data.export': () => pending(),
     'data.rejected': ({ dataset, offset, limit }) => engine.project.datasets.rejected(dataset, offset, limit),
-    'data.rendered': ({ example }) => engine.models.render(engine.project, { messages: engine.project.datasets.task(example).messages }),
+    'data.rendered': ({ messages }) => engine.models.render(engine.project, { messages }),
 
     'collect.estimate': (input) => estimateCollection(input, engine.project),
     'collect.start': (input) => engine.jobs.start('collect', input),
@@ -108,7 +115,21 @@ export function createHandlers(engine: Engine): Handlers {
 
     'reward.sources': listSources,
     'reward.start': (input) => engine.jobs.start('reward', input),
-    'reward.summaries': ({ collection }) => engine.project.rewards.sources(collection).map((source) => rewardSummary(engine.project, collection, source)),
+    'reward.preview': (input) => previewLabelling(input, engine.project, engine.models),
+    'reward.summaries': ({ collection }) => rewardSummaries(engine.project, collection),
+    'reward.correlations': ({ collection }) => rewardCorrelations(engine.project, collection),
+
+    'secret.list': () => pending(),
+    'secret.set': () => pending(),
+    'secret.delete': () => pending(),
+
+    'people.next': () => pending(),
+    'people.rate': () => pending(),
+    'people.undo': () => pending(),
+    'people.summary': () => pending(),
+
+    'preference.train': () => pending(),
+    'preference.list': () => pending(),
 
     'train.start': (input) => engine.jobs.start('train', input),
     'value.list': () => engine.project.valueFunctions.list(),
@@ -120,6 +141,8 @@ export function createHandlers(engine: Engine): Handlers {
       engine.chat.stop()
       return {}
     },
+    'chat.rate': () => pending(),
+    'chat.toDataset': () => pending(),
     'chat.turns': ({ offset, limit }) => engine.project.chats.list(offset, limit),
 
     'evaluate.start': (input) => engine.jobs.start('evaluate', { ...input, methods: input.methods.map(completeChoice) }),
@@ -134,4 +157,8 @@ export function createHandlers(engine: Engine): Handlers {
     'jobs.stop': ({ job }) => engine.jobs.stop(job),
     'jobs.discard': ({ job }) => engine.jobs.discard(job)
   }
+}
+
+function pending(): never {
+  throw new StudioError('bad-request', 'not here yet')
 }

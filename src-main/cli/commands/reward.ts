@@ -1,22 +1,24 @@
-import { rewardSummary } from '../../engine/reward/label.ts'
+import { labelSettings } from '../../contract/entities.ts'
+import { rewardSummary } from '../../engine/reward/summary.ts'
 import { sourceNamed } from '../../engine/reward/sources.ts'
-import { required, settingsFrom } from '../arguments.ts'
+import { required, settingsFrom, text } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { sourceFlags } from '../source-flags.ts'
 
 export const reward: Command = {
   name: 'reward',
-  usage: "reward PROJECT --collection C --source NAME [source's flags]",
+  usage: "reward PROJECT --collection C --source NAME [--as NAME] [source's flags]",
   positionals: ['PROJECT'],
-  flags: ['collection', 'source', ...sourceFlags],
+  flags: ['collection', 'source', 'as', ...sourceFlags],
   async run(session, input) {
     const source = sourceNamed(required(input, 'source'))
     const collection = Number(required(input, 'collection'))
     const settings = source.settings.parse(settingsFrom(source.settings, input))
     const project = await session.open(input.positionals[0] ?? '')
     project.collections.get(collection)
-    await session.run('reward', { collection, source: source.name, settings })
-    const summary = rewardSummary(project, collection, source.name)
+    const name = text(input, 'as') ?? null
+    await session.run('reward', labelSettings.parse({ collection, source: source.name, name, settings }))
+    const summary = rewardSummary(project, collection, name ?? source.name)
     for (const { response, reason } of summary.failures.slice(0, 20)) session.terminal.note(`Response ${response} stays unlabelled: ${reason}`)
     session.terminal.result({ collection, ...summary }, [
       `${summary.labelled} labelled, ${summary.failed} failed, mean ${summary.mean?.toFixed(4) ?? '-'}, sd ${summary.sd?.toFixed(4) ?? '-'}`

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { collectSettings, evaluateSettings, type Collection, type Dataset, type Evaluation, type ValueFunction } from '../../contract/entities.ts'
+import { collectSettings, evaluateSettings, labelSettings, type Collection, type Dataset, type Evaluation, type ValueFunction } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { modelPath } from '../../engine/models/catalogue.ts'
 import { inspectModel } from '../../engine/models/inspect.ts'
 import { keepPipeline, readPipeline, type Pipeline } from '../../engine/pipeline.ts'
 import { Project } from '../../engine/project/project.ts'
 import { methodNamed } from '../../engine/control/methods.ts'
-import { rewardSummary } from '../../engine/reward/label.ts'
+import { rewardSummary } from '../../engine/reward/summary.ts'
 import { sourceNamed } from '../../engine/reward/sources.ts'
 import { sampleModel } from '../../engine/sample.ts'
 import { text } from '../arguments.ts'
@@ -37,7 +37,7 @@ export const run: Command = {
     const collection = await collectOnce(session, project, collectSettings.parse({ ...settings.collect, dataset: dataset.id }))
     session.terminal.note(`Collect: ${collection.responses} responses, ${collection.tokens} tokens and states`)
     const { source } = settings.reward
-    await session.run('reward', { collection: collection.id, source, settings: settings.reward.settings })
+    await session.run('reward', labelSettings.parse({ collection: collection.id, source, settings: settings.reward.settings }))
     const reward = rewardSummary(project, collection.id, source)
     session.terminal.note(`Reward: ${reward.labelled} labelled by ${source}, ${reward.failed} failed, mean ${reward.mean?.toFixed(4) ?? '-'}`)
     const value = await trainOnce(session, project, { ...settings.train, collection: collection.id, source })

@@ -4,8 +4,7 @@ import type { EventPayload, Parsed } from '../../contract/methods.ts'
 import { StudioError, toFailure } from '../../contract/errors.ts'
 import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
-import { labelled } from '../reward/label.ts'
-import { sourceNamed } from '../reward/sources.ts'
+import { toneOf } from '../reward/tone.ts'
 import { generate, type GenerationTask } from './generate.ts'
 import { resolveMethod, type ResolvedMethod } from './methods.ts'
 
@@ -46,17 +45,16 @@ export class Chat {
   }
 
   async #answer(project: Project, turn: number, input: Parsed<'chat.send'>, methods: ResolvedMethod[], abort: AbortController): Promise<void> {
-    const panes = input.panes.map((method): ChatPane => ({ method, text: '', steps: [], end: null }))
+    const panes = input.panes.map((method): ChatPane => ({ method, text: '', steps: [], end: null, rating: null }))
     const open = new Set(panes.keys())
     let start = performance.now()
-    const tone = sourceNamed('tone')
     const close = (index: number, finish: AnswerEnd['finish']): void => {
       const pane = panes[index] as ChatPane
       open.delete(index)
       pane.end = {
         finish,
         tokensPerSecond: pane.steps.length / ((performance.now() - start) / 1000),
-        reward: labelled(tone, { prompt: input.prompt, text: pane.text, columns: {} }, {}).value
+        reward: toneIfAny(pane.text)
       }
       this.#events.pane({ turn, pane: index, text: pane.text, ...pane.end })
     }
@@ -93,5 +91,14 @@ export class Chat {
     this.#abort = null
     project.chats.finish(turn, panes)
     this.#events.done({ turn, failure })
+  }
+}
+
+/** null for an answer without words */
+function toneIfAny(text: string): number | null {
+  try {
+    return toneOf(text)
+  } catch {
+    return null
   }
 }

@@ -11,8 +11,10 @@ import { resolveMethod } from '../control/methods.ts'
 import type { JobWork } from '../jobs/runner.ts'
 import type { Models } from '../models/models.ts'
 import type { Task } from '../project/datasets.ts'
-import { labelled } from '../reward/label.ts'
-import { sourceNamed } from '../reward/sources.ts'
+import type { ScoredResponse } from '../project/evaluations.ts'
+import { labelOf } from '../reward/label.ts'
+import type { ToScore } from '../reward/source.ts'
+import { rewardNamed, sourceNamed } from '../reward/sources.ts'
 import { writeReport } from './report.ts'
 import { evaluationTable } from './table.ts'
 
@@ -24,8 +26,7 @@ export function evaluateWork(models: Models): JobWork<EvaluateSettings> {
     async run(settings, project, job, subject) {
       const methods = settings.methods.map(resolveMethod)
       const tasks = tasksOf(settings, project)
-      const source = sourceNamed(settings.source)
-      const sourceSettings = source.settings.parse(settings.sourceSettings ?? project.rewards.lastSettings(source.name) ?? {})
+      const { source, settings: sourceSettings } = rewardNamed(settings.source, settings.sourceSettings, project)
       const total = tasks.length * methods.length
       job.phase('Loading the model', { done: 0, total })
       let evaluation = subject
@@ -59,7 +60,7 @@ export function evaluateWork(models: Models): JobWork<EvaluateSettings> {
                 const task = rest[event.key] as Task
                 const response = event.kind === 'skipped'
                   ? { text: '', tokens: 0, edit: null, reward: null, failure: event.reason }
-                  : { text: event.text, tokens: event.tokens.length, edit: meanOf(event.edits), ...scored(task, event.text) }
+                  : { text: event.text, tokens: event.tokens.length, edit: meanOf(event.edits), reward: null, failure: null }
                 project.evaluations.addResponse(id, { method: index, example: task.id, ...response })
                 progressed()
                 job.progress(++done)
@@ -72,18 +73,38 @@ export function evaluateWork(models: Models): JobWork<EvaluateSettings> {
         job.signal
       )
 
-      function scored(task: Task, text: string): { reward: number | null; failure: string | null } {
-        const { value, failure } = labelled(source, { prompt: task.prompt, text, columns: task.columns }, sourceSettings)
-        return { reward: value, failure }
-      }
-
       if (evaluation === null) throw new StudioError('internal', 'the evaluation has no row')
+      await label(evaluation)
       const table = evaluationTable(settings, project.evaluations.responses(evaluation), project.evaluations.timings(evaluation).map(([tokens, seconds]) => seconds / Math.max(1, tokens)))
       const reports = join(project.directory, 'reports')
       mkdirSync(reports, { recursive: true })
       const report = join(reports, `evaluation-${evaluation}.html`)
       writeReport(report, project, evaluation, table)
       project.evaluations.finish(evaluation, table, report)
+
+      /** After all of them are generated: a source may need a model of its own. What failed before is tried again. */
+      async function label(id: number): Promise<void> {
+        const taskOf = new Map(tasks.map((task) => [task.id, task]))
+        const items = new Map(project.evaluations.responses(id).flatMap((response): [ToScore, ScoredResponse][] => {
+          const task = taskOf.get(response.example)
+          if (task === undefined || response.reward !== null || response.tokens === 0) return []
+          const { prompt, messages, columns } = task
+          return [[{ response: null, prompt, messages, text: response.text, columns }, response]]
+        }))
+        if (items.size === 0) return
+        let done = total - items.size
+        job.phase('Labelling', { done, total })
+        const scorer = await source.open(sourceSettings, { project, models, sourceNamed, signal: job.signal })
+        try {
+          await scorer.score(items.keys(), (item, verdict) => {
+            const { value, failure } = labelOf(verdict)
+            project.evaluations.addResponse(id, { ...(items.get(item) as ScoredResponse), reward: value, failure })
+            job.progress(++done)
+          })
+        } finally {
+          scorer.close()
+        }
+      }
     },
 
     discard: (evaluation, project) => project.evaluations.delete(evaluation)

@@ -10,7 +10,7 @@ export class Chats {
   }
 
   add(prompt: string, seed: number, methods: MethodChoice[]): number {
-    const panes = methods.map((method): ChatPane => ({ method, text: '', steps: [], end: null }))
+    const panes = methods.map((method): ChatPane => ({ method, text: '', steps: [], end: null, rating: null }))
     const { lastInsertRowid } = this.#db
       .prepare('INSERT INTO turns (created, prompt, seed, panes) VALUES (?, ?, ?, ?)')
       .run(new Date().toISOString(), prompt, seed, JSON.stringify(panes))

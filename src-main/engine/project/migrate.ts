@@ -3,8 +3,9 @@ import type { Database } from 'better-sqlite3'
 import { StudioError } from '../../contract/errors.ts'
 import { migrate as first } from './migrations/0001-first.ts'
 import { migrate as valueFunctionManifest } from './migrations/0002-value-function-manifest.ts'
+import { migrate as labellings } from './migrations/0003-labellings.ts'
 
-const migrations = [first, valueFunctionManifest]
+const migrations = [first, valueFunctionManifest, labellings]
 
 export const schemaVersion = migrations.length
 

@@ -1,5 +1,6 @@
 /** Collected responses; a row exists only once its states are on the disk. */
 import type { Response } from '../../contract/entities.ts'
+import { StudioError } from '../../contract/errors.ts'
 import type { Db } from './database.ts'
 
 export interface NewResponse {
@@ -79,7 +80,7 @@ export class Responses {
     const responses = this.#db
       .prepare(
         `SELECT r.id, r.example, r.sample, e.prompt, r.text, r.states AS tokens, r.finish, w.value AS reward, w.failure AS rewardFailure
-         FROM responses r JOIN examples e ON e.id = r.example LEFT JOIN rewards w ON w.response = r.id AND w.source = @source
+         FROM responses r JOIN examples e ON e.id = r.example LEFT JOIN rewards w ON w.response = r.id AND w.name = @source
          WHERE r.collection = @collection ORDER BY ${order} LIMIT @limit OFFSET @offset`
       )
       .all({ collection, ...options }) as Response[]
@@ -87,21 +88,22 @@ export class Responses {
     return { total, responses }
   }
 
-  /** Responses without a reward of this source and these settings, oldest first. */
-  unlabelled(collection: number, source: string, settings: string): { id: number; example: number; text: string }[] {
-    return this.#db
-      .prepare(
-        `SELECT r.id, r.example, r.text FROM responses r
-         WHERE r.collection = ? AND NOT EXISTS (SELECT 1 FROM rewards w WHERE w.response = r.id AND w.source = ? AND w.settings = ?) ORDER BY r.id`
-      )
-      .all(collection, source, settings) as { id: number; example: number; text: string }[]
+  /** Of a collection, the oldest first. */
+  ids(collection: number): number[] {
+    return this.#db.prepare('SELECT id FROM responses WHERE collection = ? ORDER BY id').pluck().all(collection) as number[]
+  }
+
+  text(id: number): { example: number; text: string } {
+    const row = this.#db.prepare('SELECT example, text FROM responses WHERE id = ?').get(id) as { example: number; text: string } | undefined
+    if (row === undefined) throw new StudioError('not-found', `there is no response ${id} in this project`)
+    return row
   }
 
   labelledStates(collection: number, source: string): LabelledStates[] {
     return this.#db
       .prepare(
         `SELECT r.id AS response, r.example, r.shard, r.offset, r.states, r.crc32, w.value AS reward
-         FROM responses r JOIN rewards w ON w.response = r.id AND w.source = ? AND w.value IS NOT NULL
+         FROM responses r JOIN rewards w ON w.response = r.id AND w.name = ? AND w.value IS NOT NULL
          WHERE r.collection = ? AND r.states > 0 ORDER BY r.example, r.sample`
       )
       .all(source, collection) as LabelledStates[]

@@ -1,4 +1,5 @@
-/** Rewards: one a response and source. */
+/** Rewards: labels of responses, kept for each source and choice of settings; under one name the newest choice counts. */
+import { StudioError } from '../../contract/errors.ts'
 import type { Db } from './database.ts'
 
 export interface Label {
@@ -7,6 +8,17 @@ export interface Label {
   failure: string | null
 }
 
+/** One source with one choice of settings, under a name, in a collection. */
+export interface Labelling {
+  id: number
+  collection: number
+  name: string
+  source: string
+  settings: Record<string, unknown>
+}
+
+const columns = 'id, collection, name, source, settings'
+
 export class Rewards {
   readonly #db: Db
 
@@ -14,30 +26,70 @@ export class Rewards {
     this.#db = db
   }
 
-  /** One transaction for all of them; a response's earlier reward by the same source is replaced. */
-  add(source: string, settings: string, labels: Label[]): void {
-    const insert = this.#db.prepare('INSERT OR REPLACE INTO rewards (response, source, settings, value, failure) VALUES (?, ?, ?, ?, ?)')
-    this.#db.transaction(() => {
-      for (const label of labels) insert.run(label.response, source, settings, label.value, label.failure)
+  /** From now on this choice counts under its name; the labels that it has already are kept. */
+  choose(collection: number, name: string, source: string, settings: Record<string, unknown>): number {
+    const json = JSON.stringify(settings)
+    return this.#db.transaction(() => {
+      this.#db.prepare('UPDATE labellings SET counts = 0 WHERE collection = ? AND name = ?').run(collection, name)
+      return this.#db
+        .prepare(
+          `INSERT INTO labellings (collection, name, source, settings, counts) VALUES (?, ?, ?, ?, 1)
+           ON CONFLICT (collection, name, source, settings) DO UPDATE SET counts = 1 RETURNING id`
+        )
+        .pluck()
+        .get(collection, name, source, json) as number
     })()
   }
 
-  sources(collection: number): string[] {
+  /** One transaction for all of them; a response's earlier label is replaced. */
+  add(labelling: number, labels: Label[]): void {
+    const insert = this.#db.prepare('INSERT OR REPLACE INTO labels (labelling, response, value, failure) VALUES (?, ?, ?, ?)')
+    this.#db.transaction(() => {
+      for (const label of labels) insert.run(labelling, label.response, label.value, label.failure)
+    })()
+  }
+
+  /** Responses of the labelling's collection without a value, the oldest first: a label that failed is tried again. */
+  waiting(labelling: number): number[] {
     return this.#db
-      .prepare('SELECT DISTINCT w.source FROM rewards w JOIN responses r ON r.id = w.response WHERE r.collection = ? ORDER BY w.source')
+      .prepare(
+        `SELECT r.id FROM labellings l JOIN responses r ON r.collection = l.collection
+         WHERE l.id = ? AND NOT EXISTS (SELECT 1 FROM labels w WHERE w.labelling = l.id AND w.response = r.id AND w.value IS NOT NULL) ORDER BY r.id`
+      )
       .pluck()
-      .all(collection) as string[]
+      .all(labelling) as number[]
   }
 
-  labels(collection: number, source: string): Label[] {
-    return this.#db
-      .prepare('SELECT w.response, w.value, w.failure FROM rewards w JOIN responses r ON r.id = w.response WHERE r.collection = ? AND w.source = ? ORDER BY w.response')
-      .all(collection, source) as Label[]
+  /** The labellings of a collection that count, by name. */
+  labellings(collection: number): Labelling[] {
+    return (this.#db.prepare(`SELECT ${columns} FROM labellings WHERE collection = ? AND counts = 1 ORDER BY name`).all(collection) as LabellingRow[]).map(toLabelling)
   }
 
-  /** The settings that a source labelled with last; null if it has not. */
-  lastSettings(source: string): Record<string, unknown> | null {
-    const settings = this.#db.prepare('SELECT settings FROM rewards WHERE source = ? ORDER BY response DESC LIMIT 1').pluck().get(source) as string | undefined
-    return settings === undefined ? null : (JSON.parse(settings) as Record<string, unknown>)
+  /** @throws StudioError 'not-found' */
+  labelling(collection: number, name: string): Labelling {
+    const found = this.labellings(collection).find((labelling) => labelling.name === name)
+    if (found === undefined) throw new StudioError('not-found', `collection ${collection} has no rewards named ${name}`)
+    return found
   }
+
+  /** How a name was labelled last, in any collection; null if it never was. */
+  newest(name: string): Labelling | null {
+    const row = this.#db.prepare(`SELECT ${columns} FROM labellings WHERE name = ? AND counts = 1 ORDER BY collection DESC LIMIT 1`).get(name) as LabellingRow | undefined
+    return row === undefined ? null : toLabelling(row)
+  }
+
+  labels(labelling: number): Label[] {
+    return this.#db.prepare('SELECT response, value, failure FROM labels WHERE labelling = ? ORDER BY response').all(labelling) as Label[]
+  }
+
+  /** null where the response has no such label, or it failed */
+  value(name: string, response: number): number | null {
+    return (this.#db.prepare('SELECT value FROM rewards WHERE name = ? AND response = ?').pluck().get(name, response) as number | null | undefined) ?? null
+  }
+}
+
+type LabellingRow = Omit<Labelling, 'settings'> & { settings: string }
+
+function toLabelling(row: LabellingRow): Labelling {
+  return { ...row, settings: JSON.parse(row.settings) as Record<string, unknown> }
 }

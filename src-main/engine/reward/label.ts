@@ -1,62 +1,90 @@
-/** The reward job: labels what is not labelled yet; a label that fails stays a reason, never a number. */
-import type { RewardSummary } from '../../contract/entities.ts'
+/** The reward job: labels what has no reward yet; a label that fails stays a reason, never a number. */
+import type { LabelSettings, RewardPreview } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { JobWork } from '../jobs/runner.ts'
+import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
 import type { Label } from '../project/rewards.ts'
-import { summarise } from './summary.ts'
-import type { RewardSource, ToScore } from './source.ts'
+import type { RewardSource, ToScore, Verdict } from './source.ts'
 import { sourceNamed } from './sources.ts'
 
-export interface RewardSettings {
-  collection: number
-  source: string
-  settings: Record<string, unknown>
-}
-
 const labelsPerTransaction = 500
+const keepEveryMs = 1000
 
-export const rewardWork: JobWork<RewardSettings> = {
-  unit: 'responses',
-  title: ({ source }) => `Label by ${sourceNamed(source).title.toLowerCase()}`,
+export function rewardWork(models: Models): JobWork<LabelSettings> {
+  return {
+    unit: 'responses',
+    title: ({ source, name }) => `Label by ${name ?? sourceNamed(source).title.toLowerCase()}`,
 
-  async run({ collection, source: name, settings }, project, job) {
-    const source = sourceNamed(name)
-    const parsed = source.settings.parse(settings)
-    const stored = JSON.stringify(parsed)
-    const waiting = project.responses.unlabelled(collection, name, stored)
-    const total = project.collections.get(collection).responses
-    let done = total - waiting.length
-    if (total === 0) throw new StudioError('bad-request', `collection ${collection} has no responses to label`)
-    job.subject(collection)
-    job.phase('Labelling', { done, total })
-    for (let at = 0; at < waiting.length; at += labelsPerTransaction) {
-      const labels = waiting.slice(at, at + labelsPerTransaction).map(({ id, example, text }): Label => {
-        const { prompt, columns } = project.datasets.task(example)
-        return { response: id, ...labelled(source, { prompt, text, columns }, parsed) }
-      })
-      project.rewards.add(name, stored, labels)
-      job.progress((done += labels.length))
-      await new Promise(setImmediate) // other requests, and the abort signal, get their turn
-      job.signal.throwIfAborted()
-    }
-  },
+    async run({ collection, source: sourceName, name, settings: given }, project, job) {
+      const { source, settings } = completed(sourceName, given, project, collection)
+      const total = project.collections.get(collection).responses
+      if (total === 0) throw new StudioError('bad-request', `collection ${collection} has no responses to label`)
+      job.subject(collection)
+      job.phase('Getting ready', { done: 0, total })
+      const scorer = await source.open(settings, { project, models, sourceNamed, signal: job.signal })
+      // only now: a choice that cannot label anything must not hide the labels that there are
+      const labelling = project.rewards.choose(collection, name ?? source.name, source.name, settings)
+      const waiting = waitingFor(source, project, labelling, collection)
+      let done = total - waiting.length
+      let labels: Label[] = []
+      let kept = performance.now()
+      const keep = (): void => {
+        project.rewards.add(labelling, labels)
+        labels = []
+        kept = performance.now()
+      }
+      job.phase('Labelling', { done, total })
+      try {
+        await scorer.score(itemsOf(project, waiting), ({ response }, verdict) => {
+          if (response === null) return
+          labels.push({ response, ...labelOf(verdict) })
+          if (labels.length >= labelsPerTransaction || performance.now() - kept > keepEveryMs) keep()
+          job.progress(++done)
+        })
+      } finally {
+        keep()
+        scorer.close()
+      }
+    },
 
-  // its subject is the collection, which it did not make
-  discard: () => {}
-}
-
-/** One response's label. NaN or infinity from a source is a failure like any other. */
-export function labelled(source: RewardSource, item: ToScore, settings: Record<string, unknown>): { value: number | null; failure: string | null } {
-  try {
-    const value = source.score(item, settings)
-    if (!Number.isFinite(value)) throw new Error(`the source gave ${value}`)
-    return { value, failure: null }
-  } catch (error) {
-    return { value: null, failure: error instanceof Error ? error.message : String(error) }
+    // its subject is the collection, which it did not make
+    discard: () => {}
   }
 }
 
-export function rewardSummary(project: Project, collection: number, source: string): RewardSummary {
-  return summarise(source, project.rewards.labels(collection, source))
+/** What a labelling would do. @throws StudioError or ZodError for settings that cannot be */
+export async function previewLabelling({ collection, source: sourceName, name, settings: given }: LabelSettings, project: Project, models: Models): Promise<RewardPreview> {
+  const { source, settings } = completed(sourceName, given, project, collection)
+  const known = project.rewards.labellings(collection).find((l) => l.name === (name ?? source.name) && l.source === source.name && JSON.stringify(l.settings) === JSON.stringify(settings))
+  const waiting = known === undefined ? project.responses.ids(collection) : waitingFor(source, project, known.id, collection)
+  const [first = null] = itemsOf(project, waiting.slice(0, 1))
+  const nothing = { sample: null, facts: [] }
+  const seen = source.preview === undefined ? nothing : await source.preview(settings, { first, items: itemsOf(project, waiting), count: waiting.length }, { project, models, sourceNamed, signal: new AbortController().signal })
+  return { responses: waiting.length, ...seen }
+}
+
+/** NaN or infinity from a source is a failure like any other. */
+export function labelOf(verdict: Verdict): { value: number | null; failure: string | null } {
+  if ('failure' in verdict) return { value: null, failure: verdict.failure }
+  return Number.isFinite(verdict.value) ? { value: verdict.value, failure: null } : { value: null, failure: `the source gave ${verdict.value}` }
+}
+
+function completed(name: string, given: Record<string, unknown>, project: Project, collection: number): { source: RewardSource; settings: Record<string, unknown> } {
+  const source = sourceNamed(name)
+  const settings = source.settings.parse(given)
+  project.collections.get(collection)
+  return { source, settings: source.complete === undefined ? settings : source.complete(settings, project, collection) }
+}
+
+function waitingFor(source: RewardSource, project: Project, labelling: number, collection: number): number[] {
+  return source.changes === true ? project.responses.ids(collection) : project.rewards.waiting(labelling)
+}
+
+function* itemsOf(project: Project, responses: number[]): Generator<ToScore> {
+  for (const id of responses) {
+    const { example, text } = project.responses.text(id)
+    const { prompt, messages, columns } = project.datasets.task(example)
+    yield { response: id, prompt, messages, text, columns }
+  }
 }

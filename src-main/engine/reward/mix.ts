@@ -1,0 +1,91 @@
+/** A weighted sum of rewards that the collection is labelled with, each in its own standard deviations unless told otherwise. */
+import { mean, standardDeviation } from 'simple-statistics'
+import { z } from 'zod'
+import { rewardName } from '../../contract/entities.ts'
+import { StudioError } from '../../contract/errors.ts'
+import type { Labelling } from '../project/rewards.ts'
+import type { Project } from '../project/project.ts'
+import type { RewardSource, Scorer, Surroundings, ToScore, Verdict } from './source.ts'
+
+const part = z.string().regex(/^[^=,\n]+=\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i, 'a part is a name and its weight, e.g. tone=1')
+
+const settings = z.object({
+  parts: z.array(part).min(1).meta({ title: 'Parts', description: 'Names of rewards with their weights, e.g. tone=1 and length=-0.5' }),
+  standardise: z.boolean().default(true).meta({ title: 'Standardise', description: 'Count each part in standard deviations from its mean over the collection' }),
+  collection: z.int().positive().nullable().default(null).meta({ title: 'Collection', description: 'Whose labels give the means and standard deviations; none: the one that is labelled' })
+})
+type Settings = z.output<typeof settings>
+
+interface Part extends Labelling {
+  weight: number
+  /** reward -> (reward - mean) / scale */
+  mean: number
+  scale: number
+}
+
+export const mix: RewardSource<typeof settings> = {
+  name: 'mix',
+  title: 'Weighted mix',
+  description: 'A weighted sum of rewards that the collection has already, each standardised.',
+  settings,
+  changes: true, // with its parts
+  complete: (chosen, _project, collection) => ({ ...chosen, collection: chosen.collection ?? collection }),
+
+  async open(chosen, surroundings) {
+    const parts = partsOf(chosen, surroundings.project)
+    const scorers = new Map<string, Scorer>()
+    const close = (): void => scorers.forEach((scorer) => scorer.close())
+    return { score: (items, tell) => score(parts, scorers, surroundings, items, tell), close }
+  }
+}
+
+/** @throws StudioError where a part is not labelled, is a mix itself, or never changes */
+function partsOf({ parts, standardise, collection }: Settings, project: Project): Part[] {
+  return parts.map((text) => {
+    const at = text.lastIndexOf('=')
+    const name = rewardName.parse(text.slice(0, at))
+    const labelling = collection === null ? project.rewards.newest(name) : project.rewards.labelling(collection, name)
+    if (labelling === null) throw new StudioError('not-found', `nothing is labelled as ${name} yet`)
+    if (labelling.source === 'mix') throw new StudioError('bad-request', `${name} is a mix itself; mix its parts instead`)
+    const weight = Number(text.slice(at + 1))
+    if (!standardise) return { ...labelling, weight, mean: 0, scale: 1 }
+    const values = project.rewards.labels(labelling.id).flatMap(({ value }) => (value === null ? [] : [value]))
+    const scale = values.length < 2 ? 0 : standardDeviation(values)
+    if (scale === 0) throw new StudioError('bad-request', `the ${values.length} rewards of ${name} do not differ, so they cannot be standardised`)
+    return { ...labelling, weight, mean: mean(values), scale }
+  })
+}
+
+/** Labels that are there are taken; a text of no collection is scored by each part's source first. */
+async function score(parts: Part[], scorers: Map<string, Scorer>, surroundings: Surroundings, items: Iterable<ToScore>, tell: (item: ToScore, verdict: Verdict) => void): Promise<void> {
+  const loose: ToScore[] = []
+  for (const item of items) {
+    if (item.response === null) loose.push(item)
+    else tell(item, sum(parts, valuesOf(parts, surroundings.project, item.response)))
+  }
+  const verdicts = loose.map((): Verdict[] => [])
+  const places = new Map(loose.map((item, i) => [item, i]))
+  for (const [p, { name, source, settings: own }] of (loose.length === 0 ? [] : parts).entries()) {
+    const scorer = scorers.get(name) ?? (await surroundings.sourceNamed(source).open(own, surroundings))
+    scorers.set(name, scorer)
+    await scorer.score(loose, (item, verdict) => (verdicts[places.get(item) as number]![p] = verdict))
+  }
+  for (const [i, item] of loose.entries()) tell(item, sum(parts, verdicts[i] ?? []))
+}
+
+function valuesOf(parts: Part[], project: Project, response: number): Verdict[] {
+  return parts.map(({ name }) => {
+    const value = project.rewards.value(name, response)
+    return value === null ? { failure: 'it is not labelled' } : { value }
+  })
+}
+
+function sum(parts: Part[], verdicts: Verdict[]): Verdict {
+  let total = 0
+  for (const [i, { name, weight, mean: center, scale }] of parts.entries()) {
+    const verdict = verdicts[i] ?? { failure: 'it has no verdict' }
+    if ('failure' in verdict) return { failure: `${name}: ${verdict.failure}` }
+    total += (weight * (verdict.value - center)) / scale
+  }
+  return { value: total }
+}
