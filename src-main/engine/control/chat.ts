@@ -63,7 +63,7 @@ export class Chat {
       const host = await this.#models.use(project)
       start = performance.now() // loading the model is not the answer's time
       const tasks = methods.map((method, key): GenerationTask => ({ key, method, messages: [{ role: 'user', content: input.prompt }], seed: input.seed }))
-      await generate(project, host, tasks, {
+      await generate(project, this.#models, host, tasks, {
         maxTokens: input.maxTokens,
         sampling: input.sampling,
         parallel: tasks.length,

@@ -18,6 +18,11 @@ export interface ControlPlan {
   maxEdit: number | null
 }
 
+export interface CandidatePlan {
+  count: number
+  reward: string
+}
+
 export interface SteeringMethod<S extends z.ZodObject = z.ZodObject> {
   name: string
   title: string
@@ -29,4 +34,6 @@ export interface SteeringMethod<S extends z.ZodObject = z.ZodObject> {
   messages?(messages: Message[], settings: z.output<S>): Message[]
   /** Edits states while the response is generated. */
   control?(settings: z.output<S>): ControlPlan
+  /** Draws so many candidates, and keeps the best by the project's reward of this name. */
+  candidates?(settings: z.output<S>): CandidatePlan
 }

@@ -3,14 +3,15 @@ import { z } from 'zod'
 import type { Message, MethodChoice, SteeringMethod as Summary } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { base } from './base.ts'
-import type { ControlPlan, SteeringMethod } from './method.ts'
+import { bestOfN } from './best-of-n.ts'
+import type { CandidatePlan, ControlPlan, SteeringMethod } from './method.ts'
 import { preControl } from './pre-control.ts'
 import { prompting } from './prompting.ts'
 import { reControl } from './re-control.ts'
 import { staticRe } from './static-re.ts'
 
-const single: readonly SteeringMethod[] = [base, prompting, reControl, preControl, staticRe]
-const composed = ['re-control+prompting', 'pre-control+prompting', 'static-re+prompting']
+const single: readonly SteeringMethod[] = [base, prompting, reControl, preControl, staticRe, bestOfN]
+const composed = ['re-control+prompting', 'pre-control+prompting', 'static-re+prompting', 'best-of-n+prompting']
 
 /** A method with its settings checked: what to ask the model, and how to edit its states. */
 export interface ResolvedMethod {
@@ -18,6 +19,7 @@ export interface ResolvedMethod {
   settings: Record<string, unknown>
   messages(messages: Message[]): Message[]
   control: ControlPlan | null
+  candidates: CandidatePlan | null
 }
 
 /** @throws StudioError 'bad-request' for an unknown name, ZodError for settings that do not fit */
@@ -28,7 +30,8 @@ export function resolveMethod({ name, settings }: MethodChoice): ResolvedMethod 
     name,
     settings: checked,
     messages: (messages) => method.messages?.(messages, checked) ?? messages,
-    control: method.control?.(checked) ?? null
+    control: method.control?.(checked) ?? null,
+    candidates: method.candidates?.(checked) ?? null
   }
 }
 
@@ -59,6 +62,7 @@ export function methodNamed(name: string): SteeringMethod {
 function compose(a: SteeringMethod, b: SteeringMethod): SteeringMethod {
   if (a.control !== undefined && b.control !== undefined) throw new StudioError('bad-request', `${a.name} and ${b.name} both edit states and do not compose`)
   const control = a.control ?? b.control
+  const candidates = a.candidates ?? b.candidates
   return {
     name: `${a.name}+${b.name}`,
     title: `${a.title} + ${b.title.toLowerCase()}`,
@@ -69,6 +73,7 @@ function compose(a: SteeringMethod, b: SteeringMethod): SteeringMethod {
       const inner = b.messages?.(messages, settings) ?? messages
       return a.messages?.(inner, settings) ?? inner
     },
-    ...(control !== undefined && { control })
+    ...(control !== undefined && { control }),
+    ...(candidates !== undefined && { candidates })
   }
 }

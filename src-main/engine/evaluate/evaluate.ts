@@ -46,7 +46,7 @@ export function evaluateWork(models: Models): JobWork<EvaluateSettings> {
             const requests = rest.map((task, key): GenerationTask => ({ key, method, messages: task.messages, seed: responseSeed(settings.seed, task.line, 0) }))
             const start = performance.now()
             let tokens = 0
-            const run = generate(project, host, requests, {
+            const run = generate(project, models, host, requests, {
               ...settings,
               tokens: false,
               signal: job.signal,
