@@ -11,7 +11,7 @@ import { stageSettingsOf } from './pipeline.ts'
 import { Project } from './project/project.ts'
 import { addRecent, listRecent } from './project/recent.ts'
 import { previewLabelling } from './reward/label.ts'
-import { listSources } from './reward/sources.ts'
+import { listSources, usableRewards } from './reward/sources.ts'
 import { rewardCorrelations, rewardSummaries } from './reward/summary.ts'
 import { openSample } from './sample.ts'
 import { version } from './version.ts'
@@ -115,6 +115,7 @@ export function createHandlers(engine: Engine): Handlers {
 
     'reward.sources': listSources,
     'reward.start': (input) => engine.jobs.start('reward', input),
+    'reward.usable': () => usableRewards(engine.project),
     'reward.preview': (input) => previewLabelling(input, engine.project, engine.models),
     'reward.summaries': ({ collection }) => rewardSummaries(engine.project, collection),
     'reward.correlations': ({ collection }) => rewardCorrelations(engine.project, collection),

@@ -81,7 +81,7 @@ class TrainStage {
     const { collection } = this.settings
     if (collection === 0) return
     const summaries = await notices.guard(() => call('reward.summaries', { collection }))
-    this.sources = summaries?.map((summary) => summary.source) ?? []
+    this.sources = summaries?.map((summary) => summary.name) ?? []
     if (!this.sources.includes(this.settings.source)) this.settings.source = this.sources[0] ?? ''
   }
 

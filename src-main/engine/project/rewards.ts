@@ -72,10 +72,10 @@ export class Rewards {
     return found
   }
 
-  /** How a name was labelled last, in any collection; null if it never was. */
-  newest(name: string): Labelling | null {
-    const row = this.#db.prepare(`SELECT ${columns} FROM labellings WHERE name = ? AND counts = 1 ORDER BY collection DESC LIMIT 1`).get(name) as LabellingRow | undefined
-    return row === undefined ? null : toLabelling(row)
+  /** Every name as it was labelled last: in the newest collection that has it. */
+  newest(): Labelling[] {
+    return (this.#db.prepare(`SELECT ${columns} FROM labellings l WHERE counts = 1 AND NOT EXISTS (
+      SELECT 1 FROM labellings newer WHERE newer.counts = 1 AND newer.name = l.name AND newer.collection > l.collection) ORDER BY name`).all() as LabellingRow[]).map(toLabelling)
   }
 
   labels(labelling: number): Label[] {

@@ -44,7 +44,7 @@ function partsOf({ parts, standardise, collection }: Settings, project: Project)
   return parts.map((text) => {
     const at = text.lastIndexOf('=')
     const name = rewardName.parse(text.slice(0, at))
-    const labelling = collection === null ? project.rewards.newest(name) : project.rewards.labelling(collection, name)
+    const labelling = collection === null ? (project.rewards.newest().find((newest) => newest.name === name) ?? null) : project.rewards.labelling(collection, name)
     if (labelling === null) throw new StudioError('not-found', `nothing is labelled as ${name} yet`)
     if (labelling.source === 'mix') throw new StudioError('bad-request', `${name} is a mix itself; mix its parts instead`)
     const weight = Number(text.slice(at + 1))
