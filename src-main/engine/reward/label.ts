@@ -10,6 +10,7 @@ import { sourceNamed } from './sources.ts'
 
 const labelsPerTransaction = 500
 const keepEveryMs = 1000
+const longestReason = 1000
 
 export function rewardWork(models: Models): JobWork<LabelSettings> {
   return {
@@ -64,10 +65,10 @@ export async function previewLabelling({ collection, source: sourceName, name, s
   return { responses: waiting.length, ...seen }
 }
 
-/** NaN or infinity from a source is a failure like any other. */
+/** What float32 cannot hold is a failure like any other: NaN, infinity, 1e39. */
 export function labelOf(verdict: Verdict): { value: number | null; failure: string | null } {
-  if ('failure' in verdict) return { value: null, failure: verdict.failure }
-  return Number.isFinite(verdict.value) ? { value: verdict.value, failure: null } : { value: null, failure: `the source gave ${verdict.value}` }
+  if ('failure' in verdict) return { value: null, failure: verdict.failure.slice(0, longestReason) }
+  return Number.isFinite(Math.fround(verdict.value)) ? { value: verdict.value, failure: null } : { value: null, failure: `the source gave ${verdict.value}` }
 }
 
 function completed(name: string, given: Record<string, unknown>, project: Project, collection: number): { source: RewardSource; settings: Record<string, unknown> } {
