@@ -31,7 +31,7 @@ beforeAll(async () => {
   const dataset = await studio.importRows(scoredPrompts(1))
   const { subject } = await studio.run('collect', { dataset, maxTokens: 2, samples: 1, limit: 1 })
   expect([datasets.list().length, collections.list().length]).toEqual([1, 1])
-  rewards.choose(subject as number, reward, 'rules', { rules: ['1 length characters'] })
+  rewards.choose(subject as number, reward, 'rules', { rules: ['1 length characters over 0'] })
 })
 
 test('keeps the candidate with the highest reward, and its tokens', async () => {
