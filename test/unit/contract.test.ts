@@ -55,12 +55,12 @@ const any = (random: Random): unknown => junk[Math.floor(random.uniform() * junk
 /** Every piece of junk as the whole input, then under each key beside likely values, then by chance under several. */
 function* inputsFor(name: MethodName): Generator<unknown> {
   const keys = Object.keys((methods[name].input as z.ZodObject).shape)
-  const good = (): Record<string, unknown> => Object.fromEntries(keys.map((key) => [key, likely(key)]))
+  const good = (): Record<string, unknown> => Object.fromEntries(keys.map((key) => [key, likely(name, key)]))
   for (const make of junk) yield make()
   for (const key of keys) for (const make of junk) yield { ...good(), [key]: make() }
   const random = seededRandom(1)
   for (let round = 0; round < 30; round++) {
-    const entries = keys.filter(() => random.uniform() < 0.8).map((key) => [key, random.uniform() < 0.5 ? likely(key) : any(random)])
+    const entries = keys.filter(() => random.uniform() < 0.8).map((key) => [key, random.uniform() < 0.5 ? likely(name, key) : any(random)])
     yield Object.fromEntries([...entries, ['__proto__', { polluted: true }], ['extra', any(random)]])
   }
 }
@@ -69,9 +69,14 @@ function* inputsFor(name: MethodName): Generator<unknown> {
 const fitting: Record<string, unknown> = {
   file: join(directory, 'nothing'), directory: join(directory, 'nothing'), modelFile: null, format: null, map: {}, split: null, limit: 1, order: 'collected', extensions: [],
   methods: [{ name: 'base' }], panes: [{ name: 'base' }], source: 'tone', settings: {}, sampling: {}, prompt: 'text', search: 'text', title: 'text', id: 1,
-  objective: 'semi-gradient', standardise: true, validation: 0.1, topP: 0.9, responses: 'generated', deterministic: false
+  objective: 'semi-gradient', standardise: true, validation: 0.1, topP: 0.9, responses: 'generated', deterministic: false,
+  heldOut: 0.2, duplicates: 'keep', filter: {}, what: 'examples', messages: [{ role: 'user', content: 'text' }], name: 'name', mode: 'single', rater: 'me'
 }
-const likely = (key: string): unknown => (key in fitting ? fitting[key] : 1)
+/** Where a key means something else. */
+const fittingIn: Partial<Record<MethodName, Record<string, unknown>>> = {
+  'data.examples': { order: 'line' }, 'data.export': { format: 'jsonl' }, 'secret.set': { value: 'key' }, 'people.rate': { responses: [1] }
+}
+const likely = (name: MethodName, key: string): unknown => ({ [key]: 1, ...fitting, ...fittingIn[name] })[key]
 
 // what these do when they are asked properly is not for random input: they change what is open, or write where they are told
 const changesWhatIsOpen: MethodName[] = ['project.create', 'project.open', 'project.openSample', 'project.close']
