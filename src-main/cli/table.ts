@@ -1,7 +1,7 @@
 /** The evaluation's table for people. */
 import type { EvaluationTable } from '../contract/entities.ts'
 import { methodLabels } from '../engine/evaluate/labels.ts'
-import { verdict } from '../engine/evaluate/report.ts'
+import { probability, verdict } from '../engine/evaluate/report.ts'
 import { columns } from './terminal.ts'
 
 export function tableLines({ methods, paired }: EvaluationTable): string[] {
@@ -21,6 +21,6 @@ export function tableLines({ methods, paired }: EvaluationTable): string[] {
   return [
     ...columns([['method', 'reward', '95 % interval', 'diversity', '|dh|/|h|', 'ms/token', 'x base', 'prompts'], ...rows]),
     '',
-    ...paired.map((p, i) => `${labels[i + 1] ?? p.b} - ${labels[0] ?? p.a} on ${p.prompts} prompts: ${figure(p.difference)}, paired 95 % interval [${figure(p.low)}, ${figure(p.high)}]: ${verdict(p)}`)
+    ...paired.map((p, i) => `${labels[i + 1] ?? p.b} - ${labels[0] ?? p.a} on ${p.prompts} prompts: ${figure(p.difference)}, paired 95 % interval [${figure(p.low)}, ${figure(p.high)}], p ${probability(p.p)} (Holm ${probability(p.pHolm)}): ${verdict(p)}`)
   ]
 }

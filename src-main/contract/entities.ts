@@ -562,7 +562,12 @@ export const evaluationTable = z.object({
   ),
   /** b minus a over the same prompts, 95 % paired bootstrap. */
   paired: z.array(
-    z.object({ a: z.string(), b: z.string(), prompts: z.int(), difference: z.number().nullable(), low: z.number().nullable(), high: z.number().nullable() })
+    z.object({
+      a: z.string(), b: z.string(), prompts: z.int(), difference: z.number().nullable(), low: z.number().nullable(), high: z.number().nullable(),
+      /** Two-sided, of the paired permutation test; and corrected for the table's comparisons (Holm). */
+      p: z.number().nullable().default(null),
+      pHolm: z.number().nullable().default(null)
+    })
   )
 })
 export type EvaluationTable = z.infer<typeof evaluationTable>

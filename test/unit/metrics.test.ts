@@ -133,7 +133,7 @@ describe('the table', () => {
   test('what nobody labelled is null, not 0', () => {
     const { methods, paired } = evaluationTable(settings, [response(0, 1, null, 'x'), response(1, 1, null, 'y')], [1, 1])
     expect(methods[0]).toMatchObject({ reward: { mean: null, low: null, high: null }, diversity: null, coherence: null, unlabelled: 1 })
-    expect(paired[0]).toEqual({ a: 'base', b: 'prompting', prompts: 0, difference: null, low: null, high: null })
+    expect(paired[0]).toEqual({ a: 'base', b: 'prompting', prompts: 0, difference: null, low: null, high: null, p: null, pHolm: null })
     expect(verdict(paired[0]!)).toBe('not measured')
   })
 

@@ -91,9 +91,16 @@ function methodTable({ methods }: EvaluationTable): Html {
 
 function pairedTable({ paired }: EvaluationTable, labels: string[]): Html {
   return html`<table>
-<thead><tr><th>Comparison</th><th>Difference</th><th>Paired 95 % interval</th><th>Prompts</th><th>Verdict</th></tr></thead>
-<tbody>${paired.map((p, i) => html`<tr><th>${labels[i + 1] ?? p.b} − ${labels[0] ?? p.a}</th><td>${figure(p.difference)}</td><td>${figure(p.low)} to ${figure(p.high)}</td><td>${p.prompts}</td><td>${verdict(p)}</td></tr>`)}</tbody>
-</table>`
+<thead><tr><th>Comparison</th><th>Difference</th><th>Paired 95 % interval</th><th>p</th><th>p, Holm</th><th>Prompts</th><th>Verdict</th></tr></thead>
+<tbody>${paired.map((p, i) => html`<tr><th>${labels[i + 1] ?? p.b} − ${labels[0] ?? p.a}</th><td>${figure(p.difference)}</td><td>${figure(p.low)} to ${figure(p.high)}</td><td>${probability(p.p)}</td><td>${probability(p.pHolm)}</td><td>${p.prompts}</td><td>${verdict(p)}</td></tr>`)}</tbody>
+</table>
+<p>p: two-sided paired permutation test; Holm: corrected for the ${paired.length} comparisons of this table.</p>`
+}
+
+/** Of a test, as papers print it. */
+export function probability(p: number | null): string {
+  if (p === null) return '-'
+  return p < 0.001 ? '< 0.001' : p.toFixed(3)
 }
 
 /** Whether an interval excludes 0, in words. */

@@ -4,6 +4,7 @@ import type { EvaluateSettings, EvaluationTable } from '../../contract/entities.
 import type { ScoredResponse } from '../project/evaluations.ts'
 import { bootstrapMean } from './bootstrap.ts'
 import { diversity } from './diversity.ts'
+import { holm, signFlipTest } from './permutation.ts'
 
 /** @param secondsPerToken wall time a token of each method's run */
 export function evaluationTable(settings: EvaluateSettings, responses: ScoredResponse[], secondsPerToken: number[]): EvaluationTable {
@@ -24,12 +25,17 @@ export function evaluationTable(settings: EvaluateSettings, responses: ScoredRes
         edit: meanOf(own.map((r) => r.edit))
       }
     }),
-    paired: settings.methods.slice(1).map(({ name }, i) => {
+    paired: withHolm(settings.methods.slice(1).map(({ name }, i) => {
       const differences = pairedDifferences(byMethod[0] ?? [], byMethod[i + 1] ?? [])
       const { mean: difference, low, high } = bootstrapMean(differences)
-      return { a: settings.methods[0]?.name ?? '', b: name, prompts: differences.length, difference, low, high }
-    })
+      return { a: settings.methods[0]?.name ?? '', b: name, prompts: differences.length, difference, low, high, p: signFlipTest(differences), pHolm: null }
+    }))
   }
+}
+
+function withHolm(paired: EvaluationTable['paired']): EvaluationTable['paired'] {
+  const corrected = holm(paired.map(({ p }) => p))
+  return paired.map((pair, i) => ({ ...pair, pHolm: corrected[i] ?? null }))
 }
 
 /** b - a on every prompt where both have a reward. */

@@ -1,6 +1,6 @@
 /** Evaluations: methods compared on the same prompts, and every response behind the table. */
 import type { Manifest } from '../../contract/device.ts'
-import { evaluateSettings, type EvaluateSettings, type Evaluation, type EvaluationResponse, type EvaluationTable } from '../../contract/entities.ts'
+import { evaluateSettings, evaluationTable, type EvaluateSettings, type Evaluation, type EvaluationResponse, type EvaluationTable } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Db } from './database.ts'
 
@@ -111,6 +111,6 @@ function toEvaluation({ result, ...row }: Row): Evaluation {
     ...row,
     settings: evaluateSettings.parse(JSON.parse(row.settings)), // older rows lack the newer settings
     finished: result !== null,
-    table: result === null ? null : (JSON.parse(result) as EvaluationTable)
+    table: result === null ? null : evaluationTable.parse(JSON.parse(result)) // older ones lack the newer figures
   }
 }
