@@ -58,11 +58,11 @@ describe('an evaluation', () => {
 describe('training', () => {
   test('is refused in words where there is nothing to learn from', async () => {
     studio = await openStudio()
-    const { subject: collection } = await studio.run('collect', collectSettings.parse({ dataset: await studio.importRows(scoredPrompts(3).map((row) => ({ ...row, score: 1 }))), maxTokens: 2, sampling: greedy }))
+    const { subject: collection } = await studio.run('collect', collectSettings.parse({ dataset: await studio.importRows(scoredPrompts(3).map((row) => ({ ...row, score: 0.1 }))), maxTokens: 2, sampling: greedy }))
     const training = trainSettings.parse({ collection, source: 'column', hidden: 8, epochs: 1 })
     expect((await studio.run('train', training)).failure).toMatchObject({ code: 'bad-request', message: expect.stringContaining('label it first') })
     await studio.run('reward', { collection, source: 'column', settings: { column: 'score' } })
-    expect((await studio.run('train', training)).failure).toMatchObject({ code: 'bad-request', message: expect.stringContaining('are the same (1)') })
+    expect((await studio.run('train', training)).failure).toMatchObject({ code: 'bad-request', message: expect.stringContaining('are the same (0.1)') })
   })
 
   test('does not use states that are damaged on the disk', async () => {

@@ -82,9 +82,9 @@ export class Rewards {
     return this.#db.prepare('SELECT response, value, failure FROM labels WHERE labelling = ? ORDER BY response').all(labelling) as Label[]
   }
 
-  /** null where the response has no such label, or it failed */
-  value(name: string, response: number): number | null {
-    return (this.#db.prepare('SELECT value FROM rewards WHERE name = ? AND response = ?').pluck().get(name, response) as number | null | undefined) ?? null
+  /** A response's label that counts under a name; null if there is none. */
+  label(name: string, response: number): Label | null {
+    return (this.#db.prepare('SELECT response, value, failure FROM rewards WHERE name = ? AND response = ?').get(name, response) as Label | undefined) ?? null
   }
 }
 

@@ -35,7 +35,8 @@ export function trainWork(models: Models, tell: TrainTell): JobWork<TrainSetting
       const rewards = trajectories.map((t) => t.reward)
       const rewardMean = settings.standardise ? mean(rewards) : 0
       const rewardScale = settings.standardise ? standardDeviation(rewards) : 1
-      if (rewardScale === 0) throw new StudioError('bad-request', `all ${rewards.length} rewards are the same (${rewards[0]}), so there is nothing to learn from them`)
+      // not by the deviation alone: that of 0.1, 0.1, 0.1 is 1e-17
+      if (rewardScale === 0 || (settings.standardise && rewards.every((reward) => reward === rewards[0]))) throw new StudioError('bad-request', `all ${rewards.length} rewards are the same (${rewards[0]}), so there is nothing to learn from them`)
       const validation = validationExamples(trajectories, settings)
 
       const file = new CheckpointFile(project.statesDirectory, job.id)
