@@ -1,14 +1,36 @@
 /** The footer of a Parquet file, checked against the file before anything follows it. */
 import type { FileHandle } from 'node:fs/promises'
-import { parquetMetadata, parquetSchema, type FileMetaData, type SchemaElement, type SchemaTree } from 'hyparquet'
+import { parquetMetadata, parquetSchema, type SchemaElement, type SchemaTree } from 'hyparquet'
 import { getPhysicalColumns } from 'hyparquet/src/schema.js'
+import { z } from 'zod'
 import { StudioError } from '../../../contract/errors.ts'
 import { maxColumns } from '../limits.ts'
 import { maxFooterBytes, maxFooterValues, maxSchemaDepth, maxSchemaElements } from './limits.ts'
 import { endOfStruct } from './thrift.ts'
 
+const whole = z.union([z.bigint(), z.number()]).transform(Number).refine(Number.isSafeInteger, 'a number of its footer is none')
+
+/** What is used of hyparquet's metadata. Its types are those of the format, but a footer can put anything anywhere. */
+const chunk = z.object({
+  path_in_schema: z.array(z.string()),
+  codec: z.enum(['UNCOMPRESSED', 'SNAPPY', 'GZIP', 'LZO', 'BROTLI', 'LZ4', 'ZSTD', 'LZ4_RAW']),
+  num_values: whole,
+  total_compressed_size: whole,
+  data_page_offset: whole,
+  dictionary_page_offset: whole.optional()
+})
+const content = z.object({
+  num_rows: whole,
+  row_groups: z.array(z.object({ num_rows: whole, columns: z.array(z.object({ file_path: z.string().optional(), meta_data: chunk.optional() })) }))
+})
+export type Chunk = z.infer<typeof chunk>
+export type RowGroup = z.infer<typeof content>['row_groups'][number]
+
+const schemaElement = z.object({ name: z.string(), num_children: z.int().optional(), type_length: z.int().min(0).max(1024).optional() })
+
 export interface Footer {
-  metadata: FileMetaData
+  rows: number
+  groups: RowGroup[]
   schema: SchemaTree
   /** paths of the columns that hold values, as "messages.list.element.role" */
   leaves: string[]
@@ -25,7 +47,8 @@ export async function readFooter(handle: FileHandle, path: string): Promise<Foot
     return await read(handle)
   } catch (error) {
     if (error instanceof StudioError) throw error
-    throw new StudioError('not-usable', `${path} is not usable as Parquet: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    const reason = error instanceof z.ZodError ? 'its footer has something else where numbers and names should be' : error instanceof Error ? error.message : String(error)
+    throw new StudioError('not-usable', `${path} is not usable as Parquet: ${reason}`, { cause: error })
   }
 }
 
@@ -44,14 +67,16 @@ async function read(handle: FileHandle): Promise<Footer> {
   endOfStruct(footer.subarray(0, length), 0, maxFooterValues)
   const metadata = parquetMetadata(footer, { geoparquet: false })
   checkSchema(metadata.schema)
+  const { num_rows: rows, row_groups: groups } = content.parse(metadata)
   const schema = parquetSchema(metadata)
   const leaves = getPhysicalColumns(schema)
   if (leaves.length === 0 || leaves.length > maxColumns) throw new Error(`it has ${leaves.length} columns`)
-  return { metadata, schema, leaves, end }
+  return { rows, groups, schema, leaves, end }
 }
 
-/** Elements lie in the order of a walk through the tree; each says how many children follow. */
-function checkSchema(schema: SchemaElement[]): void {
+/** Elements lie in the order of a walk through the tree; each says how many children follow. @throws Error */
+export function checkSchema(schema: SchemaElement[]): void {
+  z.array(schemaElement).parse(schema)
   if (schema.length > maxSchemaElements) throw new Error(`its schema has ${schema.length} elements`)
   const open: number[] = [1]
   schema.forEach((element, i) => {

@@ -2,11 +2,11 @@
  * Run lengths of levels and dictionary indices ("RLE/bit-packing hybrid"), checked before hyparquet writes them out: a run
  * that claims two thousand million repeats of a value is five bytes long.
  */
-import type { DataPageHeader, DataPageHeaderV2, Encoding, SchemaTree } from 'hyparquet/src/types.js'
+import type { Encoding, PageHeader, SchemaTree } from 'hyparquet'
 import { getMaxDefinitionLevel, getMaxRepetitionLevel } from 'hyparquet/src/schema.js'
 
 /** @throws Error when a run is longer than the page's values */
-export function checkPage(page: Uint8Array, header: DataPageHeader, path: SchemaTree[], isBoolean: boolean): void {
+export function checkPage(page: Uint8Array, header: NonNullable<PageHeader['data_page_header']>, path: SchemaTree[], isBoolean: boolean): void {
   let at = 0
   for (const level of levels(path)) {
     if (level === 0) continue
@@ -17,8 +17,8 @@ export function checkPage(page: Uint8Array, header: DataPageHeader, path: Schema
   checkValues(page, at, header.encoding, header.num_values, isBoolean)
 }
 
-/** @param levelsLength bytes of each kind of level @throws Error when a run is longer than the page's values */
-export function checkPageV2(page: Uint8Array, header: DataPageHeaderV2, path: SchemaTree[], isBoolean: boolean): void {
+/** @throws Error when a run is longer than the page's values */
+export function checkPageV2(page: Uint8Array, header: NonNullable<PageHeader['data_page_header_v2']>, path: SchemaTree[], isBoolean: boolean): void {
   const lengths = [header.repetition_levels_byte_length, header.definition_levels_byte_length]
   let at = 0
   levels(path).forEach((level, i) => {

@@ -1,9 +1,9 @@
 /** Parquet, row group by row group and page by page. Rows are counted from 1; a row group that cannot be read is one bad row. */
 import { open, type FileHandle } from 'node:fs/promises'
-import type { DecodedArray, RowGroup } from 'hyparquet'
+import type { DecodedArray } from 'hyparquet'
 import { assembleNested } from 'hyparquet/src/assemble.js'
 import { Column } from '../parquet/column.ts'
-import { readFooter, type Footer } from '../parquet/footer.ts'
+import { readFooter, type Footer, type RowGroup } from '../parquet/footer.ts'
 import { parsers, PlainRow } from '../parquet/values.ts'
 import { bad, good, type RawRow, type RowBatches } from '../row.ts'
 
@@ -15,9 +15,8 @@ export async function* readParquet(file: string, signal?: AbortSignal): RowBatch
   try {
     const footer = await readFooter(handle, file)
     let row = 1
-    for (const group of footer.metadata.row_groups) {
+    for (const group of footer.groups) {
       const first = row
-      const rows = Number(group.num_rows)
       try {
         for await (const batch of readGroup(handle, group, footer, row)) {
           signal?.throwIfAborted()
@@ -26,21 +25,21 @@ export async function* readParquet(file: string, signal?: AbortSignal): RowBatch
         }
       } catch (error) {
         signal?.throwIfAborted()
-        const last = first + rows - 1
+        const last = first + group.num_rows - 1
         yield [bad(row, `${last > row ? `rows ${row} to ${last} cannot be read` : 'it cannot be read'}: ${error instanceof Error ? error.message : String(error)}`)]
-        row = Math.max(row + 1, Number.isSafeInteger(last) ? last + 1 : 0)
+        row = Math.max(row, last) + 1
       }
     }
-    const counted = footer.metadata.row_groups.reduce((sum, { num_rows }) => sum + num_rows, 0n)
-    if (counted !== footer.metadata.num_rows) yield [bad(row, `the file counts ${footer.metadata.num_rows} rows, but its row groups ${counted}`)]
+    const counted = footer.groups.reduce((sum, { num_rows }) => sum + num_rows, 0)
+    if (counted !== footer.rows) yield [bad(row, `the file counts ${footer.rows} rows, but its row groups ${counted}`)]
   } finally {
     await handle.close()
   }
 }
 
 async function* readGroup(handle: FileHandle, group: RowGroup, footer: Footer, first: number): RowBatches {
-  const rows = Number(group.num_rows)
-  if (!(rows >= 0 && Number.isSafeInteger(rows))) throw new Error(`a row group claims ${rows} rows`)
+  const { num_rows: rows } = group
+  if (rows < 0) throw new Error(`a row group claims ${rows} rows`)
   const columns = columnsOf(handle, group, footer)
   for (let done = 0; done < rows; ) {
     let count = Math.min(rowsAtOnce, rows - done)
