@@ -70,14 +70,20 @@ function isLoopback({ hostname }: URL): boolean {
 /** For @huggingface/hub: the whole answer, within bounds of time and size. */
 export function askWith({ signal, patience = usualPatience }: { signal?: AbortSignal; patience?: Patience }): typeof fetch {
   return async (input, init) => {
-    const timeout = AbortSignal.timeout(patience.answerMs)
     const request = input instanceof Request ? input.url : input
-    const response = await follow(request, { ...init, signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]) }, patience)
+    const late = new AbortController()
+    const timer = setTimeout(() => late.abort(new Error(`its answer took more than ${(2 * patience.answerMs) / 1000} s`)), 2 * patience.answerMs)
+    let response: Response
     const pieces: Uint8Array[] = []
-    let length = 0
-    for await (const piece of response.body ?? []) {
-      if ((length += piece.length) > mostAnswerBytes) throw new Error(`the hub answers with more than ${mostAnswerBytes / 1024 / 1024} MB`)
-      pieces.push(piece)
+    try {
+      response = await follow(request, { ...init, signal: signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]) }, patience)
+      let length = 0
+      for await (const piece of response.body ?? []) {
+        if ((length += piece.length) > mostAnswerBytes) throw new Error(`the hub answers with more than ${mostAnswerBytes / 1024 / 1024} MB`)
+        pieces.push(piece)
+      }
+    } finally {
+      clearTimeout(timer)
     }
     const { status, statusText, headers } = response
     const answer = new Response([204, 205, 304].includes(status) ? null : Buffer.concat(pieces), { status, statusText, headers })

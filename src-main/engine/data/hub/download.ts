@@ -1,7 +1,5 @@
 /** The bytes of a file over a connection that may break: each attempt goes on where the last one ended. */
-import { createWriteStream } from 'node:fs'
-import { Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { open } from 'node:fs/promises'
 import { StudioError } from '../../../contract/errors.ts'
 import type { JobContext } from '../../jobs/runner.ts'
 import { accessToken, follow, refusal, type Patience } from './connection.ts'
@@ -43,68 +41,76 @@ async function attempt(url: string, part: Part, { bytes, name }: Wanted, job: Fe
   const { etag } = part
   const from = etag === null || part.bytes > bytes ? 0 : part.bytes
   const token = accessToken()
-  const response = await connected(url, {
-    signal: job.signal,
-    headers: {
-      'accept-encoding': 'identity',
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      ...(from > 0 && etag !== null ? { range: `bytes=${from}-`, 'if-range': etag } : {})
-    }
-  }, patience)
-  const goesOn = from > 0 && response.status === 206
-  if (response.status !== 200 && !goesOn) {
-    await response.body?.cancel()
-    if (response.status === 416) part.discard() // the server's file is another one
-    if (response.status === 416 || response.status >= 500) throw new Interrupted(refusal(response.status, name).message)
-    throw refusal(response.status, name)
+  const silence = new AbortController()
+  const headers = {
+    'accept-encoding': 'identity',
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    ...(from > 0 && etag !== null ? { range: `bytes=${from}-`, 'if-range': etag } : {})
   }
-  if (goesOn) {
+  const response = await connected(url, { signal: AbortSignal.any([job.signal, silence.signal]), headers }, patience)
+  if (response.status === 206) {
     const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '')
-    if (range === null || Number(range[1]) !== from || (range[2] !== '*' && Number(range[2]) !== bytes)) {
+    if (from === 0 || range === null || Number(range[1]) !== from || (range[2] !== '*' && Number(range[2]) !== bytes)) {
       await response.body?.cancel()
       part.discard()
       throw new Interrupted('the server sent another part of it than was asked for')
     }
+  } else if (response.status !== 200) {
+    await response.body?.cancel()
+    if (response.status === 416) part.discard() // the server's file is another one
+    if (response.status === 416 || response.status >= 500) throw new Interrupted(refusal(response.status, name).message)
+    throw refusal(response.status, name)
   } else part.begin(response.headers.get('etag'))
-  await receive(response, part, { from: goesOn ? from : 0, bytes }, job, patience)
+
+  const { silenceMs } = patience
+  const timer = setTimeout(() => silence.abort(new Interrupted(`the connection was silent for ${silenceMs / 1000} s`)), silenceMs)
+  let at = response.status === 206 ? from : 0
+  const output = await open(part.path, 'a')
+  try {
+    for await (const piece of received(response.body)) {
+      timer.refresh()
+      at += piece.length
+      if (at > bytes) {
+        part.discard()
+        throw new Error(`the server sends more than the ${bytes} bytes that the file has`)
+      }
+      await output.writeFile(piece)
+      job.progress(at)
+    }
+  } finally {
+    clearTimeout(timer)
+    silence.abort() // ends what may still be coming
+    await output.close()
+  }
+  if (at < bytes) throw new Interrupted(`the connection ended after ${at} of ${bytes} bytes`)
 }
 
 async function connected(url: string, init: RequestInit, patience: Patience): Promise<Response> {
   try {
     return await follow(url, init, patience)
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-    // a refused connection or a reset one; a redirect that is not followed will not be followed later
-    if (error instanceof TypeError) throw new Interrupted(cause instanceof Error ? cause.message : String(cause), { cause: error })
+    // a connection that was refused or reset; a redirect that is not followed will not be followed later
+    if (error instanceof TypeError) throw new Interrupted(reasonOf(error), { cause: error })
     throw error
   }
 }
 
-async function receive(response: Response, part: Part, { from, bytes }: { from: number; bytes: number }, job: FetchContext, { silenceMs }: Patience): Promise<void> {
-  const silence = new AbortController()
-  const stop = (): void => silence.abort(new Interrupted(`the connection was silent for ${silenceMs / 1000} s`))
-  let timer = setTimeout(stop, silenceMs)
-  let at = from
-  const counted = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      clearTimeout(timer)
-      timer = setTimeout(stop, silenceMs)
-      at += chunk.length
-      job.progress(Math.min(at, bytes))
-      done(at > bytes ? new TooLong(`the server sends more than the ${bytes} bytes that the file has`) : null, chunk)
+/** @throws Interrupted where the connection breaks */
+async function* received(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
+  const pieces = (body ?? new ReadableStream<Uint8Array>({ start: (controller) => controller.close() }))[Symbol.asyncIterator]()
+  for (;;) {
+    let next: IteratorResult<Uint8Array>
+    try {
+      next = await pieces.next()
+    } catch (error) {
+      throw error instanceof Interrupted ? error : new Interrupted(reasonOf(error), { cause: error })
     }
-  })
-  try {
-    await pipeline(response.body ?? [], counted, createWriteStream(part.path, { flags: from > 0 ? 'a' : 'w' }), { signal: AbortSignal.any([job.signal, silence.signal]) })
-  } catch (error) {
-    if (error instanceof TooLong) part.discard()
-    if (error instanceof TooLong || (error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error
-    if (silence.signal.aborted) throw silence.signal.reason
-    throw new Interrupted(error instanceof Error && error.cause instanceof Error ? error.cause.message : error instanceof Error ? error.message : String(error), { cause: error })
-  } finally {
-    clearTimeout(timer)
+    if (next.done === true) return
+    yield next.value
   }
-  if (at < bytes) throw new Interrupted(`the connection ended after ${at} of ${bytes} bytes`)
 }
 
-class TooLong extends Error {}
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  return cause instanceof Error ? cause.message : String(cause)
+}
