@@ -52,7 +52,7 @@ export class Datasets {
   }
 
   /** One transaction for all of them. */
-  add(dataset: number, examples: NewExample[], rejected: RejectedRow[]): void {
+  add(dataset: number, examples: NewExample[], rejected: RejectedRow[], _options: { dropDuplicates: boolean } = { dropDuplicates: false }): void {
     const example = this.#db.prepare('INSERT INTO examples (dataset, line, split, prompt, messages, chosen, rejected, columns) VALUES (?, ?, ?, ?, ?, ?, ?, ?)')
     const row = this.#db.prepare('INSERT INTO rejectedRows (dataset, line, reason) VALUES (?, ?, ?)')
     this.#db.transaction(() => {
