@@ -100,11 +100,18 @@ export function createHandlers(engine: Engine): Handlers {
     'data.preview': (input) => previewData(input, cacheDirectory),
     'data.import': (input) => engine.jobs.start('import', input),
     'data.list': () => engine.project.datasets.list(),
-    'data.examples': () => pending(),
-    'data.example': () => pending(),
-    'data.delete': () => pending(),
     'data.hub': ({ name }) => listHubDataset(name, cacheDirectory),
     'data.fetch': (input) => engine.jobs.start('fetch-data', input),
+    'data.examples': ({ offset, limit, ...query }) => engine.project.examples.page(query, offset, limit),
+    'data.example': ({ example }) => engine.project.examples.get(example),
+    'data.delete': ({ dataset }) => {
+      engine.project.datasets.refuseUsed(dataset)
+      const importing = engine.jobs.list().find(({ kind, state, subject }) => kind === 'import' && subject === dataset && (state === 'running' || state === 'paused'))
+      if (importing !== undefined) throw new StudioError('busy', 'this data set is still being imported; discard the import instead')
+      engine.project.datasets.delete(dataset)
+      engine.tellProject()
+      return {}
+    },
     'data.export': () => pending(),
     'data.rejected': ({ dataset, offset, limit }) => engine.project.datasets.rejected(dataset, offset, limit),
     'data.rendered': ({ messages }) => engine.models.render(engine.project, { messages }),

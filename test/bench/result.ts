@@ -1,10 +1,10 @@
 /** What the benchmark has found: the JSON that it writes. */
 import type { Spread } from './statistics.ts'
 
-export const partNames = ['hook', 'control', 'collection', 'training', 'prefill', 'first-token', 'memory'] as const
+export const partNames = ['hook', 'control', 'collection', 'training', 'prefill', 'first-token', 'memory', 'search'] as const
 export type PartName = (typeof partNames)[number]
 
-export type Unit = 'ratio' | 'states/s' | 'MB'
+export type Unit = 'ratio' | 'states/s' | 'MB' | 'ms'
 
 export interface Measurement {
   /** what it shares with the measurements that it is shown beside */

@@ -2,7 +2,7 @@
 import type { Measurement, Target, Unit } from './result.ts'
 
 export function figure(value: number, unit: Unit): string {
-  return unit === 'ratio' ? value.toFixed(3) : Math.round(value).toLocaleString('en-GB')
+  return unit === 'ratio' ? value.toFixed(3) : unit === 'ms' ? value.toFixed(1) : Math.round(value).toLocaleString('en-GB')
 }
 
 export function unitName(unit: Unit): string {
@@ -14,7 +14,7 @@ export function detailText(details: Measurement['details']): string {
 }
 
 export function unitOf({ figure: name }: Target): Unit {
-  return name.endsWith('states/s') ? 'states/s' : 'ratio'
+  return name.endsWith('states/s') ? 'states/s' : name.endsWith(', ms') ? 'ms' : 'ratio'
 }
 
 export function verdict({ met }: Target): string {
