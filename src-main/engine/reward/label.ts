@@ -5,13 +5,14 @@ import type { JobWork } from '../jobs/runner.ts'
 import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
 import type { Label } from '../project/rewards.ts'
+import type { Secrets } from '../secrets.ts'
 import type { RewardSource, ToScore, Verdict } from './source.ts'
 import { sourceNamed } from './sources.ts'
 
 const labelsPerTransaction = 500
 const keepEveryMs = 1000
 
-export function rewardWork(models: Models): JobWork<LabelSettings> {
+export function rewardWork(models: Models, secrets: Secrets): JobWork<LabelSettings> {
   return {
     unit: 'responses',
     title: ({ source, name }) => `Label by ${name ?? sourceNamed(source).title.toLowerCase()}`,
@@ -22,7 +23,7 @@ export function rewardWork(models: Models): JobWork<LabelSettings> {
       if (total === 0) throw new StudioError('bad-request', `collection ${collection} has no responses to label`)
       job.subject(collection)
       job.phase('Getting ready', { done: 0, total })
-      const scorer = await source.open(settings, { project, models, sourceNamed, signal: job.signal })
+      const scorer = await source.open(settings, { project, models, secrets, sourceNamed, signal: job.signal })
       // only now: a choice that cannot label anything must not hide the labels that there are
       const labelling = project.rewards.choose(collection, name ?? source.name, source.name, settings)
       const waiting = waitingFor(source, project, labelling, collection)
@@ -54,13 +55,13 @@ export function rewardWork(models: Models): JobWork<LabelSettings> {
 }
 
 /** What a labelling would do. @throws StudioError or ZodError for settings that cannot be */
-export async function previewLabelling({ collection, source: sourceName, name, settings: given }: LabelSettings, project: Project, models: Models): Promise<RewardPreview> {
+export async function previewLabelling({ collection, source: sourceName, name, settings: given }: LabelSettings, project: Project, models: Models, secrets: Secrets): Promise<RewardPreview> {
   const { source, settings } = completed(sourceName, given, project, collection)
   const known = project.rewards.labellings(collection).find((l) => l.name === (name ?? source.name) && l.source === source.name && JSON.stringify(l.settings) === JSON.stringify(settings))
   const waiting = known === undefined ? project.responses.ids(collection) : waitingFor(source, project, known.id, collection)
   const [first = null] = itemsOf(project, waiting.slice(0, 1))
   const nothing = { sample: null, facts: [] }
-  const seen = source.preview === undefined ? nothing : await source.preview(settings, { first, items: itemsOf(project, waiting), count: waiting.length }, { project, models, sourceNamed, signal: new AbortController().signal })
+  const seen = source.preview === undefined ? nothing : await source.preview(settings, { first, items: itemsOf(project, waiting), count: waiting.length }, { project, models, secrets, sourceNamed, signal: new AbortController().signal })
   return { responses: waiting.length, ...seen }
 }
 

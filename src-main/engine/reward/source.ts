@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { Message, RewardPreview } from '../../contract/entities.ts'
 import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
+import type { Secrets } from '../secrets.ts'
 
 export interface ToScore {
   /** its id, where it belongs to a collection */
@@ -21,6 +22,8 @@ export type Verdict = { value: number } | { failure: string }
 export interface Surroundings {
   project: Project
   models: Models
+  /** keys of endpoints */
+  secrets: Secrets
   /** for sources that ask others */
   sourceNamed(name: string): RewardSource
   signal: AbortSignal
