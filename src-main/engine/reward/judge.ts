@@ -52,6 +52,7 @@ export const judge: RewardSource<typeof settings> = {
   title: 'Judge',
   description: 'A language model gives a score by your rubric: any OpenAI-compatible endpoint, from a service to your own cluster, or a GGUF file here.',
   settings,
+  decisive: ({ url, model, file, rubric, min, max, maxTokens, temperature }) => ({ url, model, file, rubric, min, max, maxTokens, temperature }),
   complete: (chosen) => ({ ...chosen, file: chosen.file === null ? null : resolve(chosen.file) }),
 
   async open(chosen, { models, secrets, signal }) {

@@ -25,7 +25,7 @@ export function rewardWork(models: Models, secrets: Secrets): JobWork<LabelSetti
       job.phase('Getting ready', { done: 0, total })
       const scorer = await source.open(settings, { project, models, secrets, sourceNamed, signal: job.signal })
       // only now: a choice that cannot label anything must not hide the labels that there are
-      const labelling = project.rewards.choose(collection, name ?? source.name, source.name, settings)
+      const labelling = project.rewards.choose(collection, name ?? source.name, source.name, settings, sameAs(source, settings))
       const waiting = waitingFor(source, project, labelling, collection)
       let done = total - waiting.length
       let labels: Label[] = []
@@ -57,7 +57,7 @@ export function rewardWork(models: Models, secrets: Secrets): JobWork<LabelSetti
 /** What a labelling would do. @throws StudioError or ZodError for settings that cannot be */
 export async function previewLabelling({ collection, source: sourceName, name, settings: given }: LabelSettings, project: Project, models: Models, secrets: Secrets): Promise<RewardPreview> {
   const { source, settings } = completed(sourceName, given, project, collection)
-  const known = project.rewards.labellings(collection).find((l) => l.name === (name ?? source.name) && l.source === source.name && JSON.stringify(l.settings) === JSON.stringify(settings))
+  const known = project.rewards.labellings(collection).find((l) => l.name === (name ?? source.name) && l.source === source.name && sameAs(source, settings)(l.settings))
   const waiting = known === undefined ? project.responses.ids(collection) : waitingFor(source, project, known.id, collection)
   const [first = null] = itemsOf(project, waiting.slice(0, 1))
   const nothing = { sample: null, facts: [] }
@@ -76,6 +76,13 @@ function completed(name: string, given: Record<string, unknown>, project: Projec
   const settings = source.settings.parse(given)
   project.collections.get(collection)
   return { source, settings: source.complete === undefined ? settings : source.complete(settings, project, collection) }
+}
+
+/** Whether other settings of the source give the same rewards. */
+function sameAs(source: RewardSource, settings: Record<string, unknown>): (other: Record<string, unknown>) => boolean {
+  const decisive = (chosen: Record<string, unknown>): string => JSON.stringify(source.decisive === undefined ? chosen : source.decisive(chosen))
+  const wanted = decisive(settings)
+  return (other) => decisive(other) === wanted
 }
 
 function waitingFor(source: RewardSource, project: Project, labelling: number, collection: number): number[] {

@@ -35,26 +35,35 @@ export function verdictOf({ text, cutOff }: Answer, scale: Scale, shown = text):
 
 /**
  * The number after the last "Score:". A second number may only be the scale's upper end, as in 8/10; whatever stands
- * after an earlier "Score:" may be no number, but no other one. What a model thought in <think> does not count.
+ * after an earlier "Score:" may be no number, but not another one. What a model thought in <think> does not count.
  * @throws Error whose message says why there is no score
  */
 export function parseScore(answer: string, { min, max }: Scale): number {
   const said = answer.slice(answer.lastIndexOf('</think>') + 1) // all of it without one
   const marks = [...said.matchAll(mark)]
   if (marks.length === 0) throw new Error('the answer has no line "Score: N"')
-  const values = marks.map((found, i) => valueOf(said.slice(found.index + found[0].length, marks[i + 1]?.index), max))
-  const score = values.at(-1) ?? null
+  const lines = marks.map((found, i) => lineOf(said.slice(found.index + found[0].length, marks[i + 1]?.index)))
+  const score = valueOf(lines.at(-1) ?? '', max)
   if (score === null) throw new Error('there is not exactly one number after its last "Score:"')
-  const other = values.find((value) => value !== null && value !== score) ?? null
+  const other = lines.map(firstNumber).find((value) => value !== null && value !== score) ?? null
   if (other !== null) throw new Error(`it gives several scores (${other} and ${score})`)
   if (score < min || score > max) throw new Error(`its score ${score} is not between ${min} and ${max}`)
   return score
 }
 
-/** null where the rest of the line is not exactly a number */
-function valueOf(rest: string, max: number): number | null {
+function lineOf(rest: string): string {
   const [line = ''] = rest.split(/[\n\r\u2028\u2029]/, 1)
-  const [, number, outOf] = aNumber.exec(line.replace(emphasis, '').trim()) ?? []
+  return line.replace(emphasis, '').trim()
+}
+
+function firstNumber(line: string): number | null {
+  const [number] = /[-+]?(?:\d+(?:\.\d+)?|\.\d+)/.exec(line) ?? []
+  return number === undefined ? null : Number(number)
+}
+
+/** null where the line is not exactly a number */
+function valueOf(line: string, max: number): number | null {
+  const [, number, outOf] = aNumber.exec(line) ?? []
   if (number === undefined || (outOf !== undefined && Number(outOf) !== max)) return null
   return Number(number)
 }

@@ -26,6 +26,7 @@ export const program: RewardSource<typeof settings> = {
   title: 'Own program',
   description: 'A command that reads JSON lines {id, prompt, messages, response, columns} and writes {id, reward} or {id, error}.',
   settings,
+  decisive: ({ command, arguments: words }) => ({ command, words }),
   // a name is looked up on the PATH; a path must mean the same file wherever the job goes on
   complete: (chosen) => ({ ...chosen, command: /[\\/]/.test(chosen.command) ? resolve(chosen.command) : chosen.command }),
   open: (chosen, { signal }) => openProgram(chosen, signal),

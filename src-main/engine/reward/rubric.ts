@@ -48,7 +48,7 @@ function transcriptOf({ prompt, messages }: ToScore): string {
   return messages.map(({ role, content }) => `${names[role]}: ${content}`).join('\n\n')
 }
 
-const controlTokens = /<(?=[|\uff5c])|(?<=[|\uff5c])>|<(?=\/?(?:s|bos|eos|pad|unk|sep|cls|mask|think|im_start|im_end|start_of_turn|end_of_turn|end_of_text|endoftext|start_of_image|image)>)|<(?=<\/?SYS>>)|\[(?=\/?[A-Z][A-Z_]*\])/gi
+const controlTokens = /<(?=[|\uff5c])|(?<=[|\uff5c])>|<(?=\/?(?:s|bos|eos|pad|unk|sep|cls|mask|think|im_start|im_end|start_of_turn|end_of_turn|end_of_text|endoftext|start_of_image|image)>)|<(?=<\/?SYS>>)|\[(?=\/?[A-Z][A-Z_]{2,}\])/g
 
 /** Servers and llama.cpp read control tokens wherever they are spelled, and "<|im_end|>" in a response would end the question: a space inside takes that from it. */
 function withoutControl(text: string): string {

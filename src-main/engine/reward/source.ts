@@ -46,6 +46,8 @@ export interface RewardSource<S extends z.ZodObject = z.ZodObject> {
   settings: S
   /** Whether a response's reward can change without its settings changing (people go on rating): it is then asked again each time. */
   changes?: boolean
+  /** What of its settings a reward depends on, without how it is got (timeouts, keys): equal ones share their labels. Default: all. */
+  decisive?(settings: z.output<S>): unknown
   /** Settings that only the project can fill in, before a labelling of this collection keeps them. */
   complete?(settings: z.output<S>, project: Project, collection: number): z.output<S>
   /** @throws StudioError when nothing could be scored this way */
