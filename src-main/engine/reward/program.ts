@@ -141,8 +141,9 @@ class Run {
   }
 }
 
+/** Without the characters that JSON allows in a text and some readers take for the end of a line. */
 function lineOf(id: number, { prompt, messages, text, columns }: ToScore): string {
-  return JSON.stringify({ id, prompt, messages, response: text, columns })
+  return JSON.stringify({ id, prompt, messages, response: text, columns }).replaceAll(/[\u0085\u2028\u2029]/g, (end) => `\\u${end.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** Python's json writes NaN and Infinity, which are no JSON: they come to no number. */
