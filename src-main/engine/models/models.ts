@@ -125,28 +125,6 @@ export class Models {
     }
   }
 
-  /**
-   * Another model beside the project's, in a process of its own on the processor, until it is closed.
-   * @throws StudioError 'not-found', 'not-usable', 'not-enough-memory'
-   */
-  async openSecond(file: string, signal: AbortSignal): Promise<{ host: HostClient; close(): void }> {
-    const facts = await inspectModel(file)
-    const { cacheDirectory } = this.#directories
-    const sha256 = await checksumOf(facts.file, cacheDirectory)
-    const { client, backend, candidates } = await openBackend(this.#launch, 'cpu', new Map())
-    const close = (): void => client.kill()
-    signal.addEventListener('abort', close, { once: true })
-    try {
-      const plan = planOn(backend, facts, sha256, { ...this.choice, device: 'cpu', gpuLayers: 0 }, candidates, cacheDirectory)
-      checkMemory(facts.file, plan)
-      await client.load({ file: facts.file, sha256, contextTokens, sequences, batchTokens: plan.batchTokens, threads: plan.threads, gpuLayers: 0 }, { backend: 'cpu', reason: plan.reason, candidates })
-      return { host: client, close }
-    } catch (error) {
-      close()
-      throw error
-    }
-  }
-
   async render(project: Project, prompt: Prompt): Promise<{ text: string; tokens: number }> {
     return (await this.use(project)).request('render', { prompt })
   }
