@@ -46,8 +46,8 @@ export class Engine {
     this.options = options
     this.models = new Models(options.launchHost, options, {
       loaded: (loaded, note) => tell('model', { loaded, note }),
-      died: (text) => {
-        tell('model', { loaded: null, note: 'Starting again' })
+      died: (text, which) => {
+        if (which === 'project') tell('model', { loaded: null, note: 'Starting again' })
         tell('notice', { level: 'warning', text })
       }
     })
