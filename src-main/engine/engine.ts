@@ -50,8 +50,8 @@ export class Engine {
     this.secrets = new Secrets(options.dataDirectory, options.shell?.keychain ?? null)
     this.models = new Models(options.launchHost, options, {
       loaded: (loaded, note) => tell('model', { loaded, note }),
-      died: (text) => {
-        tell('model', { loaded: null, note: 'Starting again' })
+      died: (text, which) => {
+        if (which === 'project') tell('model', { loaded: null, note: 'Starting again' })
         tell('notice', { level: 'warning', text })
       }
     })
