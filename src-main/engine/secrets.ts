@@ -56,8 +56,8 @@ export class Secrets {
 
   /** @throws StudioError 'not-found' */
   delete(name: string): void {
-    const { [name]: cipher, ...others } = this.#kept()
-    if (cipher === undefined) throw new StudioError('not-found', `no key is kept as ${name}`)
+    const { [name]: _cipher, ...others } = this.#kept()
+    if (!Object.hasOwn(this.#kept(), name)) throw new StudioError('not-found', `no key is kept as ${name}`)
     this.#keep(others)
   }
 

@@ -262,5 +262,6 @@ const problems: Record<string, string> = {
 function networkProblem(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  if (cause instanceof Error && cause.message === 'bad port') return 'this port is one of other protocols, which are never asked (https://fetch.spec.whatwg.org/#port-blocking)'
   return problems[code] ?? `the connection failed${code === '' ? '' : ` (${code})`}`
 }
