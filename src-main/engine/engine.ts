@@ -13,6 +13,7 @@ import type { LaunchHost } from './models/host-client.ts'
 import { Models } from './models/models.ts'
 import { Project } from './project/project.ts'
 import { rewardWork } from './reward/label.ts'
+import { Secrets, type Keychain } from './secrets.ts'
 import { trainWork } from './value/train.ts'
 
 export type Tell = <N extends EventName>(event: N, payload: EventPayload<N>) => void
@@ -21,6 +22,7 @@ export type Tell = <N extends EventName>(event: N, payload: EventPayload<N>) => 
 export interface Shell {
   ask<M extends 'dialog.directory' | 'dialog.file' | 'dialog.save'>(method: M, input: Parsed<M>): Promise<Output<M>>
   openFile(path: string): Promise<void>
+  keychain: Keychain
 }
 
 export interface EngineOptions {
@@ -38,6 +40,7 @@ export interface EngineOptions {
 export class Engine {
   readonly options: EngineOptions
   readonly models: Models
+  readonly secrets: Secrets
   readonly jobs: JobRunner
   readonly chat: Chat
   #project: Project | null = null
@@ -45,14 +48,15 @@ export class Engine {
   constructor(options: EngineOptions) {
     const { tell } = options
     this.options = options
+    this.secrets = new Secrets(options.dataDirectory, options.shell?.keychain ?? null)
     this.models = new Models(options.launchHost, options, {
       loaded: (loaded, note) => tell('model', { loaded, note }),
-      died: (text) => {
-        tell('model', { loaded: null, note: 'Starting again' })
+      died: (text, which) => {
+        if (which === 'project') tell('model', { loaded: null, note: 'Starting again' })
         tell('notice', { level: 'warning', text })
       }
     })
-    this.chat = new Chat(this.models, {
+    this.chat = new Chat(this.models, this.secrets, {
       token: (event) => tell('chat.token', event),
       pane: (event) => tell('chat.pane', event),
       done: (event) => tell('chat.done', event)
@@ -63,9 +67,9 @@ export class Engine {
         'fetch-data': fetchDataWork(options.cacheDirectory),
         import: importWork(options.cacheDirectory),
         collect: collectWork(this.models, (sample) => tell('collect.sample', sample)),
-        reward: rewardWork(this.models),
+        reward: rewardWork(this.models, this.secrets),
         train: trainWork(this.models, { epoch: (event) => tell('train.epoch', event), warn: (text) => tell('notice', { level: 'warning', text }) }),
-        evaluate: evaluateWork(this.models)
+        evaluate: evaluateWork(this.models, this.secrets)
       },
       (job) => {
         tell('job', job)

@@ -12,7 +12,7 @@ import { stageSettingsOf } from './pipeline.ts'
 import { Project } from './project/project.ts'
 import { addRecent, listRecent } from './project/recent.ts'
 import { previewLabelling } from './reward/label.ts'
-import { listSources, usableRewards } from './reward/sources.ts'
+import { listSources, sourceNamed, usableRewards } from './reward/sources.ts'
 import { rewardCorrelations, rewardSummaries } from './reward/summary.ts'
 import { openSample } from './sample.ts'
 import { version } from './version.ts'
@@ -122,15 +122,24 @@ export function createHandlers(engine: Engine): Handlers {
     'collect.responses': ({ collection, ...options }) => engine.project.responses.page(collection, options),
 
     'reward.sources': listSources,
-    'reward.start': (input) => engine.jobs.start('reward', input),
+    'reward.start': (input) => {
+      sourceNamed(input.source).settings.parse(input.settings) // before a row keeps them: a password in an address is none to keep
+      return engine.jobs.start('reward', input)
+    },
     'reward.usable': () => usableRewards(engine.project),
-    'reward.preview': (input) => previewLabelling(input, engine.project, engine.models),
+    'reward.preview': (input) => previewLabelling(input, engine.project, engine.models, engine.secrets),
     'reward.summaries': ({ collection }) => rewardSummaries(engine.project, collection),
     'reward.correlations': ({ collection }) => rewardCorrelations(engine.project, collection),
 
-    'secret.list': () => pending(),
-    'secret.set': () => pending(),
-    'secret.delete': () => pending(),
+    'secret.list': () => engine.secrets.list(),
+    'secret.set': async ({ name, value }) => {
+      await engine.secrets.set(name, value)
+      return {}
+    },
+    'secret.delete': ({ name }) => {
+      engine.secrets.delete(name)
+      return {}
+    },
 
     'people.next': () => pending(),
     'people.rate': () => pending(),

@@ -17,7 +17,7 @@ async function run(method: { name: string; settings?: Record<string, unknown> },
   const events: GenerateEvent[] = []
   const resolved = resolveMethod({ settings: {}, ...method })
   const tasks = seeds.map((seed, key) => ({ key, method: resolved, messages: [{ role: 'user' as const, content: `question ${key}` }], seed }))
-  const { tokens } = await generate(studio.project, studio.engine.models, await studio.engine.models.use(studio.project), tasks, {
+  const { tokens } = await generate(studio.around, await studio.engine.models.use(studio.project), tasks, {
     maxTokens: 12, parallel: 4, sampling: drawn, tokens: false, deterministic: true, onEvent: (event) => void (event.kind !== 'progress' && events.push(event)), ...own
   })
   return { events, tokens }

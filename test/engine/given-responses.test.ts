@@ -55,7 +55,7 @@ test('a value function can be trained on them, and steers', async () => {
   const host = await studio.engine.models.use(studio.project)
   const method = resolveMethod({ name: 're-control', settings: { valueFunction: subject, alpha: 1 } })
   const edits: number[] = []
-  await generate(studio.project, studio.engine.models, host, [{ key: 0, method, messages: [{ role: 'user', content: 'why?' }], seed: 1 }], {
+  await generate(studio.around, host, [{ key: 0, method, messages: [{ role: 'user', content: 'why?' }], seed: 1 }], {
     maxTokens: 5, parallel: 1, sampling: greedy, tokens: false, deterministic: false,
     onEvent: (event) => void (event.kind === 'finished' && edits.push(...event.edits))
   })

@@ -83,7 +83,7 @@ describe('static representation editing', () => {
   const answer = async (own: Record<string, unknown>): Promise<FinishedEvent> => {
     let finished: FinishedEvent | null = null
     const method = resolveMethod({ name: 'static-re', settings: own })
-    await generate(studio.project, studio.engine.models, await studio.engine.models.use(studio.project), [{ key: 0, method, messages: [{ role: 'user', content: 'hello' }], seed: 1 }], {
+    await generate(studio.around, await studio.engine.models.use(studio.project), [{ key: 0, method, messages: [{ role: 'user', content: 'hello' }], seed: 1 }], {
       maxTokens: 6, parallel: 1, sampling: greedy, tokens: false, deterministic: true,
       onEvent: (event) => {
         if (event.kind === 'finished') finished = event

@@ -120,7 +120,7 @@ describe('control', () => {
     const method = resolveMethod({ name, settings })
     const tasks = studio.project.datasets.tasks(dataset, 'held-out', null).map(({ messages, line }, key) => ({ key, method, messages, seed: responseSeed(1, line, 0) }))
     const finished: FinishedEvent[] = []
-    await generate(studio.project, studio.engine.models, host, tasks, { maxTokens, parallel, sampling: drawn, tokens: false, deterministic: false, onEvent: (event) => void (event.kind === 'finished' && finished.push(event)) })
+    await generate(studio.around, host, tasks, { maxTokens, parallel, sampling: drawn, tokens: false, deterministic: false, onEvent: (event) => void (event.kind === 'finished' && finished.push(event)) })
     return finished.sort((a, b) => a.key - b.key)
   }
   const tokens = (events: FinishedEvent[]): number[][] => events.map((event) => [...event.tokens])

@@ -51,6 +51,8 @@ export interface Studio {
   project: Project
   engine: Engine
   modelFile: string
+  /** what generating asks of the engine */
+  around: { project: Project; models: Engine['models']; secrets: Engine['secrets'] }
   events: AnyEvent[]
   /** Calls back at every event from now on. */
   on<N extends EventName>(event: N, handle: (payload: EventPayload<N>) => void): void
@@ -107,6 +109,7 @@ export async function openStudio(model: TinyModelOptions = {}): Promise<Studio> 
   const run: Studio['run'] = (kind, settings) => engine.jobs.finished(engine.jobs.start(kind, settings).id)
   return {
     directory, project, engine, modelFile, events, run,
+    around: { project, models: engine.models, secrets: engine.secrets },
     on: (name, handle) => void listeners.push(({ event, payload }) => void (event === name && handle(payload as never))),
     killHost: () => void hosts.at(-1)?.kill('SIGKILL'),
     hosts: () => hosts.length,

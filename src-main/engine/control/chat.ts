@@ -4,6 +4,7 @@ import type { EventPayload, Parsed } from '../../contract/methods.ts'
 import { StudioError, toFailure } from '../../contract/errors.ts'
 import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
+import type { Secrets } from '../secrets.ts'
 import { toneOf } from '../reward/tone.ts'
 import { generate, type GenerationTask } from './generate.ts'
 import { resolveMethod, type ResolvedMethod } from './methods.ts'
@@ -16,12 +17,14 @@ export interface ChatEvents {
 
 export class Chat {
   readonly #models: Models
+  readonly #secrets: Secrets
   readonly #events: ChatEvents
   #abort: AbortController | null = null
   #answering: Promise<void> = Promise.resolve()
 
-  constructor(models: Models, events: ChatEvents) {
+  constructor(models: Models, secrets: Secrets, events: ChatEvents) {
     this.#models = models
+    this.#secrets = secrets
     this.#events = events
   }
 
@@ -63,7 +66,7 @@ export class Chat {
       const host = await this.#models.use(project)
       start = performance.now() // loading the model is not the answer's time
       const tasks = methods.map((method, key): GenerationTask => ({ key, method, messages: [{ role: 'user', content: input.prompt }], seed: input.seed }))
-      await generate(project, this.#models, host, tasks, {
+      await generate({ project, models: this.#models, secrets: this.#secrets }, host, tasks, {
         maxTokens: input.maxTokens,
         sampling: input.sampling,
         parallel: tasks.length,

@@ -4,9 +4,8 @@ import { StudioError } from '../../contract/errors.ts'
 import type { ControlInput, GenerateEvent } from '../../model-host/messages.ts'
 import { responseSeed } from '../collect/seed.ts'
 import type { HostClient } from '../models/host-client.ts'
-import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
-import type { Scorer } from '../reward/source.ts'
+import type { Scorer, Surroundings } from '../reward/source.ts'
 import { rewardNamed, sourceNamed } from '../reward/sources.ts'
 import { weightedSum } from '../value/weighted-sum.ts'
 import { Candidates } from './candidates.ts'
@@ -19,6 +18,9 @@ export interface GenerationTask {
   messages: Message[]
   seed: number
 }
+
+/** What a method may ask: value functions, and rewards to choose by. */
+type Around = Pick<Surroundings, 'project' | 'models' | 'secrets'>
 
 export interface GenerationOptions {
   maxTokens: number
@@ -34,7 +36,7 @@ export interface GenerationOptions {
  * Resolves when all are finished or skipped. @returns tokens of the responses that were handed on, and wall seconds of
  * the whole call @throws also what the reward that chooses among candidates throws
  */
-export async function generate(project: Project, models: Models, host: HostClient, tasks: GenerationTask[], options: GenerationOptions): Promise<{ tokens: number; seconds: number }> {
+export async function generate({ project, models, secrets }: Around, host: HostClient, tasks: GenerationTask[], options: GenerationOptions): Promise<{ tokens: number; seconds: number }> {
   const controls = new Map<ControlPlan, ControlInput>()
   for (const { method } of tasks) {
     if (method.control === null || controls.has(method.control)) continue
@@ -54,7 +56,7 @@ export async function generate(project: Project, models: Models, host: HostClien
       const { reward = null } = method.candidates ?? {}
       if (reward === null || scorers.has(reward)) continue
       const { source, settings } = rewardNamed(reward, null, project)
-      scorers.set(reward, await source.open(settings, { project, models, sourceNamed, signal }))
+      scorers.set(reward, await source.open(settings, { project, models, secrets, sourceNamed, signal }))
     }
     const places = tasks.flatMap(({ key, method, messages }) => {
       const { count = 1, reward } = method.candidates ?? {}

@@ -4,12 +4,14 @@ import type { RewardSource as Summary } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Project } from '../project/project.ts'
 import { column } from './column.ts'
+import { judge } from './judge.ts'
 import { mix } from './mix.ts'
+import { program } from './program.ts'
 import { rules } from './rules.ts'
 import type { RewardSource } from './source.ts'
 import { tone } from './tone.ts'
 
-const sources: readonly RewardSource[] = [tone, rules, column, mix]
+const sources: readonly RewardSource[] = [tone, rules, column, mix, judge, program]
 
 /** @throws StudioError 'bad-request' */
 export function sourceNamed(name: string): RewardSource {
