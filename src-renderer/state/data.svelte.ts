@@ -65,6 +65,7 @@ class DataStage {
     this.order = 'line'
     this.view = 'examples'
     this.rewardNames = []
+    void this.showDetail(null)
     void this.browse()
     const dataset = this.datasets.find((one) => one.id === id)
     void this.rejected.load(
