@@ -11,8 +11,6 @@ export interface Place {
   sample: number
   /** 0 where nothing is drawn */
   seed: number
-  /** the data set's own response, where that is what is collected */
-  given: string | null
 }
 
 export function samplesOf({ responses, samples }: CollectSettings): number {
@@ -27,13 +25,12 @@ export function placesOf(settings: CollectSettings, tasks: Task[], finished: Set
   const places: Place[] = []
   const { responses } = settings
   for (const task of tasks) {
-    const given = responses === 'generated' ? null : task[responses]
-    if (responses !== 'generated' && given === null) {
+    if (responses !== 'generated' && task.answers !== responses && task.answers !== 'pair') {
       throw new StudioError('bad-request', `the data set has no ${responses} response on line ${task.line}, so its own responses cannot be collected`)
     }
     for (let sample = 0; sample < samplesOf(settings); sample++) {
       if (finished.has(`${task.id}/${sample}`)) continue
-      places.push({ task, sample, given, seed: given === null ? responseSeed(settings.seed, task.line, sample) : 0 })
+      places.push({ task, sample, seed: responses === 'generated' ? responseSeed(settings.seed, task.line, sample) : 0 })
     }
   }
   return places
@@ -43,6 +40,6 @@ export function requestsOf({ sampling, maxTokens }: CollectSettings, places: Pla
   return places.map(({ task, seed }, key) => ({ key, prompt: { messages: task.messages }, sampling, seed, maxTokens, control: null }))
 }
 
-export function givenRequests({ maxTokens }: CollectSettings, places: Place[]): PrefillRequest[] {
-  return places.map(({ task, given }, key) => ({ key, prompt: { messages: task.messages }, response: given ?? '', maxTokens }))
+export function givenRequests({ responses, maxTokens }: CollectSettings, places: Place[]): PrefillRequest[] {
+  return places.map(({ task }, key) => ({ key, prompt: { messages: task.messages }, response: (responses === 'rejected' ? task.rejected : task.chosen) ?? '', maxTokens }))
 }
