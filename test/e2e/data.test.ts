@@ -1,5 +1,5 @@
 /** The data stage with files of one's own: preview, import, search, filters, detail, export, deletion. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, type Studio } from './studio.ts'
 
@@ -32,13 +32,20 @@ async function bothSizes({ app, page, picture }: Studio, name: string): Promise<
   }
 }
 
+/** Without a model. */
+async function newProject({ page, go, folder, answerDialog }: Studio): Promise<void> {
+  const directory = join(folder, 'project')
+  mkdirSync(directory)
+  await answerDialog(directory)
+  await page.getByRole('button', { name: 'New project' }).click()
+  await go('Data')
+}
+
 const finished = ({ page }: Studio, title: RegExp) => expect(page.getByRole('region', { name: 'Jobs' }).getByRole('listitem').filter({ hasText: title }).first()).toContainText('Done')
 
 test('a CSV file with columns of its own, from the preview to an export', async ({ studio }) => {
-  const { page, go, folder, problems } = studio
-  await studio.answerDialog(folder)
-  await page.getByRole('button', { name: 'New project' }).click()
-  await go('Data')
+  const { page, folder, problems } = studio
+  await newProject(studio)
   await bothSizes(studio, '40-data-empty')
 
   const csv = join(folder, 'pairs.csv')
@@ -183,13 +190,11 @@ test('a file that cannot be read, and a data set that the hub does not have', as
 })
 
 test('a list longer than an element can be high is scrolled to its last row, and by a wheel row by row', async ({ studio }) => {
-  const { page, go, folder } = studio
+  const { page, folder } = studio
   const rows = 270_000 // of 32 pixels: above ui/scaled-scroll's limit
   const file = join(folder, 'long.jsonl')
   writeFileSync(file, Array.from({ length: rows }, (_, i) => `{"prompt":"p${i + 1}"}`).join('\n'))
-  await studio.answerDialog(folder)
-  await page.getByRole('button', { name: 'New project' }).click()
-  await go('Data')
+  await newProject(studio)
   await studio.answerDialog(file)
   await page.getByRole('button', { name: 'Import a data set' }).click()
   await page.getByRole('button', { name: 'Import', exact: true }).click()
