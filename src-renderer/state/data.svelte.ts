@@ -16,6 +16,11 @@ function everything(): ExampleFilter {
   return { search: '', split: null, answers: null, duplicates: 'all', minLength: null, maxLength: null, reward: null }
 }
 
+function narrows(filter: ExampleFilter): boolean {
+  const all = everything()
+  return (Object.keys(all) as (keyof ExampleFilter)[]).some((part) => filter[part] !== all[part])
+}
+
 class DataStage {
   datasets = $state.raw<Dataset[]>([])
   /** Whether the list has been asked for. */
@@ -33,6 +38,7 @@ class DataStage {
   rewardNames = $state.raw<string[]>([])
 
   dataset = $derived(this.datasets.find((dataset) => dataset.id === this.selected))
+  narrowed = $derived(narrows(this.filter))
   row = $derived(this.index === null ? undefined : this.examples.rows.at(this.index))
 
   browseSoon = debounced(() => void this.browse(), 150)
@@ -75,15 +81,16 @@ class DataStage {
 
   /** Asks for the examples that the filter lets through; `index` is the one to show of them. */
   async browse(index = 0): Promise<void> {
-    const { selected: dataset, order } = this
+    const { dataset, order, narrowed } = this
     const filter = $state.snapshot(this.filter)
     this.index = null
     const wanted = await this.examples.load(
-      dataset === null
+      dataset === undefined
         ? null
         : async (offset, limit) => {
-            const { total, exact, examples } = await call('data.examples', { dataset, filter, order, offset, limit })
-            return { total, exact, rows: examples }
+            const { total, exact, examples } = await call('data.examples', { dataset: dataset.id, filter, order, offset, limit })
+            // of all there is no need to count
+            return narrowed ? { total, exact, rows: examples } : { total: dataset.examples, rows: examples }
           }
     )
     if (wanted && this.examples.total > index) this.index = index
