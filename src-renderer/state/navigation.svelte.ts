@@ -89,8 +89,8 @@ class Navigation {
 
   #running(stage: StageName): boolean {
     if (stage === 'chat') return this.chatting
-    const kind = stage === 'model' ? 'fetch-model' : stage === 'data' ? 'import' : stage
-    return jobs.active.some((job) => job.kind === kind && job.state !== 'paused')
+    const kinds: string[] = stage === 'model' ? ['fetch-model'] : stage === 'data' ? ['import', 'fetch-data'] : [stage]
+    return jobs.active.some((job) => kinds.includes(job.kind) && job.state !== 'paused')
   }
 
   /** The stage to show first in a project: the chat once something can be steered, else the first thing to do or being done. */
