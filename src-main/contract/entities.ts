@@ -357,15 +357,22 @@ export const ratingTask = z.object({
 })
 export type RatingTask = z.infer<typeof ratingTask>
 
+/** Over what was rated twice: how often both say the same, and Cohen's kappa. */
+export const agreement = z.object({ compared: z.int(), agreed: z.number().nullable(), kappa: z.number().nullable() })
+export type Agreement = z.infer<typeof agreement>
+
 export const ratingSummary = z.object({
-  /** of single responses, and of pairs */
+  /** of single responses, and of pairs, by everybody */
   singles: z.int(),
   pairs: z.int(),
-  /** what is left to rate in this mode by this rater */
+  /** by this rater in this mode: done, and still to do with what comes again */
+  own: z.int(),
   left: z.int(),
   raters: z.array(z.string()),
-  /** Over what two raters, or one rater twice, have rated: how often they agree, and Cohen's kappa. */
-  agreement: z.object({ compared: z.int(), agreed: z.number().nullable(), kappa: z.number().nullable() })
+  /** this rater the first and the second time, in this mode */
+  self: agreement,
+  /** every two raters, in this mode */
+  others: agreement
 })
 export type RatingSummary = z.infer<typeof ratingSummary>
 

@@ -3,6 +3,7 @@ import { stageSettings, type Project as Summary } from '../contract/entities.ts'
 import { StudioError, toFailure } from '../contract/errors.ts'
 import { estimateCollection } from './collect/collect.ts'
 import { completeChoice, listMethods } from './control/methods.ts'
+import { datasetOfThumbs } from './control/thumbs.ts'
 import { previewData } from './data/import.ts'
 import type { Engine, Handlers, Shell } from './engine.ts'
 import { catalogue } from './models/catalogue.ts'
@@ -11,6 +12,7 @@ import { stageSettingsOf } from './pipeline.ts'
 import { Project } from './project/project.ts'
 import { addRecent, listRecent } from './project/recent.ts'
 import { previewLabelling } from './reward/label.ts'
+import { nextTask, rate, ratingSummary } from './reward/rating/rate.ts'
 import { listSources } from './reward/sources.ts'
 import { rewardCorrelations, rewardSummaries } from './reward/summary.ts'
 import { openSample } from './sample.ts'
@@ -123,10 +125,13 @@ export function createHandlers(engine: Engine): Handlers {
     'secret.set': () => pending(),
     'secret.delete': () => pending(),
 
-    'people.next': () => pending(),
-    'people.rate': () => pending(),
-    'people.undo': () => pending(),
-    'people.summary': () => pending(),
+    'people.next': (input) => nextTask(engine.project, input),
+    'people.rate': (input) => rate(engine.project, input),
+    'people.undo': ({ rating }) => {
+      engine.project.ratings.delete(rating)
+      return {}
+    },
+    'people.summary': (input) => ratingSummary(engine.project, input),
 
     'preference.train': () => pending(),
     'preference.list': () => pending(),
@@ -141,8 +146,16 @@ export function createHandlers(engine: Engine): Handlers {
       engine.chat.stop()
       return {}
     },
-    'chat.rate': () => pending(),
-    'chat.toDataset': () => pending(),
+    'chat.rate': ({ turn, pane, value }) => {
+      engine.project.chats.rate(turn, pane, value)
+      return {}
+    },
+    'chat.rated': () => ({ answers: engine.project.chats.rated() }),
+    'chat.toDataset': () => {
+      const dataset = datasetOfThumbs(engine.project)
+      engine.tellProject()
+      return dataset
+    },
     'chat.turns': ({ offset, limit }) => engine.project.chats.list(offset, limit),
 
     'evaluate.start': (input) => engine.jobs.start('evaluate', { ...input, methods: input.methods.map(completeChoice) }),

@@ -9,7 +9,7 @@ import type { Models } from '../models/models.ts'
 import type { Task } from '../project/datasets.ts'
 import type { Project } from '../project/project.ts'
 import { manifestOf } from './manifest.ts'
-import { givenRequests, placesOf, requestsOf, samplesOf, type Place } from './requests.ts'
+import { givenRequests, placesOf, requestsOf, samplesOf, usable, type Place } from './requests.ts'
 import { deleteShards, ShardWriter } from './shards.ts'
 
 export function collectWork(models: Models, onSample: (sample: { collection: number; prompt: string; text: string }) => void): JobWork<CollectSettings> {
@@ -19,7 +19,9 @@ export function collectWork(models: Models, onSample: (sample: { collection: num
 
     async run(stored, project, job, subject) {
       const settings = collectSettings.parse(stored) // a job of an older version lacks the newer settings
-      const tasks = tasksOf(settings, project)
+      const all = tasksOf(settings, project)
+      const tasks = usable(settings, all)
+      const leftOut = all.length - tasks.length
       const planned = placesOf(settings, tasks, new Set()).length
       job.phase('Loading the model', { done: 0, total: planned })
       let collection = subject
@@ -34,7 +36,7 @@ export function collectWork(models: Models, onSample: (sample: { collection: num
           let done = planned - places.length
           const start = performance.now()
           let tokens = 0
-          const phase = settings.responses === 'generated' ? 'Generating' : `Reading the ${settings.responses} responses`
+          const phase = (settings.responses === 'generated' ? 'Generating' : `Reading the ${settings.responses} responses`) + (leftOut === 0 ? '' : `, ${leftOut} examples have none`)
           job.phase(phase, { done, total: planned })
           const shards = new ShardWriter(project.statesDirectory, id, project.responses.shardLengths(id, host.loaded.stateSize))
           try {
@@ -95,6 +97,7 @@ export function tasksOf(settings: { dataset: number; split: CollectSettings['spl
 
 export interface Estimate {
   responses: number
+  leftOut: number
   maxTokens: number
   bytes: number
   diskFree: number
@@ -103,7 +106,9 @@ export interface Estimate {
 
 /** Upper bounds, before a run starts; the time by the rate of the project's last collection. */
 export async function estimateCollection(settings: CollectSettings, project: Project): Promise<Estimate> {
-  const responses = tasksOf(settings, project).length * samplesOf(settings)
+  const all = tasksOf(settings, project)
+  const tasks = usable(settings, all)
+  const responses = tasks.length * samplesOf(settings)
   const maxTokens = responses * settings.maxTokens
   const stateSize = project.modelFile === null ? 0 : (await inspectModel(project.modelFile)).embeddingLength
   const sameWork = project.collections.list().filter((c) => (c.settings.responses === 'generated') === (settings.responses === 'generated'))
@@ -111,6 +116,7 @@ export async function estimateCollection(settings: CollectSettings, project: Pro
   const disk = statfsSync(project.directory)
   return {
     responses,
+    leftOut: all.length - tasks.length,
     maxTokens,
     bytes: maxTokens * stateSize * 2,
     diskFree: disk.bavail * disk.bsize,

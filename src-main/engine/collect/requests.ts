@@ -19,18 +19,20 @@ export function samplesOf({ responses, samples }: CollectSettings): number {
   return responses === 'generated' ? samples : 1
 }
 
-/**
- * What is not finished yet, in the order of the data set. `finished` has "example/sample".
- * @throws StudioError 'bad-request' when an example has no response of the kind that is wanted
- */
+/** The tasks that a run can take: all of them, or those with a response of the kind that is wanted. @throws StudioError 'bad-request' when none has one */
+export function usable<T extends Pick<Task, 'chosen' | 'rejected'>>({ responses }: Pick<CollectSettings, 'responses'>, tasks: T[]): T[] {
+  if (responses === 'generated') return tasks
+  const found = tasks.filter((task) => task[responses] !== null)
+  if (found.length === 0) throw new StudioError('bad-request', `none of the ${tasks.length} examples has a ${responses} response, so there are none to collect`)
+  return found
+}
+
+/** What is not finished yet, in the order of the data set. `finished` has "example/sample". */
 export function placesOf(settings: CollectSettings, tasks: Task[], finished: Set<string>): Place[] {
   const places: Place[] = []
   const { responses } = settings
   for (const task of tasks) {
     const given = responses === 'generated' ? null : task[responses]
-    if (responses !== 'generated' && given === null) {
-      throw new StudioError('bad-request', `the data set has no ${responses} response on line ${task.line}, so its own responses cannot be collected`)
-    }
     for (let sample = 0; sample < samplesOf(settings); sample++) {
       if (finished.has(`${task.id}/${sample}`)) continue
       places.push({ task, sample, given, seed: given === null ? responseSeed(settings.seed, task.line, sample) : 0 })

@@ -4,8 +4,9 @@ import { StudioError } from '../../contract/errors.ts'
 import { migrate as first } from './migrations/0001-first.ts'
 import { migrate as valueFunctionManifest } from './migrations/0002-value-function-manifest.ts'
 import { migrate as labellings } from './migrations/0003-labellings.ts'
+import { migrate as ratings } from './migrations/0006-ratings.ts'
 
-const migrations = [first, valueFunctionManifest, labellings]
+const migrations = [first, valueFunctionManifest, labellings, ratings]
 
 export const schemaVersion = migrations.length
 
