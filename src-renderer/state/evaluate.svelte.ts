@@ -48,8 +48,8 @@ class EvaluateStage {
       this.settings.methods = control.beginnings()
     }
     if (!data.datasets.some((one) => one.id === this.settings.dataset)) this.settings.dataset = data.selected ?? 0
-    if (reward.sources.length > 0 && !reward.sources.some((source) => source.name === this.settings.source)) {
-      this.settings.source = reward.sources[0]?.name ?? ''
+    if (reward.applicable.length > 0 && !reward.applicable.includes(this.settings.source)) {
+      this.settings.source = reward.applicable.includes('tone') ? 'tone' : (reward.applicable[0] ?? '')
     }
   }
 

@@ -90,7 +90,7 @@ class Navigation {
   #running(stage: StageName): boolean {
     if (stage === 'chat') return this.chatting
     const kind = stage === 'model' ? 'fetch-model' : stage === 'data' ? 'import' : stage
-    return jobs.active.some((job) => job.kind === kind && job.state !== 'paused')
+    return jobs.active.some((job) => (job.kind === kind || (stage === 'reward' && job.kind === 'preference')) && job.state !== 'paused')
   }
 
   /** The stage to show first in a project: the chat once something can be steered, else the first thing to do or being done. */

@@ -17,7 +17,7 @@ export function hasUnseen({ trainLoss, validationLoss }: { trainLoss: number; va
 class TrainStage {
   /** From the project's settings; no form is shown before there is one. */
   settings = $state<TrainSettings>()!
-  /** Sources that have labelled the chosen collection. */
+  /** Names that the chosen collection is labelled under. */
   sources = $state.raw<string[]>([])
   list = $state.raw<ValueFunction[]>([])
   selected = $state<number | null>(null)
@@ -81,7 +81,7 @@ class TrainStage {
     const { collection } = this.settings
     if (collection === 0) return
     const summaries = await notices.guard(() => call('reward.summaries', { collection }))
-    this.sources = summaries?.map((summary) => summary.source) ?? []
+    this.sources = summaries?.map((summary) => summary.name) ?? []
     if (!this.sources.includes(this.settings.source)) this.settings.source = this.sources[0] ?? ''
   }
 
