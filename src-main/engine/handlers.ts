@@ -101,9 +101,16 @@ export function createHandlers(engine: Engine): Handlers {
     'data.preview': previewData,
     'data.import': (input) => engine.jobs.start('import', input),
     'data.list': () => engine.project.datasets.list(),
-    'data.examples': () => pending(),
-    'data.example': () => pending(),
-    'data.delete': () => pending(),
+    'data.examples': ({ offset, limit, ...query }) => engine.project.examples.page(query, offset, limit),
+    'data.example': ({ example }) => engine.project.examples.get(example),
+    'data.delete': ({ dataset }) => {
+      engine.project.datasets.refuseUsed(dataset)
+      const importing = engine.jobs.list().find(({ kind, state, subject }) => kind === 'import' && subject === dataset && (state === 'running' || state === 'paused'))
+      if (importing !== undefined) throw new StudioError('busy', 'this data set is still being imported; discard the import instead')
+      engine.project.datasets.delete(dataset)
+      engine.tellProject()
+      return {}
+    },
     'data.hub': () => pending(),
     'data.fetch': () => pending(),
     'data.export': () => pending(),

@@ -30,7 +30,7 @@ class CollectStage {
   starting = $state(false)
 
   collection = $derived(this.collections.find((one) => one.id === this.selected))
-  response = $derived(this.index === null ? undefined : this.responses.rows[this.index])
+  response = $derived(this.index === null ? undefined : this.responses.rows.at(this.index))
   job = $derived(jobs.activeOf('collect'))
 
   estimateSoon = debounced(() => void this.#estimate(), 300)

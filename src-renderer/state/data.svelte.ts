@@ -1,5 +1,6 @@
-/** The data stage: data sets, their examples and rejected rows, and the import that is being prepared. */
-import type { DataFormat, DataPreview, Dataset, Example, RejectedRow, Split } from '../../src-main/contract/entities.ts'
+/** The data stage: data sets, their examples as they are searched and filtered, and the rows that were rejected. */
+import type { Dataset, Example, ExampleFilter, ExampleOrder, ExampleRow, ExportSettings, RejectedRow } from '../../src-main/contract/entities.ts'
+import { collect } from './collect.svelte.ts'
 import { call } from './connection.ts'
 import { debounced } from './debounce.ts'
 import { jobs } from './jobs.svelte.ts'
@@ -8,26 +9,41 @@ import { PagedRows } from './paged.svelte.ts'
 import { pick } from './pick.ts'
 import { studio } from './studio.svelte.ts'
 
+/** Newest collections of a data set whose rewards can be filtered by without typing their names. */
+const namedCollections = 3
+
+function everything(): ExampleFilter {
+  return { search: '', split: null, answers: null, duplicates: 'all', minLength: null, maxLength: null, reward: null }
+}
+
 class DataStage {
   datasets = $state.raw<Dataset[]>([])
+  /** Whether the list has been asked for. */
+  listed = $state(false)
   selected = $state<number | null>(null)
-  search = $state('')
-  split = $state<Split | null>(null)
   view = $state<'examples' | 'rejected'>('examples')
-  readonly examples = new PagedRows<Example>()
+  filter = $state<ExampleFilter>(everything())
+  order = $state<ExampleOrder>('line')
+  readonly examples = new PagedRows<ExampleRow>()
   readonly rejected = new PagedRows<RejectedRow>()
   index = $state<number | null>(null)
-  rendered = $state.raw<{ example: number; text: string; tokens: number } | null>(null)
+  /** The example in front, once it is there. */
+  detail = $state.raw<Example | null>(null)
+  /** Names that the selected data set's responses have rewards under. */
+  rewardNames = $state.raw<string[]>([])
 
   dataset = $derived(this.datasets.find((dataset) => dataset.id === this.selected))
-  example = $derived(this.index === null ? undefined : this.examples.rows[this.index])
+  row = $derived(this.index === null ? undefined : this.examples.rows.at(this.index))
 
-  searchSoon = debounced(() => void this.browse(), 250)
+  browseSoon = debounced(() => void this.browse(), 150)
+  #wanted: number | null = null
+  #fetching = false
 
   constructor() {
     studio.onProjectChange((other) => {
       if (other) {
         this.datasets = []
+        this.listed = false
         this.selected = null
       }
       if (studio.project !== null) void this.refresh()
@@ -38,15 +54,18 @@ class DataStage {
   /** Asks for the data sets again and shows one of them. */
   async refresh(show: number | null = null): Promise<void> {
     this.datasets = (await notices.guard(() => call('data.list', {}))) ?? this.datasets
+    this.listed = true
     const next = pick(this.datasets, show, this.selected)
     if (next !== this.selected || show !== null) this.select(next)
   }
 
   select(id: number | null): void {
     this.selected = id
-    this.search = ''
-    this.split = null
+    this.filter = everything()
+    this.order = 'line'
     this.view = 'examples'
+    this.rewardNames = []
+    void this.showDetail(null)
     void this.browse()
     const dataset = this.datasets.find((one) => one.id === id)
     void this.rejected.load(
@@ -54,84 +73,93 @@ class DataStage {
     )
   }
 
-  async browse(): Promise<void> {
-    const { selected: dataset, search, split } = this
+  /** Asks for the examples that the filter lets through; `index` is the one to show of them. */
+  async browse(index = 0): Promise<void> {
+    const { selected: dataset, order } = this
+    const filter = $state.snapshot(this.filter)
     this.index = null
-    await this.examples.load(
+    const wanted = await this.examples.load(
       dataset === null
         ? null
         : async (offset, limit) => {
-            const { total, examples } = await call('data.examples', { dataset, search, split, offset, limit })
-            return { total, rows: examples }
+            const { total, exact, examples } = await call('data.examples', { dataset, filter, order, offset, limit })
+            return { total, exact, rows: examples }
           }
     )
-    if (this.examples.total > 0) this.index = 0
+    if (wanted && this.examples.total > index) this.index = index
   }
 
-  async render(example: number): Promise<void> {
-    const rendered = await notices.guard(() => call('data.rendered', { example }))
-    if (rendered !== undefined) this.rendered = { example, ...rendered }
+  clearFilter(): void {
+    this.filter = everything()
+    void this.browse()
+  }
+
+  /** Brings an example in front; those that were passed while another was fetched are skipped. */
+  async showDetail(id: number | null): Promise<void> {
+    this.#wanted = id
+    if (id === null) this.detail = null
+    if (this.#fetching) return
+    this.#fetching = true
+    while (this.#wanted !== null && this.#wanted !== this.detail?.id) {
+      const example = this.#wanted
+      const detail = await notices.guard(() => call('data.example', { example }))
+      if (detail === undefined && this.#wanted === example) this.#wanted = null
+      else if (detail !== undefined && this.#wanted !== null) this.detail = detail
+    }
+    this.#fetching = false
+  }
+
+  /** Shows the example of a line among all of them. */
+  async showLine(line: number): Promise<void> {
+    const { dataset } = this
+    if (dataset === undefined) return
+    await notices.guard(async () => {
+      // lines rise with the position, which is at most line - 1
+      let [low, high] = [0, Math.min(line, dataset.examples) - 1]
+      while (low < high) {
+        const middle = Math.ceil((low + high) / 2)
+        const { examples } = await call('data.examples', { dataset: dataset.id, offset: middle, limit: 1 })
+        if ((examples[0]?.line ?? Infinity) <= line) low = middle
+        else high = middle - 1
+      }
+      if (this.selected !== dataset.id) return
+      this.filter = everything()
+      this.order = 'line'
+      await this.browse(low)
+    })
+  }
+
+  async findRewardNames(): Promise<void> {
+    const { selected } = this
+    const collections = collect.collections.filter(({ dataset }) => dataset === selected).slice(-namedCollections)
+    const names = await notices.guard(async () => (await Promise.all(collections.map(({ id }) => call('reward.summaries', { collection: id })))).flat().map(({ name }) => name))
+    if (names !== undefined && selected === this.selected) this.rewardNames = [...new Set(names)]
+  }
+
+  /** @returns why it was refused, or null */
+  async delete(dataset: number): Promise<string | null> {
+    try {
+      await call('data.delete', { dataset })
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error)
+    }
+    await this.refresh()
+    return null
+  }
+
+  /** Asks where to, and starts the job. @returns whether it was started */
+  async export(what: 'examples' | 'rejected', format: ExportSettings['format']): Promise<boolean> {
+    const { dataset } = this
+    if (dataset === undefined) return false
+    const name = `${dataset.name.replaceAll(/[\\/:*?"<>|]/g, '-')}${what === 'rejected' ? '-rejected' : ''}.${format}`
+    const started = await notices.guard(async () => {
+      const file = await call('dialog.save', { title: what === 'rejected' ? 'Export the rejected rows' : 'Export the examples', name, extensions: [format] })
+      if (file === null) return false
+      jobs.take(await call('data.export', { what, of: dataset.id, filter: this.filter, file, format }))
+      return true
+    })
+    return started ?? false
   }
 }
 
 export const data = new DataStage()
-
-/** The columns that each format reads, by the names that a mapping can give to others. */
-export const formatParts: Record<DataFormat, readonly string[]> = {
-  'hh-rlhf': ['chosen', 'rejected'],
-  preference: ['prompt', 'chosen', 'rejected'],
-  shp: ['history', 'human_ref_A', 'human_ref_B', 'labels'],
-  prompts: ['prompt']
-}
-
-/** An import before it starts: the file, how it is read, and its first rows. */
-class ImportDraft {
-  file = $state<string | null>(null)
-  format = $state<DataFormat | null>(null)
-  map = $state<Record<string, string>>({})
-  preview = $state.raw<DataPreview | null>(null)
-  /** Every column that was seen: a preview names a mapped column by its part. */
-  columns = $state.raw<string[]>([])
-  reading = $state(false)
-
-  async choose(): Promise<void> {
-    const file = await notices.guard(() => call('dialog.file', { title: 'Import a data set', extensions: ['jsonl', 'json', 'csv', 'gz', 'parquet'] }))
-    if (!file) return
-    this.file = file
-    this.format = null
-    this.map = {}
-    this.columns = []
-    this.preview = null
-    await this.read()
-    if (this.preview === null) this.file = null
-  }
-
-  /** Reads the first rows again, after the format or a column was changed. */
-  async read(): Promise<void> {
-    const { file, format, map } = this
-    if (file === null) return
-    this.reading = true
-    const preview = await notices.guard(() => call('data.preview', { file, format, map }))
-    this.reading = false
-    if (preview === undefined || file !== this.file) return
-    this.preview = preview
-    if (Object.keys(map).length === 0 || this.columns.length === 0) this.columns = [...new Set([...preview.columns, ...Object.values(map)])]
-    this.format = preview.format
-  }
-
-  cancel(): void {
-    this.file = null
-    this.preview = null
-  }
-
-  async start(): Promise<void> {
-    const { file, format, map } = this
-    if (file === null) return
-    await notices.guard(async () => {
-      jobs.take(await call('data.import', { file, format, map }))
-      this.cancel()
-    })
-  }
-}
-
-export const importDraft = new ImportDraft()

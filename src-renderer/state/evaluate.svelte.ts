@@ -22,7 +22,7 @@ class EvaluateStage {
   #begun: MethodChoice[] = []
 
   evaluation = $derived(this.list.find((one) => one.id === this.selected))
-  response = $derived(this.index === null ? undefined : this.responses.rows[this.index])
+  response = $derived(this.index === null ? undefined : this.responses.rows.at(this.index))
   job = $derived(jobs.activeOf('evaluate'))
   ready = $derived(this.settings.dataset > 0 && this.settings.source !== '' && this.settings.methods.length > 0 && this.settings.methods.every((choice) => control.complete(choice)))
 

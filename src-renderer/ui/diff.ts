@@ -9,8 +9,8 @@ export interface Piece {
 /** Cells of the table beyond which the middle is shown as wholly different: 4 million are 8 MB and about 20 ms. */
 const mostCells = 4_000_000
 
-/** The pieces of `a` and of `b`; joined, each gives its text again. */
-export function wordDiff(a: string, b: string): { a: Piece[]; b: Piece[] } {
+/** The pieces of `a` and of `b`; joined, each gives its text again. `whole` is true where the middle was too long to compare. */
+export function wordDiff(a: string, b: string): { a: Piece[]; b: Piece[]; whole: boolean } {
   const left = words(a)
   const right = words(b)
   let start = 0
@@ -27,7 +27,7 @@ export function wordDiff(a: string, b: string): { a: Piece[]; b: Piece[] } {
       ...middle.map((text, i) => ({ text, same: same[i] === 1 })),
       ...all.slice(all.length - end).map((text) => ({ text, same: true }))
     ])
-  return { a: side(left, middleLeft, common.left), b: side(right, middleRight, common.right) }
+  return { a: side(left, middleLeft, common.left), b: side(right, middleRight, common.right), whole: middleLeft.length * middleRight.length > mostCells }
 }
 
 function words(text: string): string[] {

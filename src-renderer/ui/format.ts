@@ -73,6 +73,11 @@ export function when(iso: string): string {
   return Number.isNaN(date.getTime()) ? iso : moment.format(date)
 }
 
+/** What an error says, as a sentence of its own. */
+export function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`
+}
+
 /** The last part of a path. */
 export function fileName(path: string): string {
   return path.split(/[\\/]/).findLast((part) => part !== '') ?? path

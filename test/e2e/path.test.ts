@@ -21,7 +21,7 @@ test('from the sample project to a steered answer', async ({ studio }) => {
     await page.getByRole('searchbox').fill('Monday')
     await expect(page.getByText('320 found')).toBeHidden()
     await picture('03-data')
-    await page.getByRole('button', { name: 'As the model will see it' }).click()
+    await page.getByRole('button', { name: 'Show as the model gets it' }).click()
     await expect(page.getByText('<|user|>')).toBeVisible({ timeout: 60_000 })
   })
 
@@ -41,6 +41,16 @@ test('from the sample project to a steered answer', async ({ studio }) => {
     await picture('05-collecting')
     await done(/Collect/)
     await picture('06-collected')
+  })
+
+  await test.step('data that responses were collected for is not deleted', async () => {
+    await go('Data')
+    await page.getByRole('button', { name: /^Delete / }).click()
+    await page.getByRole('button', { name: 'Delete it' }).click()
+    await expect(page.getByRole('alert').filter({ hasText: 'was not deleted' })).toBeVisible()
+    await picture('06-not-deleted')
+    await page.getByRole('button', { name: 'Close', exact: true }).click()
+    await expect(page.getByText('248 train')).toBeVisible()
   })
 
   await test.step('label by tone', async () => {

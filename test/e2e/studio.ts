@@ -22,6 +22,10 @@ export interface Studio {
   picture(name: string): Promise<void>
   /** What the next native dialog answers. */
   answerDialog(path: string): Promise<void>
+  /** Where the next native dialog saves to. */
+  answerSaveDialog(path: string): Promise<void>
+  /** Drops a file of this machine on the stage. */
+  drop(path: string, then?: () => Promise<void>): Promise<void>
   /** Process ids of the running model hosts. */
   modelHosts(): Promise<number[]>
 }
@@ -59,6 +63,31 @@ export const test = base.extend<{ studio: Studio }>({
         app.evaluate(({ dialog }, chosen) => {
           dialog.showOpenDialog = () => Promise.resolve({ canceled: false, filePaths: [chosen] })
         }, path),
+      answerSaveDialog: (path) =>
+        app.evaluate(({ dialog }, chosen) => {
+          dialog.showSaveDialog = () => Promise.resolve({ canceled: false, filePath: chosen })
+        }, path),
+      drop: async (path, then) => {
+        // only a File that a person, or the driver, has chosen has a path
+        await page.evaluate(() => {
+          const input = document.createElement('input')
+          input.type = 'file'
+          input.id = 'dragged'
+          input.hidden = true
+          document.body.append(input)
+        })
+        await page.setInputFiles('#dragged', path)
+        for (const type of ['dragenter', 'dragover', 'drop']) {
+          if (type === 'drop') await then?.()
+          await page.evaluate((name) => {
+            const file = document.querySelector<HTMLInputElement>('#dragged')?.files?.[0]
+            const dataTransfer = new DataTransfer()
+            if (file !== undefined) dataTransfer.items.add(file)
+            document.querySelector('main .content > *')?.dispatchEvent(new DragEvent(name, { dataTransfer, bubbles: true, cancelable: true }))
+          }, type)
+        }
+        await page.evaluate(() => document.querySelector('#dragged')?.remove())
+      },
       modelHosts: () => app.evaluate(({ app: electron }) => electron.getAppMetrics().flatMap(({ name, pid }) => (name === 'RE-Control model host' ? [pid] : [])))
     })
     await app.close()

@@ -26,7 +26,6 @@ const write = (name: string, content: string | Buffer): string => {
   writeFileSync(file(name), content)
   return file(name)
 }
-const everything = { search: '', split: null, offset: 0, limit: 500 }
 
 describe('an import', () => {
   test('brings every row in, with its line, its side and its other columns', async () => {
@@ -39,7 +38,7 @@ describe('an import', () => {
     expect(dataset.heldOut / 2500).toBeCloseTo(0.2, 1)
     const tasks = project.datasets.tasks(dataset.id, null, null)
     expect(tasks.map(({ line, prompt, columns }) => ({ line, prompt, columns }))).toEqual(rows.map((row, i) => ({ line: i + 1, prompt: row.prompt, columns: { score: i, tags: { a: [i] } } })))
-    expect(project.datasets.examples(dataset.id, { ...everything, limit: 2 }).examples.map((e) => e.chosen)).toEqual(['answer 0', null])
+    expect(tasks.slice(0, 2).map((task) => task.chosen)).toEqual(['answer 0', null])
   })
 
   test('keeps the good rows and reports each bad one with its line in the file', async () => {
@@ -125,41 +124,5 @@ describe('a file that cannot be imported leaves nothing behind', () => {
 
   test.each(cases.slice(0, 4))('nor can it be previewed: %s', async (_what, make, code) => {
     await expect(previewData({ file: make(), format: null, map: {} })).rejects.toThrow(expect.objectContaining({ code }))
-  })
-})
-
-describe('browsing', () => {
-  let id = 0
-  const search = (text: string, options: object = {}) => project.datasets.examples(id, { ...everything, search: text, ...options })
-
-  beforeEach(async () => {
-    const rows = [
-      { prompt: '100% sure', split: 'train' }, { prompt: '100 sure', split: 'train' }, { prompt: 'snake_case', split: 'test' }, { prompt: 'snakeXcase', split: 'train' },
-      { prompt: 'back\\slash', split: 'train' }, { prompt: 'plain', chosen: 'ÄPFEL and 50%', split: 'train' }, { prompt: "it's; DROP TABLE", rejected: 'needle', split: 'test' }
-    ]
-    id = (await run(writeRows(file('browse.jsonl'), rows))).subject as number
-  })
-
-  test.each([
-    ['%', ['100% sure', 'plain']],
-    ['_', ['snake_case']],
-    ['\\', ['back\\slash']],
-    ['e_c', ['snake_case']],
-    ['SURE', ['100% sure', '100 sure']],
-    ['needle', ["it's; DROP TABLE"]],
-    ["it's;", ["it's; DROP TABLE"]],
-    ['nowhere', []]
-  ])('a search for %j means these characters', (text, prompts) => {
-    const found = search(text)
-    expect(found.examples.map((e) => e.prompt)).toEqual(prompts)
-    expect(found.total).toBe(prompts.length)
-  })
-
-  test('pages are parts of one order and know the whole', () => {
-    const all = search('').examples
-    expect(all.map((e) => e.line)).toEqual([1, 2, 3, 4, 5, 6, 7])
-    expect(search('', { offset: 2, limit: 3 })).toEqual({ total: 7, examples: all.slice(2, 5) })
-    expect(search('', { split: 'held-out' }).examples.map((e) => e.line)).toEqual([3, 7])
-    expect(search('', { offset: 100 })).toEqual({ total: 7, examples: [] })
   })
 })

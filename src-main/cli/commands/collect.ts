@@ -15,7 +15,8 @@ export const collect: Command = {
     const settings = collectSettings.parse({ dataset: Number(required(input, 'dataset')), responses: text(input, 'responses'), samples: number(input, 'samples'), ...runFlagsFrom(input) })
     session.engine.models.override(deviceFrom(input))
     const project = await session.open(input.positionals[0] ?? '')
-    const { total } = project.datasets.examples(settings.dataset, { search: '', split: settings.split, offset: 0, limit: 1 })
+    const { examples, train, heldOut } = project.datasets.get(settings.dataset)
+    const total = { train, 'held-out': heldOut, all: examples }[settings.split ?? 'all']
     if (settings.limit !== null && total < settings.limit) {
       session.terminal.note(`Only ${total} prompts are in the split ${settings.split ?? 'all'}; --split all takes them from every split`)
     }

@@ -12,6 +12,9 @@ import { manifestOf } from './manifest.ts'
 import { givenRequests, placesOf, requestsOf, samplesOf, usable, type Place } from './requests.ts'
 import { deleteShards, ShardWriter } from './shards.ts'
 
+/** Responses that the model host is asked for at a time: their prompts are in memory. */
+const placesOfRequest = 4096
+
 export function collectWork(models: Models, onSample: (sample: { collection: number; prompt: string; text: string }) => void): JobWork<CollectSettings> {
   return {
     unit: 'responses',
@@ -36,6 +39,8 @@ export function collectWork(models: Models, onSample: (sample: { collection: num
           let done = planned - places.length
           const start = performance.now()
           let tokens = 0
+          let earlierTokens = 0
+          let asked: Place[] = []
           const phase = (settings.responses === 'generated' ? 'Generating' : `Reading the ${settings.responses} responses`) + (leftOut === 0 ? '' : `, ${leftOut} examples have none`)
           job.phase(phase, { done, total: planned })
           const shards = new ShardWriter(project.statesDirectory, id, project.responses.shardLengths(id, host.loaded.stateSize))
@@ -43,12 +48,12 @@ export function collectWork(models: Models, onSample: (sample: { collection: num
             const onEvent = (event: GenerateEvent): void => {
               if (event.kind === 'token') return
               if (event.kind === 'progress') {
-                tokens = event.tokens
-                job.remark(`${phase}, ${tokenRate(event.tokens, start)} tokens/s`)
+                tokens = earlierTokens + event.tokens
+                job.remark(`${phase}, ${tokenRate(tokens, start)} tokens/s`)
                 job.progress(done, undefined, event.partial)
                 return
               }
-              const { task, sample, seed } = places[event.key] as Place
+              const { task, sample, seed } = asked[event.key] as Place
               if (event.kind === 'skipped') project.responses.skip(id, task.id, sample, event.reason)
               else if (event.states !== null) {
                 const stored = shards.append(event.states)
@@ -61,10 +66,14 @@ export function collectWork(models: Models, onSample: (sample: { collection: num
             }
             const { deterministic, parallel } = settings
             const options = { signal: job.signal, onEvent }
-            const totals = await (settings.responses === 'generated'
-              ? host.request('generate', { requests: requestsOf(settings, places), parallel, deterministic, states: true, tokens: false }, options)
-              : host.request('prefill', { requests: givenRequests(settings, places), deterministic }, options))
-            tokens = totals.tokens
+            for (let from = 0; from < places.length; from += placesOfRequest) {
+              asked = places.slice(from, from + placesOfRequest)
+              earlierTokens = tokens
+              const totals = await (settings.responses === 'generated'
+                ? host.request('generate', { requests: requestsOf(settings, asked), parallel, deterministic, states: true, tokens: false }, options)
+                : host.request('prefill', { requests: givenRequests(settings, asked), deterministic }, options))
+              tokens = earlierTokens + totals.tokens
+            }
           } finally {
             project.collections.addTiming(id, tokens, (performance.now() - start) / 1000)
             shards.close()
@@ -87,12 +96,15 @@ function tokenRate(tokens: number, start: number): string {
 
 /** The prompts of a run. @throws StudioError 'bad-request' when the split is empty */
 export function tasksOf(settings: { dataset: number; split: CollectSettings['split']; limit: number | null }, project: Project): Task[] {
-  const dataset = project.datasets.get(settings.dataset)
-  const tasks = project.datasets.tasks(settings.dataset, settings.split, settings.limit)
-  if (tasks.length === 0) {
-    throw new StudioError('bad-request', `${dataset.name} has no ${settings.split ?? ''} prompts (train: ${dataset.train}, held-out: ${dataset.heldOut})`)
-  }
+  const { id } = project.datasets.get(settings.dataset)
+  const tasks = project.datasets.tasks(id, settings.split, settings.limit)
+  if (tasks.length === 0) throw emptySplit(settings, project)
   return tasks
+}
+
+function emptySplit({ dataset, split }: Pick<CollectSettings, 'dataset' | 'split'>, project: Project): StudioError {
+  const { name, train, heldOut } = project.datasets.get(dataset)
+  return new StudioError('bad-request', `${name} has no ${split ?? ''} prompts (train: ${train}, held-out: ${heldOut})`)
 }
 
 export interface Estimate {
@@ -106,9 +118,12 @@ export interface Estimate {
 
 /** Upper bounds, before a run starts; the time by the rate of the project's last collection. */
 export async function estimateCollection(settings: CollectSettings, project: Project): Promise<Estimate> {
-  const all = tasksOf(settings, project)
-  const tasks = usable(settings, all)
-  const responses = tasks.length * samplesOf(settings)
+  const { train, heldOut, examples } = project.datasets.get(settings.dataset)
+  const prompts = settings.split === null ? examples : settings.split === 'train' ? train : heldOut
+  if (prompts === 0) throw emptySplit(settings, project)
+  const asked = Math.min(prompts, settings.limit ?? Infinity)
+  const places = settings.responses === 'generated' ? asked : usable(settings, tasksOf(settings, project)).length
+  const responses = places * samplesOf(settings)
   const maxTokens = responses * settings.maxTokens
   const stateSize = project.modelFile === null ? 0 : (await inspectModel(project.modelFile)).embeddingLength
   const sameWork = project.collections.list().filter((c) => (c.settings.responses === 'generated') === (settings.responses === 'generated'))
@@ -116,7 +131,7 @@ export async function estimateCollection(settings: CollectSettings, project: Pro
   const disk = statfsSync(project.directory)
   return {
     responses,
-    leftOut: all.length - tasks.length,
+    leftOut: asked - places,
     maxTokens,
     bytes: maxTokens * stateSize * 2,
     diskFree: disk.bavail * disk.bsize,

@@ -11,8 +11,6 @@ export interface Place {
   sample: number
   /** 0 where nothing is drawn */
   seed: number
-  /** the data set's own response, where that is what is collected */
-  given: string | null
 }
 
 export function samplesOf({ responses, samples }: CollectSettings): number {
@@ -20,9 +18,9 @@ export function samplesOf({ responses, samples }: CollectSettings): number {
 }
 
 /** The tasks that a run can take: all of them, or those with a response of the kind that is wanted. @throws StudioError 'bad-request' when none has one */
-export function usable<T extends Pick<Task, 'chosen' | 'rejected'>>({ responses }: Pick<CollectSettings, 'responses'>, tasks: T[]): T[] {
+export function usable({ responses }: CollectSettings, tasks: Task[]): Task[] {
   if (responses === 'generated') return tasks
-  const found = tasks.filter((task) => task[responses] !== null)
+  const found = tasks.filter(({ answers }) => answers === responses || answers === 'pair')
   if (found.length === 0) throw new StudioError('bad-request', `none of the ${tasks.length} examples has a ${responses} response, so there are none to collect`)
   return found
 }
@@ -32,10 +30,9 @@ export function placesOf(settings: CollectSettings, tasks: Task[], finished: Set
   const places: Place[] = []
   const { responses } = settings
   for (const task of tasks) {
-    const given = responses === 'generated' ? null : task[responses]
     for (let sample = 0; sample < samplesOf(settings); sample++) {
       if (finished.has(`${task.id}/${sample}`)) continue
-      places.push({ task, sample, given, seed: given === null ? responseSeed(settings.seed, task.line, sample) : 0 })
+      places.push({ task, sample, seed: responses === 'generated' ? responseSeed(settings.seed, task.line, sample) : 0 })
     }
   }
   return places
@@ -45,6 +42,6 @@ export function requestsOf({ sampling, maxTokens }: CollectSettings, places: Pla
   return places.map(({ task, seed }, key) => ({ key, prompt: { messages: task.messages }, sampling, seed, maxTokens, control: null }))
 }
 
-export function givenRequests({ maxTokens }: CollectSettings, places: Place[]): PrefillRequest[] {
-  return places.map(({ task, given }, key) => ({ key, prompt: { messages: task.messages }, response: given ?? '', maxTokens }))
+export function givenRequests({ responses, maxTokens }: CollectSettings, places: Place[]): PrefillRequest[] {
+  return places.map(({ task }, key) => ({ key, prompt: { messages: task.messages }, response: (responses === 'rejected' ? task.rejected : task.chosen) ?? '', maxTokens }))
 }

@@ -4,9 +4,10 @@ import { StudioError } from '../../contract/errors.ts'
 import { migrate as first } from './migrations/0001-first.ts'
 import { migrate as valueFunctionManifest } from './migrations/0002-value-function-manifest.ts'
 import { migrate as labellings } from './migrations/0003-labellings.ts'
+import { migrate as examples } from './migrations/0004-examples.ts'
 import { migrate as ratings } from './migrations/0006-ratings.ts'
 
-const migrations = [first, valueFunctionManifest, labellings, ratings]
+const migrations = [first, valueFunctionManifest, labellings, examples, ratings]
 
 export const schemaVersion = migrations.length
 
@@ -21,10 +22,16 @@ export function refuseNewer(db: Database): void {
 export function migrate(db: Database): void {
   refuseNewer(db)
   const version = db.pragma('user_version', { simple: true }) as number
-  for (let next = version; next < schemaVersion; next++) {
-    db.transaction(() => {
-      migrations[next]?.(db)
-      db.pragma(`user_version = ${next + 1}`)
-    })()
+  const foreignKeys = db.pragma('foreign_keys', { simple: true }) as number
+  db.pragma('foreign_keys = OFF') // a table that is made anew is dropped, and what refers to its rows must not go with them
+  try {
+    for (let next = version; next < schemaVersion; next++) {
+      db.transaction(() => {
+        migrations[next]?.(db)
+        db.pragma(`user_version = ${next + 1}`)
+      })()
+    }
+  } finally {
+    db.pragma(`foreign_keys = ${foreignKeys}`)
   }
 }

@@ -1,4 +1,4 @@
-/** A project: a folder with project.db, and states/ beside it. */
+/** A project: a folder with project.db, and beside it states/ and search.db, which is made from project.db. */
 import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
@@ -9,15 +9,18 @@ import { Collections } from './collections.ts'
 import { openDatabase, type Db } from './database.ts'
 import { Datasets } from './datasets.ts'
 import { Evaluations } from './evaluations.ts'
+import { Examples } from './examples.ts'
 import { Jobs } from './jobs.ts'
 import { Ratings } from './ratings.ts'
 import { Responses } from './responses.ts'
 import { Rewards } from './rewards.ts'
+import { SearchIndex } from './search-index.ts'
 import { ValueFunctions } from './value-functions.ts'
 
 export class Project {
   readonly directory: string
   readonly datasets: Datasets
+  readonly examples: Examples
   readonly collections: Collections
   readonly responses: Responses
   readonly rewards: Rewards
@@ -27,11 +30,14 @@ export class Project {
   readonly evaluations: Evaluations
   readonly jobs: Jobs
   readonly #db: Db
+  readonly #search: SearchIndex
 
   private constructor(directory: string, db: Db) {
     this.directory = directory
     this.#db = db
-    this.datasets = new Datasets(db)
+    this.#search = new SearchIndex(join(directory, 'search.db'))
+    this.datasets = new Datasets(db, this.#search)
+    this.examples = new Examples(db, this.datasets, this.#search)
     this.collections = new Collections(db)
     this.responses = new Responses(db)
     this.rewards = new Rewards(db)
@@ -64,6 +70,7 @@ export class Project {
     mkdirSync(join(path, 'states'), { recursive: true })
     const project = new Project(path, openDatabase(file))
     project.jobs.interruptRunning()
+    project.datasets.sweep()
     return project
   }
 
@@ -92,8 +99,8 @@ export class Project {
       path: this.directory,
       modelPresent: modelFile !== null && existsSync(modelFile),
       counts: {
-        datasets: count('datasets'),
-        examples: count('examples'),
+        datasets: count('datasets WHERE deleted = 0'),
+        examples: this.#db.prepare('SELECT coalesce(sum(train + heldOut), 0) FROM datasets WHERE deleted = 0').pluck().get() as number,
         collections: count('collections'),
         responses: count('responses'),
         rewards: count('rewards WHERE value IS NOT NULL'),
@@ -104,6 +111,8 @@ export class Project {
   }
 
   close(): void {
+    this.datasets.close()
+    this.#search.close()
     this.#db.close()
   }
 
