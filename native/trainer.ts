@@ -4,10 +4,16 @@ import type { Layer } from './value-function.ts'
 
 export interface TrainerConfig {
   inputDim: number
-  /** one or two widths */
+  /** none (a linear V), one or two widths */
   hiddenDims: number[]
-  /** 'semi-gradient' is the paper's loss; 'full-gradient' also differentiates V(h_t+1), as its published code does */
-  objective: 'semi-gradient' | 'full-gradient'
+  /**
+   * 'semi-gradient' is the paper's loss; 'full-gradient' also differentiates V(h_t+1). 'td-lambda' draws V(h_t) to the
+   * lambda-return, (1 - lambda) V(h_t+1) + lambda times that of t+1. 'as-published' is what the paper's public code does:
+   * the full gradient, with the reward at the first token instead of the last. The last two train on the processor.
+   */
+  objective: 'semi-gradient' | 'full-gradient' | 'td-lambda' | 'as-published'
+  /** of td-lambda: 0 is the semi-gradient, 1 Monte Carlo */
+  lambda?: number
   learningRate: number
   /** Decoupled (AdamW), of the weights and not the biases: w -= learningRate weightDecay w at each step; 0 unless given. */
   weightDecay?: number

@@ -14,8 +14,7 @@ bool allFinite(const std::vector<float>& numbers) {
 
 }  // namespace
 
-CpuNetwork::CpuNetwork(std::vector<LinearLayer> layers, Objective objective, int threads)
-    : objective_(objective), threads_(threads) {
+CpuNetwork::CpuNetwork(std::vector<LinearLayer> layers, Loss loss, int threads) : loss_(loss), threads_(threads) {
   validateLayers(layers);
   for (LinearLayer& layer : layers) {
     layers_.push_back(
@@ -73,10 +72,10 @@ void CpuNetwork::forward(const float* input, size_t rows) {
     });
   }
   const Layer& last = layers_.back();
+  const float* below = activation_.empty() ? input : activation_.back().data();
   values_.resize(rows);
   for (size_t r = 0; r < rows; r++) {
-    values_[r] =
-        dot(activation_.back().data() + r * last.inputs, last.weight.value.data(), last.inputs) + last.bias.value[0];
+    values_[r] = dot(below + r * last.inputs, last.weight.value.data(), last.inputs) + last.bias.value[0];
   }
 }
 
@@ -86,14 +85,33 @@ double CpuNetwork::squaredErrors(const TrainingBatch& batch) {
   double sum = 0;
   const double weight = 2.0 / batch.trajectories;
   valueGradients_.assign(values_.size(), 0.0f);
-  for (int row = 0; row < batch.rows; row++) {
-    const int32_t next = batch.next[row];
-    const double error = double(values_[row]) - (next < 0 ? batch.reward[row] : values_[next]);
+  const bool published = loss_.objective == Objective::asPublished;
+  const bool differentiatesNext = published || loss_.objective == Objective::fullGradient;
+  const auto add = [&](int row, double error, int32_t next) {
     sum += error * error;
     valueGradients_[row] += float(weight * error);
-    if (next >= 0 && objective_ == Objective::fullGradient) valueGradients_[next] -= float(weight * error);
+    if (next >= 0 && differentiatesNext) valueGradients_[next] -= float(weight * error);
+  };
+  const std::vector<double> target = targets(batch);
+  bool first = true;  // of its trajectory
+  for (int row = 0; row < batch.rows; row++) {
+    const int32_t next = batch.next[row];
+    if (published && first) add(row, double(values_[row]) - batch.reward[row], -1);
+    if (!published || next >= 0) add(row, double(values_[row]) - target[row], next);
+    first = next < 0;
   }
   return sum;
+}
+
+// What each V is drawn to but for the published code's first tokens. The states of a trajectory are consecutive rows.
+std::vector<double> CpuNetwork::targets(const TrainingBatch& batch) const {
+  const double lambda = loss_.objective == Objective::lambdaReturn ? loss_.lambda : 0;
+  std::vector<double> target(batch.rows);
+  for (int row = batch.rows - 1; row >= 0; row--) {
+    const int32_t next = batch.next[row];
+    target[row] = next < 0 ? batch.reward[row] : lambda == 0 ? values_[next] : (1 - lambda) * values_[next] + lambda * target[next];
+  }
+  return target;
 }
 
 // Every gradient from valueGradients_.
@@ -101,6 +119,10 @@ void CpuNetwork::backward(const float* input, size_t rows) {
   Layer& last = layers_.back();
   last.bias.gradient[0] = 0;
   for (size_t r = 0; r < rows; r++) last.bias.gradient[0] += valueGradients_[r];
+  if (activation_.empty()) {
+    std::fill(last.weight.gradient.begin(), last.weight.gradient.end(), 0.0f);
+    for (size_t r = 0; r < rows; r++) axpy(last.weight.gradient.data(), valueGradients_[r], input + r * last.inputs, last.inputs);
+  }
 
   for (size_t l = activation_.size(); l-- > 0;) {
     Layer& layer = layers_[l];

@@ -6,9 +6,9 @@
 
 class CpuNetwork : public TrainedNetwork {
  public:
-  // The hidden layers in order, then the output layer with one output. Throws std::invalid_argument when
+  // The hidden layers in order, if any, then the output layer with one output. Throws std::invalid_argument when
   // the shapes do not fit together or a number is not finite.
-  CpuNetwork(std::vector<LinearLayer> layers, Objective objective, int threads);
+  CpuNetwork(std::vector<LinearLayer> layers, Loss loss, int threads);
 
   void values(const float* input, int rows, float* out) override;
   // Takes no step when the errors or the gradient are not finite.
@@ -26,12 +26,13 @@ class CpuNetwork : public TrainedNetwork {
 
   void forward(const float* input, size_t rows);
   double squaredErrors(const TrainingBatch& batch);
+  std::vector<double> targets(const TrainingBatch& batch) const;
   void backward(const float* input, size_t rows);
   void hiddenGradients(size_t layer, size_t rows);
   int firstNonFiniteOutput() const;
   std::vector<TrainedTensor*> tensors();
 
-  const Objective objective_;
+  const Loss loss_;
   const int threads_;
   std::vector<Layer> layers_;
   int64_t steps_ = 0;

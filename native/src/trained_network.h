@@ -9,8 +9,19 @@
 
 #include "value_function.h"
 
-// The paper's loss takes V(h_t+1) as a constant (semi-gradient); its published code differentiates it too.
-enum class Objective { semiGradient, fullGradient };
+// What V(h_t) of a response h_1 .. h_T with reward r is drawn to, in squared errors summed over t.
+enum class Objective {
+  semiGradient,  // the paper's: V(h_t+1), taken as a constant, and r at T
+  fullGradient,  // the same with V(h_t+1) differentiated too
+  lambdaReturn,  // TD(lambda)'s forward view: (1 - lambda) V(h_t+1) + lambda times the target of t+1, a constant; r at T.
+                 // lambda 0 is the semi-gradient, lambda 1 Monte Carlo: r at every token
+  asPublished,   // the paper's public code: full gradient, and the error to r is that of the first token, not of the last
+};
+
+struct Loss {
+  Objective objective;
+  double lambda = 0;  // of lambdaReturn
+};
 
 // Whole trajectories, one state a row, as the network takes them (standardised).
 struct TrainingBatch {

@@ -172,7 +172,8 @@ uint64_t Trainer::fingerprint() const {
   Fingerprint of;
   of.add(data_.inputDim());
   for (const int units : config_.hiddenDims) of.add(units);
-  of.add(config_.objective);
+  of.add(config_.loss.objective);
+  if (config_.loss.lambda != 0) of.add(config_.loss.lambda);  // without it as it always was
   of.add(config_.step.learningRate);
   of.add(config_.step.weightDecay);
   of.add(config_.step.clipNorm);

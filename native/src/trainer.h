@@ -1,7 +1,8 @@
 // Trains a value function V on trajectories by the Bellman equation (RE-Control, section 4.2). For states
 // h_1 .. h_T of a response with reward r, the loss of one trajectory is
 //   sum over t < T of (V(h_t) - V(h_t+1))^2, plus (V(h_T) - r)^2,
-// and that of a batch the mean over its trajectories. Adam as in PyTorch.
+// or another of Objective, and that of a batch the mean over its trajectories. Adam as in PyTorch. The validation loss is
+// always the one above.
 #pragma once
 
 #include <atomic>
@@ -18,8 +19,8 @@
 #include "training_data.h"
 
 struct TrainerConfig {
-  std::vector<int> hiddenDims;  // one or two
-  Objective objective;
+  std::vector<int> hiddenDims;  // none (a linear V), one or two
+  Loss loss;
   StepSettings step;    // once warmed up
   int64_t warmupSteps;  // over the first so many steps the learning rate rises linearly to its full value
   int batchStates;      // whole trajectories up to this many states are one batch; a longer one is its own

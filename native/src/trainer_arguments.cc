@@ -1,6 +1,7 @@
 #include "trainer_arguments.h"
 
 #include <limits>
+#include <map>
 #include <stdexcept>
 #include <string>
 
@@ -27,6 +28,23 @@ StepSettings stepFromJs(Napi::Object object) {
   step.clipNorm = optionalNumber(object, "clipNorm", std::numeric_limits<double>::infinity());
   if (step.clipNorm <= 0) throw Napi::RangeError::New(env, "clipNorm must be above 0, or null");
   return step;
+}
+
+Loss lossFromJs(Napi::Object object) {
+  const std::map<std::string, Objective> objectives = {{"semi-gradient", Objective::semiGradient},
+                                                       {"full-gradient", Objective::fullGradient},
+                                                       {"td-lambda", Objective::lambdaReturn},
+                                                       {"as-published", Objective::asPublished}};
+  const std::string name = requireString(object.Get("objective"), "objective");
+  const auto objective = objectives.find(name);
+  if (objective == objectives.end()) {
+    throw Napi::RangeError::New(
+        object.Env(),
+        "objective must be 'semi-gradient', 'full-gradient', 'td-lambda' or 'as-published', not '" + name + "'");
+  }
+  const double lambda = optionalNumber(object, "lambda", 0);
+  if (lambda < 0 || lambda > 1) throw Napi::RangeError::New(object.Env(), "lambda must be from 0 to 1");
+  return {objective->second, lambda};
 }
 
 void addTrajectory(TrainingData& data, Napi::Value value, const std::string& name) {
@@ -63,15 +81,11 @@ TrainerConfig trainerConfigFromJs(Napi::Object object, int inputDim) {
   const Napi::Value hiddenDims = object.Get("hiddenDims");
   if (!hiddenDims.IsArray()) throw Napi::TypeError::New(env, "hiddenDims must be an array");
   const uint32_t hidden = hiddenDims.As<Napi::Array>().Length();
-  if (hidden < 1 || hidden > 2) throw Napi::RangeError::New(env, "hiddenDims must have one or two entries");
+  if (hidden > 2) throw Napi::RangeError::New(env, "hiddenDims must have at most two entries");
   for (uint32_t l = 0; l < hidden; l++) {
     config.hiddenDims.push_back(int(requireInteger(hiddenDims.As<Napi::Array>().Get(l), "hiddenDims", 1, 1 << 20)));
   }
-  const std::string objective = requireString(object.Get("objective"), "objective");
-  if (objective != "semi-gradient" && objective != "full-gradient") {
-    throw Napi::RangeError::New(env, "objective must be 'semi-gradient' or 'full-gradient', not '" + objective + "'");
-  }
-  config.objective = objective == "semi-gradient" ? Objective::semiGradient : Objective::fullGradient;
+  config.loss = lossFromJs(object);
   config.step = stepFromJs(object);
   const Napi::Value warmupSteps = object.Get("warmupSteps");
   config.warmupSteps =

@@ -14,14 +14,18 @@
 namespace {
 
 // The networks of a training: of the device that the configuration names, or of the processor's own code where it is
-// null or left out. Throws a JavaScript TypeError for what is no name.
+// null or left out. Throws a JavaScript TypeError for what is no name, a RangeError for a loss that only that code has.
 NetworkFactory networksOf(Napi::Value device, const TrainerConfig& config) {
   if (device.IsUndefined() || device.IsNull()) {
-    return [objective = config.objective, threads = config.threads](auto layers) {
-      return std::make_unique<CpuNetwork>(std::move(layers), objective, threads);
+    return [loss = config.loss, threads = config.threads](auto layers) {
+      return std::make_unique<CpuNetwork>(std::move(layers), loss, threads);
     };
   }
-  return [name = requireString(device, "device"), objective = config.objective](auto layers) {
+  const Objective objective = config.loss.objective;
+  if (objective != Objective::semiGradient && objective != Objective::fullGradient) {
+    throw Napi::RangeError::New(device.Env(), "this objective trains on the processor only, not on a device");
+  }
+  return [name = requireString(device, "device"), objective](auto layers) {
     return makeGraphNetwork(deviceNamed(name), layers, objective);
   };
 }

@@ -91,9 +91,21 @@ void requireFinite(const Vector& numbers, const std::string& what) {
 
 }  // namespace
 
+// Valid layers; a linear V(h) = w . h + b as one with two units, relu(z) - relu(-z) for z = w . h + b, which is z exactly.
+static Layers withHiddenLayer(Layers layers) {
+  validateLayers(layers);
+  if (layers.size() > 1) return layers;
+  LinearLayer& hidden = layers[0];
+  hidden.outputs = 2;
+  for (int i = 0; i < hidden.inputs; i++) hidden.weight.push_back(-hidden.weight[i]);
+  hidden.bias.push_back(-hidden.bias[0]);
+  layers.push_back({2, 1, {1, -1}, {0}});
+  return layers;
+}
+
 void validateLayers(const Layers& layers) {
-  if (layers.size() < 2 || layers.size() > 3) {
-    throw std::invalid_argument("a value function has one or two hidden layers and an output layer, not " +
+  if (layers.empty() || layers.size() > 3) {
+    throw std::invalid_argument("a value function has at most two hidden layers and an output layer, not " +
                                 std::to_string(layers.size()) + " layers");
   }
   for (size_t l = 0; l < layers.size(); l++) {
@@ -114,7 +126,7 @@ void validateLayers(const Layers& layers) {
   if (layers.back().outputs != 1) throw std::invalid_argument("the output layer must have one output");
 }
 
-ValueFunction::ValueFunction(Layers layers) : layers_(std::move(layers)) { validateLayers(layers_); }
+ValueFunction::ValueFunction(Layers layers) : layers_(withHiddenLayer(std::move(layers))) {}
 
 ValueFunction::~ValueFunction() = default;
 

@@ -1,4 +1,4 @@
-// The value function V(h) = wL . relu(... relu(W1 h + b1)) + bL: an MLP with one or two hidden layers,
+// The value function V(h) = wL . relu(... relu(W1 h + b1)) + bL: an MLP with at most two hidden layers,
 // float32, that estimates from a language model's state h (inputDim) the reward a response will get.
 #pragma once
 
@@ -15,7 +15,7 @@ struct ggml_backend_device;
 
 class ValueFunction {
  public:
-  // The hidden layers in order, then the output layer with one output. Throws std::invalid_argument when
+  // The hidden layers in order, if any, then the output layer with one output. Throws std::invalid_argument when
   // the shapes do not fit together or a number is not finite.
   explicit ValueFunction(std::vector<LinearLayer> layers);
   ~ValueFunction();

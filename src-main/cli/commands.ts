@@ -8,6 +8,7 @@ import { generateCommand } from './commands/generate.ts'
 import { methodList, rewardList } from './commands/lists.ts'
 import { modelInspect } from './commands/model-inspect.ts'
 import { projectNew } from './commands/project-new.ts'
+import { rewardShow } from './commands/reward-show.ts'
 import { reward } from './commands/reward.ts'
 import { run } from './commands/run.ts'
 import { train } from './commands/train.ts'
@@ -15,5 +16,5 @@ import { valueFunctionExport, valueFunctionImport } from './commands/value-funct
 
 // "reward list" before "reward": the first whose words match is taken
 export const commands: readonly Command[] = [
-  projectNew, modelInspect, dataImport, collect, rewardList, reward, train, generateCommand, evaluate, valueFunctionExport, valueFunctionImport, methodList, deviceList, run
+  projectNew, modelInspect, dataImport, collect, rewardList, rewardShow, reward, train, generateCommand, evaluate, valueFunctionExport, valueFunctionImport, methodList, deviceList, run
 ]

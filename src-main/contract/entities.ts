@@ -408,13 +408,20 @@ export type PreferenceHead = z.infer<typeof preferenceHead>
 
 // Train
 
-export const objective = z.enum(['semi-gradient', 'full-gradient'])
+/**
+ * What a value function is trained by: the paper's loss; the same with V(h_t+1) differentiated; TD(lambda); the reward at
+ * every token; the loss as the paper's public code has it (full gradient, the reward at the first token instead of the
+ * last); or no training: V along the difference of the mean states of high and low rewards.
+ */
+export const objective = z.enum(['semi-gradient', 'full-gradient', 'td-lambda', 'monte-carlo', 'as-published', 'difference-of-means'])
+export type Objective = z.infer<typeof objective>
 
 export const trainSettings = z.object({
   collection: id,
   source: z.string().default('tone'),
   hidden: z.int().min(1).max(16384).default(1024),
-  layers: z.int().min(1).max(2).default(1),
+  /** hidden layers; 0: a linear V */
+  layers: z.int().min(0).max(2).default(1),
   learningRate: z.number().positive().max(1).default(1e-4),
   /** Decoupled (AdamW), of weights and not biases. */
   weightDecay: z.number().min(0).max(1).default(0),
@@ -428,6 +435,8 @@ export const trainSettings = z.object({
   patience: z.int().min(0).max(10000).default(10),
   validation: z.number().min(0).max(0.5).default(0.15),
   objective: objective.default('semi-gradient'),
+  /** of td-lambda */
+  lambda: z.number().min(0).max(1).default(0.9),
   standardise: z.boolean().default(true),
   seed: z.int().min(0).max(0xffffffff).default(1)
 })

@@ -94,6 +94,8 @@ export const methods = {
   },
 
   'reward.sources': { input: nothing, output: z.array(e.rewardSource) },
+  /** What an evaluation can score with: names that are labelled in the project, then sources that need no settings. */
+  'reward.usable': { input: nothing, output: z.array(z.object({ name: z.string(), title: z.string() })) },
   'reward.preview': { input: e.labelSettings, output: e.rewardPreview },
   'reward.start': { input: e.labelSettings, output: job },
   /** One entry a name that anything in the collection is labelled under. */

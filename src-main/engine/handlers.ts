@@ -13,7 +13,7 @@ import { Project } from './project/project.ts'
 import { addRecent, listRecent } from './project/recent.ts'
 import { previewLabelling } from './reward/label.ts'
 import { nextTask, rate, ratingSummary } from './reward/rating/rate.ts'
-import { listSources } from './reward/sources.ts'
+import { listSources, usableRewards } from './reward/sources.ts'
 import { rewardCorrelations, rewardSummaries } from './reward/summary.ts'
 import { openSample } from './sample.ts'
 import { version } from './version.ts'
@@ -124,6 +124,7 @@ export function createHandlers(engine: Engine): Handlers {
 
     'reward.sources': listSources,
     'reward.start': (input) => engine.jobs.start('reward', input),
+    'reward.usable': () => usableRewards(engine.project),
     'reward.preview': (input) => previewLabelling(input, engine.project, engine.models),
     'reward.summaries': ({ collection }) => rewardSummaries(engine.project, collection),
     'reward.correlations': ({ collection }) => rewardCorrelations(engine.project, collection),

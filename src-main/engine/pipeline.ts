@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { z } from 'zod'
 import writeFileAtomic from 'write-file-atomic'
-import { chosenSettings, dataFormat, methodChoice, stageSettings, type StageSettings } from '../contract/entities.ts'
+import { chosenSettings, importSettings, methodChoice, rewardName, stageSettings, type StageSettings } from '../contract/entities.ts'
 import { StudioError } from '../contract/errors.ts'
 import type { Project } from './project/project.ts'
 
@@ -16,9 +16,9 @@ const pipeline = z.strictObject({
   name: z.string().min(1).optional(),
   /** a GGUF file; without it the sample's model */
   model: z.string().min(1).optional(),
-  data: z.strictObject({ file: z.string().min(1), format: dataFormat.nullable().default(null), map: z.record(z.string(), z.string()).default({}) }),
+  data: importSettings.strict(),
   collect: collect.unwrap().strict().prefault({}),
-  reward: z.strictObject({ source: z.string(), settings: chosenSettings.default({}) }).prefault({ source: 'tone' }),
+  reward: z.strictObject({ source: z.string(), name: rewardName.nullable().default(null), settings: chosenSettings.default({}) }).prefault({ source: 'tone' }),
   train: train.unwrap().strict().prefault({}),
   evaluate: evaluate.unwrap().strict().extend({ methods: z.array(methodChoice).min(1) })
 })
@@ -40,7 +40,7 @@ export function readPipeline(path: string): Pipeline {
     ...settings,
     project: settings.project && absolute(settings.project),
     model: settings.model && absolute(settings.model),
-    data: { ...settings.data, file: absolute(settings.data.file) }
+    data: { ...settings.data, file: settings.data.file.startsWith('hf://') ? settings.data.file : absolute(settings.data.file) }
   }
 }
 

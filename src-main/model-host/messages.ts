@@ -158,7 +158,9 @@ export interface SkippedEvent {
 
 export interface TrainInput {
   network: { inputDim: number; hiddenDims: number[] }
-  objective: 'semi-gradient' | 'full-gradient'
+  objective: 'semi-gradient' | 'full-gradient' | 'td-lambda' | 'as-published'
+  /** of td-lambda */
+  lambda?: number
   learningRate: number
   weightDecay: number
   /** null: the gradient is never clipped */

@@ -11,9 +11,10 @@ import type { BestEpoch, TrainEvent, TrainInput, TrainOutput } from './messages.
 
 const checkpointEveryMs = 10_000
 
-/** @param gpu trains there, and on the processor only where it cannot; null: on the processor */
+/** @param gpu trains there, and on the processor only where it cannot or has no such objective; null: on the processor */
 export async function train(input: TrainInput, gpu: string | null, emit: (event: TrainEvent) => void, signal: AbortSignal): Promise<TrainOutput> {
-  if (gpu === null) return trainOn(null, input, emit, signal)
+  const inGraphs = input.objective === 'semi-gradient' || input.objective === 'full-gradient'
+  if (gpu === null || !inGraphs) return trainOn(null, input, emit, signal)
   let { checkpoint } = input
   const keeping = (event: TrainEvent): void => {
     if (event.kind === 'checkpoint') checkpoint = event.checkpoint
@@ -101,9 +102,9 @@ class Interruptions {
 }
 
 function createTrainer(input: TrainInput, device: string | null): Trainer {
-  const { network, objective, learningRate, weightDecay, clipNorm, warmupSteps, batchStates, seed, standardise } = input
+  const { network, objective, lambda, learningRate, weightDecay, clipNorm, warmupSteps, batchStates, seed, standardise } = input
   return new Trainer(
-    { ...network, objective, learningRate, weightDecay, clipNorm, warmupSteps, batchStates, seed, standardise, device, threads: availableParallelism() },
+    { ...network, objective, lambda, learningRate, weightDecay, clipNorm, warmupSteps, batchStates, seed, standardise, device, threads: availableParallelism() },
     input.trajectories
   )
 }

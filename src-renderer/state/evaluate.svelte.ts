@@ -7,7 +7,6 @@ import { jobs } from './jobs.svelte.ts'
 import { notices } from './notices.svelte.ts'
 import { PagedRows } from './paged.svelte.ts'
 import { pick } from './pick.ts'
-import { reward } from './reward.svelte.ts'
 import { studio } from './studio.svelte.ts'
 import { train } from './train.svelte.ts'
 
@@ -18,6 +17,8 @@ class EvaluateStage {
   selected = $state<number | null>(null)
   readonly responses = new PagedRows<EvaluationResponse>()
   index = $state<number | null>(null)
+  /** What responses can be scored with. */
+  rewards = $state.raw<{ name: string; title: string }[]>([])
   /** The methods as the form began with them: those that a person has not changed follow the newest value function. */
   #begun: MethodChoice[] = []
 
@@ -48,9 +49,8 @@ class EvaluateStage {
       this.settings.methods = control.beginnings()
     }
     if (!data.datasets.some((one) => one.id === this.settings.dataset)) this.settings.dataset = data.selected ?? 0
-    if (reward.applicable.length > 0 && !reward.applicable.includes(this.settings.source)) {
-      this.settings.source = reward.applicable.includes('tone') ? 'tone' : (reward.applicable[0] ?? '')
-    }
+    this.rewards = (await notices.guard(() => call('reward.usable', {}))) ?? this.rewards
+    if (!this.rewards.some((one) => one.name === this.settings.source)) this.settings.source = this.rewards[0]?.name ?? ''
   }
 
   async refresh(show: number | null = null): Promise<void> {

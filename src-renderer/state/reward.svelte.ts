@@ -52,13 +52,6 @@ class RewardStage {
 
   summary = $derived(this.summaries.find((summary) => summary.name === this.shown) ?? this.summaries[0])
   job = $derived(jobs.activeOf('reward'))
-  /** What other responses than the collection's can be rewarded by: what it is labelled under, and sources that need no settings. */
-  applicable = $derived.by(() => {
-    const names = this.summaries.filter(({ source }) => source !== 'people').map(({ name }) => name)
-    const ready = this.sources.filter(({ name, settings }) => name !== 'people' && !Array.isArray(settings['required'])).map(({ name }) => name)
-    return [...new Set([...names, ...ready])]
-  })
-
   /** The name of the labelling that was started last; '' when its end is not awaited. */
   #started = ''
 

@@ -135,7 +135,7 @@ test('flags say for one run where and how the model runs', async () => {
 
 test('method list and reward list', async () => {
   const { methods } = await good('method', 'list')
-  expect(methods.map((m: { name: string }) => m.name)).toEqual(['base', 'prompting', 're-control', 'pre-control', 're-control+prompting', 'pre-control+prompting'])
+  expect(methods.map((m: { name: string }) => m.name)).toEqual(['base', 'prompting', 're-control', 'pre-control', 'static-re', 're-control+prompting', 'pre-control+prompting', 'static-re+prompting'])
   for (const method of methods) expect(method).toMatchObject({ source: expect.any(String), settings: { type: 'object' } })
   const { sources } = await good('reward', 'list')
   expect(sources).toMatchObject([{ name: 'tone', settings: { type: 'object' } }, { name: 'column' }])

@@ -166,6 +166,20 @@ test.each([{ dims: [512, 640, 1] }, { dims: [512, 384, 192, 1] }])('a wide one h
   }
 })
 
+test('a linear one: V = w . h + b, its gradient w everywhere, an ascent a straight line', () => {
+  const [D, rows] = [37, 9]
+  const layers = randomLayers([D, 1], randomNumbers(5))
+  const V = new ValueFunction({ inputDim: D, layers: layers })
+  const random = randomNumbers(6)
+  const states = Float32Array.from({ length: rows * D }, () => 3 * random())
+  const w = layers[0]!.weight
+  const value = (h: Float32Array): number => w.reduce((sum, x, i) => sum + x * h[i]!, layers[0]!.bias[0]!)
+  V.values(states).forEach((v, r) => expect(v).toBeCloseTo(value(states.subarray(r * D, (r + 1) * D)), 4))
+  V.gradients(states).forEach((g, i) => expect(g).toBe(w[i % D]))
+  const { states: edited } = V.ascend(states, { stepSize: 0.25, updates: 1 })
+  edited.forEach((h, i) => expect(h).toBeCloseTo(states[i]! + 0.25 * w[i % D]!, 4))
+})
+
 test('an ascent to a target ends within its tolerance of it, from either side', () => {
   const random = randomNumbers(11)
   for (const dims of [[40, 64, 1], [40, 64, 32, 1]]) {
@@ -275,7 +289,7 @@ describe('refuses', () => {
   test('shapes that do not fit', () => {
     expect(build({ inputDim: 5, layers: layers() })).toThrow(/layers\[0\].weight holds 24 numbers, but 6 outputs .* x 5 inputs are 30/)
     expect(build({ inputDim: 5, layers: layers() })).toThrow(RangeError)
-    expect(build({ inputDim: 4, layers: layers().slice(0, 1) })).toThrow(/one or two hidden layers/)
+    expect(build({ inputDim: 4, layers: [] })).toThrow(RangeError)
     expect(build({ inputDim: 4, layers: randomLayers([4, 3, 3, 3, 1], randomNumbers(1)) })).toThrow(RangeError)
     expect(build({ inputDim: 4, layers: randomLayers([4, 6, 2], randomNumbers(1)) })).toThrow(/must have one output/)
     expect(build({ inputDim: 0, layers: layers() })).toThrow(RangeError)

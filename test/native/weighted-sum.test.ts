@@ -6,14 +6,16 @@ import { normals, seededRandom } from '../fixtures/random.ts'
 import { randomValueFunction } from '../fixtures/value-functions.ts'
 
 const D = 24
-const shapes = { shallow: [D, 10, 1], wide: [D, 33, 1], deep: [D, 12, 7, 1], deeper: [D, 20, 16, 1] }
+const shapes = { linear: [D, 1], shallow: [D, 10, 1], wide: [D, 33, 1], deep: [D, 12, 7, 1], deeper: [D, 20, 16, 1] }
 const network = (seed: number, dims: number[]) => ({ inputDim: D, layers: randomValueFunction(seed, dims) })
 
 test.each([
   ['two with one hidden layer', [shapes.shallow, shapes.wide]],
   ['two with two hidden layers', [shapes.deep, shapes.deeper]],
   ['both kinds', [shapes.shallow, shapes.deep, shapes.wide]],
-  ['one with a weight', [shapes.shallow]]
+  ['one with a weight', [shapes.shallow]],
+  ['linear ones', [shapes.linear, shapes.linear]],
+  ['linear and others', [shapes.linear, shapes.wide, shapes.deep]]
 ])('%s', (_, dims) => {
   const weights = [0.75, -1.5, 2].slice(0, dims.length)
   const networks = dims.map((shape, i) => network(i + 1, shape))

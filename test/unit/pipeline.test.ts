@@ -28,7 +28,7 @@ function failureOf(settings: unknown): Failure {
 test('what is not said has the defaults of each step', () => {
   const settings = read(least)
   expect(settings.collect).toMatchObject({ split: 'train', samples: 1, maxTokens: 128, seed: 1, sampling: { temperature: 0.7, topK: 50, topP: 0.95 } })
-  expect(settings.reward).toEqual({ source: 'tone', settings: {} })
+  expect(settings.reward).toEqual({ source: 'tone', name: null, settings: {} })
   expect(settings.train).toMatchObject({ learningRate: 1e-4, batch: 512, epochs: 100, objective: 'semi-gradient', standardise: true })
   expect(settings.evaluate).toMatchObject({ split: 'held-out', methods: [{ name: 'base', settings: {} }] })
 })

@@ -36,14 +36,14 @@ export const run: Command = {
     session.terminal.note(`Data: ${dataset.examples} rows (${dataset.train} train, ${dataset.heldOut} held-out), ${dataset.rejected} rejected`)
     const collection = await collectOnce(session, project, collectSettings.parse({ ...settings.collect, dataset: dataset.id }))
     session.terminal.note(`Collect: ${collection.responses} responses, ${collection.tokens} tokens and states`)
-    const { source } = settings.reward
-    await session.run('reward', labelSettings.parse({ collection: collection.id, source, settings: settings.reward.settings }))
+    await session.run('reward', labelSettings.parse({ collection: collection.id, ...settings.reward }))
+    const source = settings.reward.name ?? settings.reward.source
     const reward = rewardSummary(project, collection.id, source)
     session.terminal.note(`Reward: ${reward.labelled} labelled by ${source}, ${reward.failed} failed, mean ${reward.mean?.toFixed(4) ?? '-'}`)
     const value = await trainOnce(session, project, { ...settings.train, collection: collection.id, source })
     session.terminal.note(`Train: ${value.epochs} epochs, best ${value.bestEpoch}, validation loss ${value.validationLoss.toFixed(3)}, correlation ${value.correlation.toFixed(3)}`)
     const methods = settings.evaluate.methods.map((method) => withValueFunction(method, project))
-    const evaluation = await evaluateOnce(session, project, evaluateSettings.parse({ ...settings.evaluate, methods, dataset: dataset.id, source, sourceSettings: settings.reward.settings }))
+    const evaluation = await evaluateOnce(session, project, evaluateSettings.parse({ ...settings.evaluate, methods, dataset: dataset.id, source }))
     const table = evaluation.table ?? { methods: [], paired: [] }
     const manifest = project.evaluations.manifest(evaluation.id)
 

@@ -1,13 +1,13 @@
-import { trainSettings } from '../../contract/entities.ts'
+import { objective, trainSettings } from '../../contract/entities.ts'
 import { number, required, text } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { deviceFacts, deviceFlags, deviceFrom, deviceUsage } from '../device-flags.ts'
 
 export const train: Command = {
   name: 'train',
-  usage: `train PROJECT --collection C [--source NAME --hidden 1024 --layers 1 --lr 1e-4 --weight-decay 0 --clip-norm N --warmup-steps 0 --batch 512 --epochs 100 --patience 10 --validation 0.15 --objective semi-gradient|full-gradient --seed 1 ${deviceUsage}]`,
+  usage: `train PROJECT --collection C [--source NAME --hidden 1024 --layers 1 --lr 1e-4 --weight-decay 0 --clip-norm N --warmup-steps 0 --batch 512 --epochs 100 --patience 10 --validation 0.15 --objective ${objective.options.join('|')} --lambda 0.9 --seed 1 ${deviceUsage}]`,
   positionals: ['PROJECT'],
-  flags: ['collection', 'source', 'hidden', 'layers', 'lr', 'weight-decay', 'clip-norm', 'warmup-steps', 'batch', 'epochs', 'patience', 'validation', 'objective', 'standardise', 'seed', ...deviceFlags],
+  flags: ['collection', 'source', 'hidden', 'layers', 'lr', 'weight-decay', 'clip-norm', 'warmup-steps', 'batch', 'epochs', 'patience', 'validation', 'objective', 'lambda', 'standardise', 'seed', ...deviceFlags],
   async run(session, input) {
     const standardise = text(input, 'standardise')
     const settings = trainSettings.parse({
@@ -24,6 +24,7 @@ export const train: Command = {
       patience: number(input, 'patience'),
       validation: number(input, 'validation'),
       objective: text(input, 'objective'),
+      lambda: number(input, 'lambda'),
       standardise: standardise === undefined ? undefined : standardise === 'true',
       seed: number(input, 'seed')
     })

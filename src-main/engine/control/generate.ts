@@ -59,6 +59,8 @@ async function sendControl(project: Project, host: HostClient, plan: ControlPlan
     if (inputDim === host.loaded.stateSize) continue
     throw new StudioError('bad-request', `value function ${id} takes states of ${inputDim} numbers, this model's have ${host.loaded.stateSize}: it belongs to another model`)
   }
+  const bent = terms.find(({ hiddenDims }) => plan.linear && hiddenDims.length > 0)
+  if (bent !== undefined) throw new StudioError('bad-request', `value function ${bent.id} is not linear, so it has no fixed direction: train one with no hidden layer, or as the difference of means`)
   // alpha is in units of each one's standardised states: a step of alpha c^2 in the raw state, with its own c
   const unit = (terms[0]?.scale ?? 1) ** 2
   const network = terms.map(({ id, weight }) => `${id}*${weight}`).join('+')

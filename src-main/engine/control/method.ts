@@ -6,6 +6,8 @@ import type { Message } from '../../contract/entities.ts'
 export interface ControlPlan {
   /** Their weighted sum is what the state ascends; usually one of weight 1. */
   terms: { valueFunction: number; weight: number }[]
+  /** Whether they must be linear, so that the gradient is the same everywhere. */
+  linear: boolean
   alpha: number
   updates: number
   /** The value to steer to instead of upwards, in standard deviations of the reward above its mean. */

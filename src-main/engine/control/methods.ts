@@ -7,9 +7,10 @@ import type { ControlPlan, SteeringMethod } from './method.ts'
 import { preControl } from './pre-control.ts'
 import { prompting } from './prompting.ts'
 import { reControl } from './re-control.ts'
+import { staticRe } from './static-re.ts'
 
-const single: readonly SteeringMethod[] = [base, prompting, reControl, preControl]
-const composed = ['re-control+prompting', 'pre-control+prompting']
+const single: readonly SteeringMethod[] = [base, prompting, reControl, preControl, staticRe]
+const composed = ['re-control+prompting', 'pre-control+prompting', 'static-re+prompting']
 
 /** A method with its settings checked: what to ask the model, and how to edit its states. */
 export interface ResolvedMethod {

@@ -24,5 +24,5 @@ export const preControl: SteeringMethod<typeof settings> = {
   description: 'Edits the last hidden state of every generated token until its value is the target.',
   source: 'arXiv:2510.12121',
   settings,
-  control: (chosen) => ({ ...chosen, terms: termsOf(chosen) })
+  control: (chosen) => ({ ...chosen, terms: termsOf(chosen), linear: false })
 }

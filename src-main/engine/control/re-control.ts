@@ -19,5 +19,5 @@ export const reControl: SteeringMethod<typeof settings> = {
   description: 'Edits the last hidden state of every generated token along the gradient of the value function.',
   source: 'arXiv:2406.05954',
   settings,
-  control: (chosen) => ({ ...chosen, terms: termsOf(chosen), target: null, tolerance: 0 })
+  control: (chosen) => ({ ...chosen, terms: termsOf(chosen), linear: false, target: null, tolerance: 0 })
 }

@@ -72,19 +72,19 @@ export class Rewards {
     return found
   }
 
-  /** How a name was labelled last, in any collection; null if it never was. */
-  newest(name: string): Labelling | null {
-    const row = this.#db.prepare(`SELECT ${columns} FROM labellings WHERE name = ? AND counts = 1 ORDER BY collection DESC LIMIT 1`).get(name) as LabellingRow | undefined
-    return row === undefined ? null : toLabelling(row)
+  /** Every name as it was labelled last: in the newest collection that has it. */
+  newest(): Labelling[] {
+    return (this.#db.prepare(`SELECT ${columns} FROM labellings l WHERE counts = 1 AND NOT EXISTS (
+      SELECT 1 FROM labellings newer WHERE newer.counts = 1 AND newer.name = l.name AND newer.collection > l.collection) ORDER BY name`).all() as LabellingRow[]).map(toLabelling)
   }
 
   labels(labelling: number): Label[] {
     return this.#db.prepare('SELECT response, value, failure FROM labels WHERE labelling = ? ORDER BY response').all(labelling) as Label[]
   }
 
-  /** null where the response has no such label, or it failed */
-  value(name: string, response: number): number | null {
-    return (this.#db.prepare('SELECT value FROM rewards WHERE name = ? AND response = ?').pluck().get(name, response) as number | null | undefined) ?? null
+  /** A response's label that counts under a name; null if there is none. */
+  label(name: string, response: number): Label | null {
+    return (this.#db.prepare('SELECT response, value, failure FROM rewards WHERE name = ? AND response = ?').get(name, response) as Label | undefined) ?? null
   }
 }
 

@@ -10,6 +10,7 @@ import { sourceNamed } from './sources.ts'
 
 const labelsPerTransaction = 500
 const keepEveryMs = 1000
+const longestReason = 1000
 
 export function rewardWork(models: Models): JobWork<LabelSettings> {
   return {
@@ -17,7 +18,7 @@ export function rewardWork(models: Models): JobWork<LabelSettings> {
     title: ({ source, name }) => `Label by ${name ?? sourceNamed(source).title.toLowerCase()}`,
 
     async run({ collection, source: sourceName, name, settings: given }, project, job) {
-      const { source, settings } = completed(sourceName, given, project, collection)
+      const { source, settings } = completed(sourceName, given, project, collection, name)
       const total = project.collections.get(collection).responses
       if (total === 0) throw new StudioError('bad-request', `collection ${collection} has no responses to label`)
       job.subject(collection)
@@ -55,7 +56,7 @@ export function rewardWork(models: Models): JobWork<LabelSettings> {
 
 /** What a labelling would do. @throws StudioError or ZodError for settings that cannot be */
 export async function previewLabelling({ collection, source: sourceName, name, settings: given }: LabelSettings, project: Project, models: Models): Promise<RewardPreview> {
-  const { source, settings } = completed(sourceName, given, project, collection)
+  const { source, settings } = completed(sourceName, given, project, collection, name)
   const known = project.rewards.labellings(collection).find((l) => l.name === (name ?? source.name) && l.source === source.name && JSON.stringify(l.settings) === JSON.stringify(settings))
   const waiting = known === undefined ? project.responses.ids(collection) : waitingFor(source, project, known.id, collection)
   const [first = null] = itemsOf(project, waiting.slice(0, 1))
@@ -64,17 +65,17 @@ export async function previewLabelling({ collection, source: sourceName, name, s
   return { responses: waiting.length, ...seen }
 }
 
-/** NaN or infinity from a source is a failure like any other. */
+/** What float32 cannot hold is a failure like any other: NaN, infinity, 1e39. */
 export function labelOf(verdict: Verdict): { value: number | null; failure: string | null } {
-  if ('failure' in verdict) return { value: null, failure: verdict.failure }
-  return Number.isFinite(verdict.value) ? { value: verdict.value, failure: null } : { value: null, failure: `the source gave ${verdict.value}` }
+  if ('failure' in verdict) return { value: null, failure: verdict.failure.slice(0, longestReason) }
+  return Number.isFinite(Math.fround(verdict.value)) ? { value: verdict.value, failure: null } : { value: null, failure: `the source gave ${verdict.value}` }
 }
 
-function completed(name: string, given: Record<string, unknown>, project: Project, collection: number): { source: RewardSource; settings: Record<string, unknown> } {
-  const source = sourceNamed(name)
+function completed(sourceName: string, given: Record<string, unknown>, project: Project, collection: number, name: string | null): { source: RewardSource; settings: Record<string, unknown> } {
+  const source = sourceNamed(sourceName)
   const settings = source.settings.parse(given)
   project.collections.get(collection)
-  return { source, settings: source.complete === undefined ? settings : source.complete(settings, project, collection) }
+  return { source, settings: source.complete === undefined ? settings : source.complete(settings, project, collection, name ?? source.name) }
 }
 
 function waitingFor(source: RewardSource, project: Project, labelling: number, collection: number): number[] {

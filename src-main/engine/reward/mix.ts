@@ -1,13 +1,12 @@
 /** A weighted sum of rewards that the collection is labelled with, each in its own standard deviations unless told otherwise. */
 import { mean, standardDeviation } from 'simple-statistics'
 import { z } from 'zod'
-import { rewardName } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Labelling } from '../project/rewards.ts'
 import type { Project } from '../project/project.ts'
 import type { RewardSource, Scorer, Surroundings, ToScore, Verdict } from './source.ts'
 
-const part = z.string().regex(/^[^=,\n]+=\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i, 'a part is a name and its weight, e.g. tone=1')
+const part = z.string().regex(/^[^=,\n]+=\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i, 'a part is a name and its weight, e.g. tone=1').refine((text) => Number.isFinite(read(text).weight), 'the weight is too large')
 
 const settings = z.object({
   parts: z.array(part).min(1).meta({ title: 'Parts', description: 'Names of rewards with their weights, e.g. tone=1 and length=-0.5' }),
@@ -29,7 +28,10 @@ export const mix: RewardSource<typeof settings> = {
   description: 'A weighted sum of rewards that the collection has already, each standardised.',
   settings,
   changes: true, // with its parts
-  complete: (chosen, _project, collection) => ({ ...chosen, collection: chosen.collection ?? collection }),
+  complete(chosen, _project, collection, name) {
+    if (chosen.parts.some((text) => read(text).name === name)) throw new StudioError('bad-request', `a mix cannot be labelled as "${name}", which is one of its parts; give it another name`)
+    return { ...chosen, collection: chosen.collection ?? collection }
+  },
 
   async open(chosen, surroundings) {
     const parts = partsOf(chosen, surroundings.project)
@@ -39,20 +41,22 @@ export const mix: RewardSource<typeof settings> = {
   }
 }
 
+function read(text: string): { name: string; weight: number } {
+  const at = text.lastIndexOf('=')
+  return { name: text.slice(0, at).trim(), weight: Number(text.slice(at + 1)) }
+}
+
 /** @throws StudioError where a part is not labelled, is a mix itself, or never changes */
 function partsOf({ parts, standardise, collection }: Settings, project: Project): Part[] {
   return parts.map((text) => {
-    const at = text.lastIndexOf('=')
-    const name = rewardName.parse(text.slice(0, at))
-    const labelling = collection === null ? project.rewards.newest(name) : project.rewards.labelling(collection, name)
+    const { name, weight } = read(text)
+    const labelling = collection === null ? (project.rewards.newest().find((newest) => newest.name === name) ?? null) : project.rewards.labelling(collection, name)
     if (labelling === null) throw new StudioError('not-found', `nothing is labelled as ${name} yet`)
     if (labelling.source === 'mix') throw new StudioError('bad-request', `${name} is a mix itself; mix its parts instead`)
-    const weight = Number(text.slice(at + 1))
     if (!standardise) return { ...labelling, weight, mean: 0, scale: 1 }
     const values = project.rewards.labels(labelling.id).flatMap(({ value }) => (value === null ? [] : [value]))
-    const scale = values.length < 2 ? 0 : standardDeviation(values)
-    if (scale === 0) throw new StudioError('bad-request', `the ${values.length} rewards of ${name} do not differ, so they cannot be standardised`)
-    return { ...labelling, weight, mean: mean(values), scale }
+    if (values.every((value) => value === values[0])) throw new StudioError('bad-request', `the ${values.length} rewards of ${name} do not differ, so they cannot be standardised`)
+    return { ...labelling, weight, mean: mean(values), scale: standardDeviation(values) }
   })
 }
 
@@ -75,8 +79,8 @@ async function score(parts: Part[], scorers: Map<string, Scorer>, surroundings: 
 
 function valuesOf(parts: Part[], project: Project, response: number): Verdict[] {
   return parts.map(({ name }) => {
-    const value = project.rewards.value(name, response)
-    return value === null ? { failure: 'it is not labelled' } : { value }
+    const { value = null, failure = null } = project.rewards.label(name, response) ?? {}
+    return value === null ? { failure: failure ?? 'it is not labelled' } : { value }
   })
 }
 

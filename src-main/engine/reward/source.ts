@@ -43,8 +43,10 @@ export interface RewardSource<S extends z.ZodObject = z.ZodObject> {
   settings: S
   /** Whether a response's reward can change without its settings changing (people go on rating): it is then asked again each time. */
   changes?: boolean
-  /** Settings that only the project can fill in, before a labelling of this collection keeps them. */
-  complete?(settings: z.output<S>, project: Project, collection: number): z.output<S>
+  /** Whether it can score nothing but responses of a collection (what people have rated, say). */
+  collectedOnly?: boolean
+  /** Settings that only the project can fill in, before a labelling of this collection under this name keeps them. @throws StudioError */
+  complete?(settings: z.output<S>, project: Project, collection: number, name: string): z.output<S>
   /** @throws StudioError when nothing could be scored this way */
   open(settings: z.output<S>, surroundings: Surroundings): Promise<Scorer>
   /** What it would do with these responses. `first` is null where nothing waits. */

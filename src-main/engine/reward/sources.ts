@@ -6,10 +6,11 @@ import type { Project } from '../project/project.ts'
 import { column } from './column.ts'
 import { mix } from './mix.ts'
 import { people } from './people.ts'
+import { rules } from './rules.ts'
 import type { RewardSource } from './source.ts'
 import { tone } from './tone.ts'
 
-const sources: readonly RewardSource[] = [tone, column, people, mix]
+const sources: readonly RewardSource[] = [tone, rules, column, people, mix]
 
 /** @throws StudioError 'bad-request' */
 export function sourceNamed(name: string): RewardSource {
@@ -22,9 +23,20 @@ export function listSources(): Summary[] {
   return sources.map(({ name, title, description, settings }) => ({ name, title, description, settings: z.toJSONSchema(settings, { io: 'input' }) }))
 }
 
-/** A source with its settings: as a name was labelled last in this project, or a source by its own name. @throws StudioError or ZodError */
+/**
+ * A source with its settings, for texts of no collection: as a name was labelled last in this project, or a source by its
+ * own name. @throws StudioError or ZodError
+ */
 export function rewardNamed(name: string, settings: Record<string, unknown> | null, project: Project): { source: RewardSource; settings: Record<string, unknown> } {
-  const labelling = settings === null ? project.rewards.newest(name) : null
+  const labelling = settings === null ? project.rewards.newest().find((newest) => newest.name === name) : undefined
   const source = sourceNamed(labelling?.source ?? name)
+  if (source.collectedOnly === true) throw new StudioError('bad-request', `${source.title} can only label the responses of a collection; evaluate with another reward`)
   return { source, settings: source.settings.parse(labelling?.settings ?? settings ?? {}) }
+}
+
+/** What `rewardNamed` takes without settings. */
+export function usableRewards(project: Project): { name: string; title: string }[] {
+  const named = project.rewards.newest().filter(({ source }) => sourceNamed(source).collectedOnly !== true)
+  const bare = sources.filter((source) => source.collectedOnly !== true && source.settings.safeParse({}).success && !named.some(({ name }) => name === source.name))
+  return [...named.map(({ name, source }) => ({ name, title: name === source ? sourceNamed(source).title : name })), ...bare.map(({ name, title }) => ({ name, title }))]
 }

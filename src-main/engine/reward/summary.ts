@@ -51,7 +51,13 @@ export function correlation(a: Label[], b: Label[]): Omit<RewardCorrelation, 'a'
   })
   const [x, y] = [pairs.map(([value]) => value), pairs.map(([, other]) => other)]
   if (pairs.length < 3 || min(x) === max(x) || min(y) === max(y)) return { responses: pairs.length, pearson: null, spearman: null }
-  return { responses: pairs.length, pearson: sampleCorrelation(x, y), spearman: sampleCorrelation(ranks(x), ranks(y)) }
+  return { responses: pairs.length, pearson: pearson(x, y), spearman: pearson(ranks(x), ranks(y)) }
+}
+
+/** null where the squares of so small numbers vanish */
+function pearson(x: number[], y: number[]): number | null {
+  const r = sampleCorrelation(x, y)
+  return Number.isFinite(r) ? Math.max(-1, Math.min(1, r)) : null
 }
 
 /** From 1; equal values share the mean of their ranks. */

@@ -68,8 +68,8 @@ function parse(bytes: Buffer): { network: Network; metadata: Record<string, stri
     if (inputs !== expected || inputs === 0) throw new Error(`fc${i}.weight takes ${inputs} numbers, not ${expected}`)
     layers.push({ weight: values(`fc${i}.weight`, outputs * inputs), bias: values(`fc${i}.bias`, outputs) })
   }
-  if (inputDim === null || layers.length < 2 || layers.length > 3 || layers.at(-1)?.bias.length !== 1) {
-    throw new Error('it must hold fc1, fc2 and, for two hidden layers, fc3, the last with one output')
+  if (inputDim === null || layers.length < 1 || layers.length > 3 || layers.at(-1)?.bias.length !== 1) {
+    throw new Error('it must hold fc1 and, for one and two hidden layers, fc2 and fc3, the last with one output')
   }
   return { network: { inputDim, layers }, metadata }
 

@@ -5,7 +5,7 @@ import { setImmediate as breathe } from 'node:timers/promises'
 import { mean, standardDeviation } from 'simple-statistics'
 import type { Epoch, TrainSettings } from '../../contract/entities.ts'
 import { StudioError, toFailure } from '../../contract/errors.ts'
-import type { TrainCheckpoint, TrainEvent, TrainInput } from '../../model-host/messages.ts'
+import type { TrainCheckpoint, TrainEvent, TrainInput, TrainOutput } from '../../model-host/messages.ts'
 import { manifestOf } from '../collect/manifest.ts'
 import { stateProblem } from '../collect/shards.ts'
 import type { JobWork } from '../jobs/runner.ts'
@@ -13,6 +13,7 @@ import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
 import type { LabelledStates } from '../project/responses.ts'
 import { CheckpointFile, encodeCheckpoint } from './checkpoints.ts'
+import { meanDifference } from './mean-difference.ts'
 
 const calibrationPoints = 2000
 
@@ -42,7 +43,7 @@ export function trainWork(models: Models, tell: TrainTell): JobWork<TrainSetting
         job.phase('Training', { done: curve.length, total: settings.epochs })
         for (const epoch of curve) tell.epoch({ job: job.id, epoch })
       }
-      const { best, scale, curve, failure, trainedOn } = await models.withHost(
+      const trained = (): Promise<TrainOutput> => models.withHost(
         project,
         async (host, progressed) => {
           const checkpoint = readCheckpoint(file, tell)
@@ -64,7 +65,7 @@ export function trainWork(models: Models, tell: TrainTell): JobWork<TrainSetting
           }
           const input: TrainInput = {
             network: { inputDim, hiddenDims: new Array<number>(settings.layers).fill(settings.hidden) },
-            objective: settings.objective,
+            ...lossOf(settings),
             learningRate: settings.learningRate,
             weightDecay: settings.weightDecay,
             clipNorm: settings.clipNorm,
@@ -91,10 +92,18 @@ export function trainWork(models: Models, tell: TrainTell): JobWork<TrainSetting
         },
         job.signal
       )
+      const computed = async (): Promise<TrainOutput> => {
+        job.phase('Comparing the means', { done: 0, total: 1 })
+        const standardised = rewards.map((reward) => (reward - rewardMean) / rewardScale)
+        const { scale, epoch, ...best } = await meanDifference(project.statesDirectory, inputDim, trajectories, standardised, trajectories.map((t) => validation.has(t.example)), job.signal)
+        tell.epoch({ job: job.id, epoch })
+        return { best: { epoch: 1, error: epoch.returnError, ...best }, scale: settings.standardise ? scale : 1, curve: [epoch], failure: null, trainedOn: 'CPU' }
+      }
+      const { best, scale, curve, failure, trainedOn } = await (settings.objective === 'difference-of-means' ? computed() : trained())
 
       const held = trajectories.map((t, i) => ({ ...t, predicted: best.predicted[i] ?? 0 })).filter((t) => validation.size === 0 || validation.has(t.example))
       const id = project.valueFunctions.add({
-        name: `${settings.source}, ${settings.layers} x ${settings.hidden}`,
+        name: `${settings.source}, ${describeShape(settings)}`,
         collection: settings.collection,
         source: settings.source,
         network: { inputDim, layers: best.layers },
@@ -116,6 +125,18 @@ export function trainWork(models: Models, tell: TrainTell): JobWork<TrainSetting
 
     forget: (job, project) => new CheckpointFile(project.statesDirectory, job).delete()
   }
+}
+
+function describeShape({ objective, layers, hidden }: TrainSettings): string {
+  if (objective === 'difference-of-means') return 'difference of means'
+  return layers === 0 ? 'linear' : `${layers} x ${hidden}`
+}
+
+/** The loss as the trainer has it: Monte Carlo is TD(1). */
+function lossOf({ objective, lambda }: TrainSettings): Pick<TrainInput, 'objective' | 'lambda'> {
+  if (objective === 'monte-carlo') return { objective: 'td-lambda', lambda: 1 }
+  if (objective === 'difference-of-means') throw new StudioError('internal', 'the difference of means is not trained')
+  return { objective, lambda }
 }
 
 /** A damaged one counts as none. */

@@ -8,23 +8,29 @@ import type { Layer, Network } from '../../model-host/messages.ts'
 export function weightedSum(terms: { network: Network; weight: number }[]): Network {
   const first = terms[0] as (typeof terms)[number]
   if (terms.length === 1 && first.weight === 1) return first.network
-  const depth = Math.max(...terms.map(({ network }) => network.layers.length))
+  const depth = Math.max(2, ...terms.map(({ network }) => network.layers.length))
   const deep = terms.map(({ network, weight }) => ({ layers: deepened(network.layers, depth), weight }))
+  const last = depth - 1
   const layersAt = (l: number): Layer[] => deep.map(({ layers }) => layers[l] as Layer)
 
   const inner = layersAt(0)
   const layers: Layer[] = [{ weight: joined(inner.map((layer) => layer.weight)), bias: joined(inner.map((layer) => layer.bias)) }]
-  for (let l = 1; l < depth - 1; l++) layers.push(sideBySide(layersAt(l)))
+  for (let l = 1; l < last; l++) layers.push(sideBySide(layersAt(l)))
   layers.push({
-    weight: joined(deep.map(({ layers: own, weight }) => (own[depth - 1] as Layer).weight.map((w) => w * weight))),
-    bias: Float32Array.of(deep.reduce((sum, { layers: own, weight }) => sum + ((own[depth - 1] as Layer).bias[0] ?? 0) * weight, 0))
+    weight: joined(deep.map(({ layers: own, weight }) => (own[last] as Layer).weight.map((w) => w * weight))),
+    bias: Float32Array.of(deep.reduce((sum, { layers: own, weight }) => sum + ((own[last] as Layer).bias[0] ?? 0) * weight, 0))
   })
   return { inputDim: first.network.inputDim, layers }
 }
 
-/** One hidden layer as two: the second passes the first on, as relu(relu(z)) = relu(z). */
+/** With more hidden layers: a linear V as two units, relu(V) - relu(-V); one layer as two, relu(relu(z)) = relu(z). */
 function deepened(layers: Layer[], depth: number): Layer[] {
   if (layers.length === depth) return layers
+  if (layers.length === 1) {
+    const { weight, bias } = layers[0] as Layer
+    const both: Layer = { weight: joined([weight, weight.map((w) => -w)]), bias: joined([bias, bias.map((b) => -b)]) }
+    return deepened([both, { weight: Float32Array.of(1, -1), bias: Float32Array.of(0) }], depth)
+  }
   const [hidden, output] = layers as [Layer, Layer]
   const units = hidden.bias.length
   const identity = new Float32Array(units * units)

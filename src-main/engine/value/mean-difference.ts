@@ -1,0 +1,142 @@
+/**
+ * A value function without training: V(h) = a (u . h) + b along the difference u of the mean states of responses with
+ * rewards above and below the median. a and b are the least squares of the reward at every token.
+ */
+import { openSync, closeSync, readSync } from 'node:fs'
+import { join } from 'node:path'
+import { setImmediate as breathe } from 'node:timers/promises'
+import { median, sampleCorrelation } from 'simple-statistics'
+import type { Epoch } from '../../contract/entities.ts'
+import { StudioError } from '../../contract/errors.ts'
+import type { Layer } from '../../model-host/messages.ts'
+import type { LabelledStates } from '../project/responses.ts'
+
+export interface MeanDifference {
+  layers: Layer[]
+  /** V at the last token of each trajectory, in standardised rewards */
+  predicted: Float32Array
+  /** the figures that an epoch of a training has */
+  epoch: Epoch
+  /** c: the root mean variance of the training states' numbers */
+  scale: number
+}
+
+/** @param rewards standardised, one a trajectory @throws StudioError where no reward is above or below the median */
+export async function meanDifference(directory: string, inputDim: number, trajectories: LabelledStates[], rewards: number[], validation: boolean[], signal: AbortSignal): Promise<MeanDifference> {
+  const middle = median(rewards.filter((_, i) => !validation[i]))
+  const sums = { above: new Float64Array(inputDim), below: new Float64Array(inputDim) }
+  const counts = { above: 0, below: 0 }
+  const total = new Float64Array(inputDim)
+  let squares = 0
+  let n = 0
+  await eachResponse(directory, inputDim, trajectories, signal, (states, i) => {
+    const reward = rewards[i] as number
+    if (validation[i] === true) return
+    const mine = new Float64Array(inputDim)
+    for (let at = 0; at < states.length; at++) {
+      const x = states[at] as number
+      mine[at % inputDim]! += x
+      squares += x * x
+    }
+    n += states.length / inputDim
+    add(total, mine)
+    if (reward === middle) return
+    const side = reward > middle ? 'above' : 'below'
+    add(sums[side], mine)
+    counts[side] += states.length / inputDim
+  })
+  if (counts.above === 0 || counts.below === 0) throw new StudioError('bad-request', 'the rewards are too alike: none is above, or none below, their median')
+  const u = sums.above.map((sum, d) => sum / counts.above - (sums.below[d] as number) / counts.below)
+
+  const mean = total.map((sum) => sum / n)
+  const projections: Float64Array[] = []
+  await eachResponse(directory, inputDim, trajectories, signal, (states, i) => (projections[i] = projected(states, u)))
+  const { slope, intercept } = leastSquares(projections, rewards, validation)
+  const V = projections.map((of) => of.map((p) => slope * p + intercept))
+  return {
+    layers: [{ weight: Float32Array.from(u, (x) => slope * x), bias: Float32Array.of(intercept) }],
+    predicted: Float32Array.from(V, (values) => values.at(-1) ?? 0),
+    epoch: figures(V, rewards, validation),
+    scale: Math.sqrt(squares / n / inputDim - mean.reduce((sum, x) => sum + x * x, 0) / inputDim)
+  }
+}
+
+function add(to: Float64Array, numbers: Float64Array): void {
+  for (let d = 0; d < to.length; d++) to[d]! += numbers[d] as number
+}
+
+async function eachResponse(directory: string, inputDim: number, trajectories: LabelledStates[], signal: AbortSignal, visit: (states: Float16Array, index: number) => void): Promise<void> {
+  const files = new Map<string, number>()
+  try {
+    for (const [i, { shard, offset, states }] of trajectories.entries()) {
+      const file = files.get(shard) ?? openSync(join(directory, shard), 'r')
+      files.set(shard, file)
+      const numbers = new Float16Array(states * inputDim)
+      const read = readSync(file, new Uint8Array(numbers.buffer), 0, numbers.byteLength, offset)
+      if (read !== numbers.byteLength) throw new StudioError('project-damaged', `${shard} is shorter than its responses`)
+      visit(numbers, i)
+      if (i % 16 !== 0) continue
+      await breathe()
+      signal.throwIfAborted()
+    }
+  } finally {
+    for (const file of files.values()) closeSync(file)
+  }
+}
+
+/** u . h of each state */
+function projected(states: Float16Array, u: Float64Array): Float64Array {
+  const D = u.length
+  return Float64Array.from({ length: states.length / D }, (_, t) => {
+    let sum = 0
+    for (let d = 0; d < D; d++) sum += (u[d] as number) * (states[t * D + d] as number)
+    return sum
+  })
+}
+
+/** Of the reward on the projection, over the training states. */
+function leastSquares(projections: Float64Array[], rewards: number[], validation: boolean[]): { slope: number; intercept: number } {
+  let [n, x, y, xx, xy] = [0, 0, 0, 0, 0]
+  for (const [i, of] of projections.entries()) {
+    if (validation[i] === true) continue
+    for (const p of of) {
+      n++
+      x += p
+      y += rewards[i] as number
+    }
+  }
+  const [meanX, meanY] = [x / n, y / n]
+  for (const [i, of] of projections.entries()) {
+    if (validation[i] === true) continue
+    for (const p of of) {
+      xx += (p - meanX) ** 2
+      xy += (p - meanX) * ((rewards[i] as number) - meanY)
+    }
+  }
+  const slope = xx === 0 ? 0 : xy / xx
+  return { slope, intercept: meanY - slope * meanX }
+}
+
+/** Of V at every state; without validation those of the training. */
+function figures(V: Float64Array[], rewards: number[], validation: boolean[]): Epoch {
+  const of = (held: boolean): { bellman: number; error: number; correlation: number } => {
+    let [states, bellman, error] = [0, 0, 0]
+    const [last, reward]: [number[], number[]] = [[], []]
+    for (const [i, values] of V.entries()) {
+      if (validation[i] !== held) continue
+      const r = rewards[i] as number
+      for (const [t, v] of values.entries()) {
+        bellman += (v - (values[t + 1] ?? r)) ** 2
+        error += (v - r) ** 2
+        states++
+      }
+      last.push(values.at(-1) ?? 0)
+      reward.push(r)
+    }
+    const correlation = last.length < 3 ? 0 : sampleCorrelation(last, reward)
+    return { bellman: bellman / states, error: error / states, correlation: Number.isFinite(correlation) ? correlation : 0 }
+  }
+  const train = of(false)
+  const held = validation.includes(true) ? of(true) : train
+  return { epoch: 1, trainLoss: train.bellman, validationLoss: held.bellman, returnError: held.error, correlation: held.correlation }
+}
