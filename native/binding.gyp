@@ -27,6 +27,7 @@
         "src/model.cc",
         "src/narrow_matrix.cc",
         "src/quantize.cc",
+        "src/rank.cc",
         "src/sampler.cc",
         "src/selection.cc",
         "src/standardisation.cc",

@@ -110,6 +110,22 @@ export interface Context {
   free(): void
 }
 
+/** A classification head: rank pooling, one text at a time, so that no other text has a part in its logits. */
+export interface RankContext {
+  /** The head's raw logits, one a label, for a whole text. Only one call may run at a time. */
+  logits(tokens: Int32Array): Promise<Float32Array>
+  setThreads(threads: number): void
+  free(): void
+}
+
+export interface RankSettings {
+  /** of the longest text; at most what the model was trained for */
+  contextTokens: number
+  /** of one step, where attention is causal; else a text is one step */
+  batchTokens: number
+  threads: number
+}
+
 export interface Device {
   name: string
   description: string
@@ -129,12 +145,16 @@ interface Exports {
   openLibraries(directory: string, fallbackDirectory?: string | null): Libraries
   /** Why a shared library cannot be opened here; null when it can. */
   libraryProblem(library: string): string | null
-  /** @param gpuLayers from the last one on, the output head counted as one; with 0 no GPU is used at all */
-  loadModel(file: string, gpuLayers: number): Promise<Model>
+  /**
+   * @param gpuLayers from the last one on, the output head counted as one; with 0 no GPU is used at all
+   * @param vocabularyOnly to tokenize and no more: no context can be made of such a model
+   */
+  loadModel(file: string, gpuLayers: number, vocabularyOnly?: boolean): Promise<Model>
   /** Writes the weights of `source` as another type, from whatever type they have. Rejects with llama.cpp's reason. */
   quantizeModel(source: string, target: string, settings: { type: 'q4_0' | 'q4_k_m' | 'q8_0'; threads: number }): Promise<void>
   Context: new (model: Model, settings: ContextSettings) => Context
+  RankContext: new (model: Model, settings: RankSettings) => RankContext
   Sampler: new (settings: SamplerSettings) => Sampler
 }
 
-export const { openLibraries, libraryProblem, loadModel, quantizeModel, Context, Sampler } = addon as unknown as Exports
+export const { openLibraries, libraryProblem, loadModel, quantizeModel, Context, RankContext, Sampler } = addon as unknown as Exports

@@ -1,4 +1,5 @@
-// The addon: llama.cpp's libraries, the steered model with its hooked context, value functions and their trainer.
+// The addon: llama.cpp's libraries, the steered model with its hooked context, classification heads, value functions
+// and their trainer.
 #include <napi.h>
 
 #include "context.h"
@@ -7,6 +8,7 @@
 #include "library.h"
 #include "model.h"
 #include "quantize.h"
+#include "rank.h"
 #include "sampler.h"
 #include "trainer_binding.h"
 #include "value_function_binding.h"
@@ -52,6 +54,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   initQuantize(env, exports);
   initSampler(env, exports);
   initContext(env, exports);
+  initRank(env, exports);
   initValueFunction(env, exports);
   initTrainer(env, exports);
   initGraph(env, exports);

@@ -102,6 +102,7 @@
   X(llama_model_is_recurrent)             \
   X(llama_model_is_hybrid)                \
   X(llama_model_n_swa)                    \
+  X(llama_model_n_cls_out)                \
   X(llama_model_quantize_default_params)  \
   X(llama_model_quantize)                 \
   X(llama_vocab_n_tokens)                 \

@@ -8,8 +8,12 @@ Napi::FunctionReference modelConstructor;
 
 class LoadWorker : public Napi::AsyncWorker {
  public:
-  LoadWorker(Napi::Env env, std::string file, int gpuLayers)
-      : AsyncWorker(env), deferred(Napi::Promise::Deferred::New(env)), file(std::move(file)), gpuLayers(gpuLayers) {}
+  LoadWorker(Napi::Env env, std::string file, int gpuLayers, bool vocabularyOnly)
+      : AsyncWorker(env),
+        deferred(Napi::Promise::Deferred::New(env)),
+        file(std::move(file)),
+        gpuLayers(gpuLayers),
+        vocabularyOnly(vocabularyOnly) {}
 
   Napi::Promise promise() { return deferred.Promise(); }
 
@@ -18,6 +22,7 @@ class LoadWorker : public Napi::AsyncWorker {
     takeLog();
     llama_model_params params = lib.llama_model_default_params();
     params.n_gpu_layers = gpuLayers;
+    params.vocab_only = vocabularyOnly;
     ggml_backend_dev_t none = nullptr;
     if (gpuLayers == 0) {
       params.devices = &none;  // not even for large products, which llama.cpp would send to a GPU otherwise
@@ -41,6 +46,7 @@ class LoadWorker : public Napi::AsyncWorker {
   Napi::Promise::Deferred deferred;
   std::string file;
   int gpuLayers;
+  bool vocabularyOnly;
   ModelPointer model;
 };
 
@@ -157,7 +163,8 @@ void ModelBinding::free(const Napi::CallbackInfo &) { pointer.reset(); }
 Napi::Value loadModel(const Napi::CallbackInfo &info) {
   const std::string file = requireString(info[0], "file");
   const int gpuLayers = static_cast<int>(requireInteger(info[1], "gpuLayers", 0, 10000));
-  auto *worker = new LoadWorker(info.Env(), file, gpuLayers);
+  const bool vocabularyOnly = !info[2].IsUndefined() && requireBoolean(info[2], "vocabularyOnly");
+  auto *worker = new LoadWorker(info.Env(), file, gpuLayers, vocabularyOnly);
   Napi::Promise promise = worker->promise();
   worker->Queue();
   return promise;

@@ -33,7 +33,8 @@ class ModelBinding : public Napi::ObjectWrap<ModelBinding> {
   ModelPointer pointer;
 };
 
-// loadModel(file, gpuLayers) -> Promise<Model>: so many layers from the last one on, the output head counted as one, on
-// the GPUs of the open variant; with 0 none of them is used
+// loadModel(file, gpuLayers, vocabularyOnly = false) -> Promise<Model>: so many layers from the last one on, the output
+// head counted as one, on the GPUs of the open variant; with 0 none of them is used. With `vocabularyOnly` it has no
+// weights, and no context can be made of it.
 Napi::Value loadModel(const Napi::CallbackInfo& info);
 void initModel(Napi::Env env, Napi::Object exports);

@@ -5,8 +5,9 @@
 import { app, BrowserWindow, dialog, MessageChannelMain, utilityProcess, type UtilityProcess } from 'electron'
 import { join } from 'node:path'
 import { cacheDirectory, dataDirectory } from '../engine/directories.ts'
-import type { ToEngine, ToSupervisor } from '../engine/supervisor-port.ts'
+import type { ShellQuestion, ToEngine, ToSupervisor } from '../engine/supervisor-port.ts'
 import { answerQuestion } from './dialogs.ts'
+import { answerKeychain, isKeychainQuestion } from './keychain.ts'
 
 const maxDeaths = 3
 const calmMs = 60_000 // an engine that lived so long starts with a clean record
@@ -97,7 +98,7 @@ export class EngineProcess {
         this.#hosts.delete(message.host)
         break
       case 'question':
-        answerQuestion(this.#window, message.ask).then(
+        this.#answer(message.ask).then(
           (output) => this.#send({ kind: 'answer', question: message.question, output }),
           (error: unknown) => this.#send({ kind: 'question-failed', question: message.question, message: String(error) })
         )
@@ -105,6 +106,10 @@ export class EngineProcess {
       case 'closed':
         this.#quitting?.()
     }
+  }
+
+  async #answer(question: ShellQuestion): Promise<unknown> {
+    return isKeychainQuestion(question) ? answerKeychain(question) : answerQuestion(this.#window, question)
   }
 
   #launchHost(id: number): void {

@@ -72,7 +72,8 @@ export function settingsFrom(schema: z.ZodObject, input: Input): Record<string, 
     if (value === undefined) continue
     const types = typesOf(property)
     const isNumber = types.includes('number') || types.includes('integer')
-    settings[name] = isNumber ? toNumber(value, flagOf(name)) : types.includes('boolean') ? value === 'true' : value
+    if (types.includes('array')) settings[name] = input.flags.get(flagOf(name)) // every use of the flag is one of the list
+    else settings[name] = isNumber ? toNumber(value, flagOf(name)) : types.includes('boolean') ? value === 'true' : value
   }
   return settings
 }

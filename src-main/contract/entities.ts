@@ -302,6 +302,12 @@ export type RewardSource = z.infer<typeof rewardSource>
 /** What rewards are called: the source's name unless they are given another, so that two rubrics can stand side by side. */
 export const rewardName = z.string().trim().min(1).max(60).regex(/^[^=,\n]*$/, 'a name holds no "=", comma or line break')
 
+/** What a key is called where it is kept. Whoever gives the key itself instead is told so before anything keeps it. */
+export const keyName = z
+  .string()
+  .regex(/^[\w.-]{1,40}$/, 'the name of a key is up to 40 letters, digits, dots, dashes and underscores')
+  .refine((name) => !/^(sk|hf|gsk|xai|pk|rk|nvapi|key|AIza)[-_]?(?=.*\d)[\w-]{16,}$/i.test(name), 'this looks like a key itself: keep it under a name, and give that')
+
 export const labelSettings = z.object({
   collection: id,
   source: z.string(),

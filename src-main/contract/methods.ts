@@ -104,7 +104,7 @@ export const methods = {
 
   /** Where keys are kept: by name, never read back. `safe` is false where the system has no keychain: then none is kept. */
   'secret.list': { input: nothing, output: z.object({ safe: z.boolean(), names: z.array(z.string()) }) },
-  'secret.set': { input: z.object({ name: z.string().regex(/^[\w.-]{1,60}$/), value: z.string().min(1).max(10_000) }), output: nothing },
+  'secret.set': { input: z.object({ name: e.keyName, value: z.string().min(1).max(10_000) }), output: nothing },
   'secret.delete': { input: z.object({ name: z.string() }), output: nothing },
 
   /** What this person rates next; null when everything is rated. */

@@ -12,6 +12,7 @@ import type { LaunchHost } from './models/host-client.ts'
 import { Models } from './models/models.ts'
 import { Project } from './project/project.ts'
 import { rewardWork } from './reward/label.ts'
+import { Secrets, type Keychain } from './secrets.ts'
 import { trainWork } from './value/train.ts'
 
 export type Tell = <N extends EventName>(event: N, payload: EventPayload<N>) => void
@@ -20,6 +21,7 @@ export type Tell = <N extends EventName>(event: N, payload: EventPayload<N>) => 
 export interface Shell {
   ask<M extends 'dialog.directory' | 'dialog.file' | 'dialog.save'>(method: M, input: Parsed<M>): Promise<Output<M>>
   openFile(path: string): Promise<void>
+  keychain: Keychain
 }
 
 export interface EngineOptions {
@@ -37,6 +39,7 @@ export interface EngineOptions {
 export class Engine {
   readonly options: EngineOptions
   readonly models: Models
+  readonly secrets: Secrets
   readonly jobs: JobRunner
   readonly chat: Chat
   #project: Project | null = null
@@ -44,10 +47,11 @@ export class Engine {
   constructor(options: EngineOptions) {
     const { tell } = options
     this.options = options
+    this.secrets = new Secrets(options.dataDirectory, options.shell?.keychain ?? null)
     this.models = new Models(options.launchHost, options, {
       loaded: (loaded, note) => tell('model', { loaded, note }),
-      died: (text) => {
-        tell('model', { loaded: null, note: 'Starting again' })
+      died: (text, which) => {
+        if (which === 'project') tell('model', { loaded: null, note: 'Starting again' })
         tell('notice', { level: 'warning', text })
       }
     })
@@ -61,9 +65,9 @@ export class Engine {
         'fetch-model': fetchModelWork(options.cacheDirectory, options.resourcesDirectory),
         import: importWork,
         collect: collectWork(this.models, (sample) => tell('collect.sample', sample)),
-        reward: rewardWork(this.models),
+        reward: rewardWork(this.models, this.secrets),
         train: trainWork(this.models, { epoch: (event) => tell('train.epoch', event), warn: (text) => tell('notice', { level: 'warning', text }) }),
-        evaluate: evaluateWork(this.models)
+        evaluate: evaluateWork(this.models, this.secrets)
       },
       (job) => {
         tell('job', job)

@@ -13,7 +13,7 @@ import { Project } from './project/project.ts'
 import { addRecent, listRecent } from './project/recent.ts'
 import { previewLabelling } from './reward/label.ts'
 import { nextTask, rate, ratingSummary } from './reward/rating/rate.ts'
-import { listSources, usableRewards } from './reward/sources.ts'
+import { listSources, sourceNamed, usableRewards } from './reward/sources.ts'
 import { rewardCorrelations, rewardSummaries } from './reward/summary.ts'
 import { openSample } from './sample.ts'
 import { version } from './version.ts'
@@ -123,15 +123,24 @@ export function createHandlers(engine: Engine): Handlers {
     'collect.responses': ({ collection, ...options }) => engine.project.responses.page(collection, options),
 
     'reward.sources': listSources,
-    'reward.start': (input) => engine.jobs.start('reward', input),
+    'reward.start': (input) => {
+      sourceNamed(input.source).settings.parse(input.settings) // before a row keeps them: a password in an address is none to keep
+      return engine.jobs.start('reward', input)
+    },
     'reward.usable': () => usableRewards(engine.project),
-    'reward.preview': (input) => previewLabelling(input, engine.project, engine.models),
+    'reward.preview': (input) => previewLabelling(input, engine.project, engine.models, engine.secrets),
     'reward.summaries': ({ collection }) => rewardSummaries(engine.project, collection),
     'reward.correlations': ({ collection }) => rewardCorrelations(engine.project, collection),
 
-    'secret.list': () => pending(),
-    'secret.set': () => pending(),
-    'secret.delete': () => pending(),
+    'secret.list': () => engine.secrets.list(),
+    'secret.set': async ({ name, value }) => {
+      await engine.secrets.set(name, value)
+      return {}
+    },
+    'secret.delete': ({ name }) => {
+      engine.secrets.delete(name)
+      return {}
+    },
 
     'people.next': (input) => nextTask(engine.project, input),
     'people.rate': (input) => rate(engine.project, input),

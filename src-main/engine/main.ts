@@ -8,7 +8,12 @@ const supervisor = connectSupervisor(process.parentPort)
 
 const shell: Shell = {
   ask: (method, input) => supervisor.ask({ method, input }) as ReturnType<Shell['ask']> as never,
-  openFile: async (path) => void (await supervisor.ask({ method: 'open-file', input: { path } }))
+  openFile: async (path) => void (await supervisor.ask({ method: 'open-file', input: { path } })),
+  keychain: {
+    safe: async () => (await supervisor.ask({ method: 'keychain.safe', input: {} })) === true,
+    encrypt: async (text) => String(await supervisor.ask({ method: 'keychain.encrypt', input: { text } })),
+    decrypt: async (cipher) => String(await supervisor.ask({ method: 'keychain.decrypt', input: { cipher } }))
+  }
 }
 
 let window: Electron.MessagePortMain | null = null

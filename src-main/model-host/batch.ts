@@ -66,7 +66,7 @@ export function nextStep(calls: Sequence[][], batchTokens: number, states: boole
  * the same settings and seed give the same tokens.
  */
 function heldBack(running: Sequence[]): Set<Sequence> {
-  const leaders = running.flatMap(({ waits, leader, shared }) => (waits && leader?.promptLength === shared + 1 ? [leader] : []))
+  const leaders = running.flatMap(({ waits, sampler, leader, shared }) => (waits && sampler !== null && leader?.promptLength === shared + 1 ? [leader] : []))
   return new Set(leaders.filter((leader) => leader.position < leader.promptLength - 1))
 }
 

@@ -3,9 +3,10 @@ import { Context, loadModel, type Device, type Model } from '../../native/llama.
 import { openVariant, type Opened } from '../../native/variants.ts'
 import { ValueFunction } from '../../native/value-function.ts'
 import { StudioError } from '../contract/errors.ts'
-import type { HostMethod, HostMethods, LoadInput } from './messages.ts'
-import { PromptRenderer } from './prompt.ts'
+import type { HostMethod, HostMethods, LoadInput, RenderOutput } from './messages.ts'
+import { PromptRenderer, type RenderedPrompt } from './prompt.ts'
 import { Scheduler } from './scheduler.ts'
+import { createScorer, scoreAll, type TextScorer } from './score.ts'
 import { batchSizes, bestBatch, bestThreads, measureBatches, measureThreads } from './measure.ts'
 import { train } from './train.ts'
 
@@ -18,9 +19,9 @@ type Handlers = {
 }
 
 interface Loaded {
-  model: Model
   renderer: PromptRenderer
-  scheduler: Scheduler
+  /** what it was loaded for */
+  work: Scheduler | TextScorer
 }
 
 export function createHost(): Handlers {
@@ -33,6 +34,11 @@ export function createHost(): Handlers {
   const ready = (): Loaded => {
     if (loaded === null) throw new StudioError('no-model', 'no model is loaded')
     return loaded
+  }
+  const scheduler = (): Scheduler => {
+    const { work } = ready()
+    if (work instanceof Scheduler) return work
+    throw new StudioError('bad-request', 'this model was loaded to give rewards, not to write or read responses')
   }
 
   return {
@@ -48,8 +54,24 @@ export function createHost(): Handlers {
       opened ??= openVariant('cpu')
       const device = input.gpuLayers > 0 ? opened.gpus[0] : opened.cpu
       if (device === undefined || device === null) throw new StudioError('bad-request', 'there is no device for this model: its backend is not open')
-      const model = await openModel(input.file, input.gpuLayers)
+      gpu = input.gpuLayers > 0 ? device.name : null
+      const model = await openModel(input)
       const facts = model.facts()
+      const layers = facts.layers + 1
+      const hosted = {
+        file: input.file,
+        sha256: input.sha256,
+        device: deviceOf(device),
+        build: opened.variant?.build ?? '',
+        gpuLayers: Math.min(input.gpuLayers, layers),
+        layers,
+        stateSize: facts.stateSize
+      }
+      if (input.scores !== undefined) {
+        const { scorer, ...measured } = await createScorer(model, input, input.scores)
+        loaded = { renderer: new PromptRenderer(model), work: scorer }
+        return { ...hosted, ...measured }
+      }
       const { sequences } = input
       const sizes = batchSizes(sequences, input.contextTokens)
       const room = input.batchTokens ?? Math.max(...sizes)
@@ -63,29 +85,27 @@ export function createHost(): Handlers {
       const batchTokens = input.batchTokens ?? bestBatch(batchMeasurement)
       const renderer = new PromptRenderer(model)
       const settings = { contextTokens, sequenceTokens: facts.trainedContext, sequences, batchTokens, stateSize: facts.stateSize, sharesPrefixes: facts.sharesPrefixes }
-      gpu = input.gpuLayers > 0 ? device.name : null
-      loaded = { model, renderer, scheduler: new Scheduler(model, context, renderer, networks, settings) }
-      const layers = facts.layers + 1
-      return {
-        file: input.file,
-        sha256: input.sha256,
-        device: deviceOf(device),
-        build: opened.variant?.build ?? '',
-        gpuLayers: Math.min(input.gpuLayers, layers),
-        layers,
-        threads,
-        threadMeasurement,
-        batchTokens,
-        batchMeasurement,
-        contextTokens,
-        sequences,
-        stateSize: facts.stateSize
+      loaded = { renderer, work: new Scheduler(model, context, renderer, networks, settings) }
+      return { ...hosted, threads, threadMeasurement, batchTokens, batchMeasurement, contextTokens, sequences }
+    },
+
+    render: ({ prompt }) => outputOf(ready().renderer.render(prompt)),
+
+    async 'render.file'({ file, prompt }) {
+      opened ??= openVariant('cpu')
+      const model = await loadModel(file, 0, true)
+      try {
+        return outputOf(new PromptRenderer(model).render(prompt))
+      } finally {
+        model.free()
       }
     },
 
-    render({ prompt }) {
-      const rendered = ready().renderer.render(prompt)
-      return { text: rendered.text, tokens: rendered.tokens.length }
+    async score(input, emit, signal) {
+      const { renderer, work } = ready()
+      if (work instanceof Scheduler) throw new StudioError('bad-request', 'this model was not loaded to give rewards')
+      await scoreAll(work, renderer, input, emit, signal)
+      return null
     },
 
     'network.set'({ name, network }) {
@@ -95,9 +115,9 @@ export function createHost(): Handlers {
       return null
     },
 
-    generate: (input, emit, signal) => ready().scheduler.generate(input, emit, signal),
+    generate: (input, emit, signal) => scheduler().generate(input, emit, signal),
 
-    prefill: (input, emit, signal) => ready().scheduler.prefill(input, emit, signal),
+    prefill: (input, emit, signal) => scheduler().prefill(input, emit, signal),
 
     train: (input, emit, signal) => train(input, gpu, emit, signal)
   }
@@ -107,10 +127,14 @@ function deviceOf({ name, description, memoryFree, memoryTotal }: Device): HostM
   return { name, description, memoryFree, memoryTotal }
 }
 
-async function openModel(file: LoadInput['file'], gpuLayers: number): Promise<Model> {
+function outputOf({ text, tokens, templated }: RenderedPrompt): RenderOutput {
+  return { text, tokens: tokens.length, templated }
+}
+
+async function openModel({ file, gpuLayers, scores }: LoadInput): Promise<Model> {
   try {
     const model = await loadModel(file, gpuLayers)
-    if (!model.facts().generates) throw new Error('it has no vocabulary or no decoder, so it cannot generate text')
+    if (scores === undefined && !model.facts().generates) throw new Error('it has no vocabulary or no decoder, so it cannot generate text')
     return model
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)

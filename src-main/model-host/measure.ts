@@ -31,7 +31,7 @@ const worthwhileGain = 1.15
 export async function measureThreads(context: Context, token: number, sequences: number): Promise<ThreadMeasurement[]> {
   const rows = Math.min(mostRows, sequences)
   const measured: ThreadMeasurement[] = []
-  for (const threads of candidates(availableParallelism())) {
+  for (const threads of threadCounts(availableParallelism())) {
     context.setThreads(threads)
     const seconds: number[] = []
     for (let step = 0; step <= timedSteps; step++) {
@@ -62,7 +62,8 @@ export function bestThreads(measured: ThreadMeasurement[]): number {
   return best?.threads ?? 1
 }
 
-function candidates(cores: number): number[] {
+/** 1, 2, 4, ... and all of them */
+export function threadCounts(cores: number): number[] {
   const counts: number[] = []
   for (let threads = 1; threads < cores; threads *= 2) counts.push(threads)
   return [...counts, cores]

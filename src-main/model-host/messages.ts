@@ -39,13 +39,45 @@ export interface LoadInput {
   threads: number | null
   /** on the GPUs of the open backend, from the last layer on, the output head counted as one */
   gpuLayers: number
+  /** It writes text, unless it is to give a text's logits by the classification head of its file, or by this one. */
+  scores?: 'own-head' | Head
+}
+
+/** logits = W h + b of the state of a text's last token */
+export interface Head {
+  /** (labels, D), row-major */
+  weight: Float32Array
+  /** (labels) */
+  bias: Float32Array
 }
 
 /** The engine knows the rest: why this device, and what else there is. */
 export type HostModel = Omit<LoadedModel, 'backend' | 'reason' | 'candidates'> & { stateSize: number }
 
-/** What a prompt is before it is tokens: a conversation for the chat template, or the text as it stands. */
-export type Prompt = { messages: Message[] } | { text: string }
+/**
+ * What a prompt is before it is tokens: a conversation for the chat template, or the text as it stands. A conversation
+ * that is `whole` ends with its last turn; otherwise the assistant's turn is begun.
+ */
+export type Prompt = { messages: Message[]; whole?: boolean } | { text: string }
+
+export interface RenderOutput {
+  /** as the model gets it, special tokens as text */
+  text: string
+  tokens: number
+  /** whether the model's own chat template was applied */
+  templated: boolean
+}
+
+export interface ScoreInput {
+  requests: { key: number; prompt: Prompt }[]
+}
+
+export interface ScoredEvent {
+  kind: 'scored'
+  key: number
+  /** raw, one a label */
+  logits: Float32Array
+}
 
 export interface ControlInput {
   /** set by `network.set` before */
@@ -228,7 +260,11 @@ export interface HostMethods {
   open: { input: { backend: Backend }; output: OpenOutput; event: never }
   /** on the backend that is open, or on the processor */
   load: { input: LoadInput; output: HostModel; event: never }
-  render: { input: { prompt: Prompt }; output: { text: string; tokens: number }; event: never }
+  render: { input: { prompt: Prompt }; output: RenderOutput; event: never }
+  /** the same by the vocabulary of a file, of which nothing else is loaded */
+  'render.file': { input: { file: string; prompt: Prompt }; output: RenderOutput; event: never }
+  /** one text at a time: a text's logits do not depend on what else is scored */
+  score: { input: ScoreInput; output: null; event: ScoredEvent | SkippedEvent }
   'network.set': { input: { name: string; network: Network }; output: null; event: never }
   generate: { input: GenerateInput; output: Totals; event: GenerateEvent }
   prefill: { input: PrefillInput; output: Totals; event: PrefillEvent }

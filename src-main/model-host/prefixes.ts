@@ -12,9 +12,9 @@ const leastShared = 16
 /** The one to follow, and how many tokens are the same; null to go alone. */
 export function leaderOf(sequence: Sequence, running: Iterable<Sequence>): { leader: Sequence; tokens: number } | null {
   let best: { leader: Sequence; tokens: number } | null = null
-  if (sequence.sampler === null || sequence.alone) return null
+  if (sequence.alone) return null
   for (const leader of running) {
-    if (leader.sampler === null) continue // read in batches of its own, and soon gone
+    if ((leader.sampler === null) !== (sequence.sampler === null)) continue // given responses are read in batches of their own
     const tokens = sameBeginning(sequence, leader)
     if (tokens >= leastShared && tokens > (best?.tokens ?? 0)) best = { leader, tokens }
   }

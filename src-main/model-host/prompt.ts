@@ -31,8 +31,8 @@ export class PromptRenderer {
 
   /** A conversation goes through the model's own chat template; without one, as a plain transcript. */
   render(prompt: Prompt): RenderedPrompt {
-    if ('messages' in prompt && this.#template !== null) return this.#tokenized(this.#apply(this.#template, prompt.messages), true)
-    return this.#tokenized('text' in prompt ? prompt.text : transcript(prompt.messages), false)
+    if ('messages' in prompt && this.#template !== null) return this.#tokenized(this.#apply(this.#template, prompt.messages, prompt.whole !== true), true)
+    return this.#tokenized('text' in prompt ? prompt.text : transcript(prompt.messages, prompt.whole !== true), false)
   }
 
   /**
@@ -54,9 +54,9 @@ export class PromptRenderer {
     return { text, templated, tokens: this.#model.tokenize(text, addSpecial, templated) }
   }
 
-  #apply(template: Template, messages: Message[]): string {
+  #apply(template: Template, messages: Message[], goesOn: boolean): string {
     try {
-      return template.render({ messages, add_generation_prompt: true, bos_token: this.#begin, eos_token: this.#end })
+      return template.render({ messages, add_generation_prompt: goesOn, bos_token: this.#begin, eos_token: this.#end })
     } catch (error) {
       throw new StudioError('not-usable', `the model's chat template fails on this conversation: ${String(error)}`, { cause: error })
     }
@@ -71,7 +71,7 @@ function sameTokens(a: Int32Array, b: Int32Array): boolean {
   return a.length === b.length && a.every((token, i) => token === b[i])
 }
 
-function transcript(messages: Message[]): string {
+function transcript(messages: Message[], goesOn: boolean): string {
   const names = { system: 'System', user: 'Human', assistant: 'Assistant' }
-  return messages.map((m) => `\n\n${names[m.role]}: ${m.content}`).join('') + '\n\nAssistant:'
+  return messages.map((m) => `\n\n${names[m.role]}: ${m.content}`).join('') + (goesOn ? '\n\nAssistant:' : '')
 }

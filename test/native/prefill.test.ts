@@ -65,6 +65,17 @@ test('the states are those of drawing the same tokens', async () => {
   expect(compared).toBeGreaterThan(5)
 })
 
+test('responses to one prompt share its keys, and have the states that they have alone', async () => {
+  const prompt = question('why do good people know no love and the world is what it is, over and over?')
+  const texts = [' good people', ' no love']
+  const alone = []
+  for (const [key, text] of texts.entries()) alone.push((await prefillOn(host, [given(key, text, prompt)])).finished[0]!)
+  const { finished, totals } = await prefillOn(host, texts.map((text, key) => given(key, text, prompt)))
+  expect(totals.sharedTokens).toBe(finished[0]!.promptTokens - 1)
+  expect(totals.promptTokens).toBe(finished[0]!.promptTokens + 1)
+  for (const [i, one] of finished.entries()) expect(relativeError(floats(one.states!), floats(alone[i]!.states!))).toBeLessThan(1e-2)
+})
+
 test('whole batches of several responses, one longer than a batch, and generation beside them', async () => {
   const small = await loadHost(file, { batchTokens: 64, contextTokens: 1024 })
   const texts = Array.from({ length: 9 }, (_, i) => ' good people know no love and'.repeat(i === 4 ? 20 : i + 1))

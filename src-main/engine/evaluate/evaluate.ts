@@ -15,10 +15,11 @@ import type { ScoredResponse } from '../project/evaluations.ts'
 import { labelOf } from '../reward/label.ts'
 import type { ToScore } from '../reward/source.ts'
 import { rewardNamed, sourceNamed } from '../reward/sources.ts'
+import type { Secrets } from '../secrets.ts'
 import { writeReport } from './report.ts'
 import { evaluationTable } from './table.ts'
 
-export function evaluateWork(models: Models): JobWork<EvaluateSettings> {
+export function evaluateWork(models: Models, secrets: Secrets): JobWork<EvaluateSettings> {
   return {
     unit: 'responses',
     title: ({ methods }) => `Evaluate ${methods.map((method) => method.name).join(', ')}`,
@@ -94,7 +95,7 @@ export function evaluateWork(models: Models): JobWork<EvaluateSettings> {
         if (items.size === 0) return
         let done = total - items.size
         job.phase('Labelling', { done, total })
-        const scorer = await source.open(sourceSettings, { project, models, sourceNamed, signal: job.signal })
+        const scorer = await source.open(sourceSettings, { project, models, secrets, sourceNamed, signal: job.signal })
         try {
           await scorer.score(items.keys(), (item, verdict) => {
             const { value, failure } = labelOf(verdict)

@@ -64,6 +64,11 @@ export class HostClient {
     return this.#exit === null
   }
 
+  /** Whether a request runs. */
+  get busy(): boolean {
+    return this.#pending.size > 0
+  }
+
   request<M extends HostMethod>(
     method: M,
     input: HostMethods[M]['input'],

@@ -16,6 +16,8 @@ export interface Measured {
   sha256: string
   backend: Backend
   gpuLayers: number
+  /** whole texts were timed, not steps of one token */
+  scoring?: boolean
 }
 
 export function rememberedThreads(cacheDirectory: string, of: Measured): Memory['threads'][string] | null {
@@ -40,7 +42,7 @@ export function rememberBatch(cacheDirectory: string, of: Measured, threads: num
 const fileOf = (cacheDirectory: string): string => join(cacheDirectory, 'measured.json')
 const read = (cacheDirectory: string): Memory => readKept(fileOf(cacheDirectory), memory, { threads: {}, batches: {} })
 
-function keyOf({ sha256, backend, gpuLayers }: Measured): string {
+function keyOf({ sha256, backend, gpuLayers, scoring }: Measured): string {
   const layers = gpuLayers === 0 ? '' : `, ${gpuLayers} layers`
-  return `${sha256} on ${availableParallelism()} x ${cpus()[0]?.model ?? 'unknown'}, ${backend}${layers}`
+  return `${sha256} on ${availableParallelism()} x ${cpus()[0]?.model ?? 'unknown'}, ${backend}${layers}${scoring === true ? ', scoring' : ''}`
 }

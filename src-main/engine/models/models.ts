@@ -1,28 +1,36 @@
 /**
- * The project's model while the engine runs: started when it is first needed, started again when its process dies,
- * with a growing pause, and given up after three deaths in a row without progress between them.
+ * The project's model while the engine runs: started when it is first needed, and started again when its process dies.
+ * Beside it there can be others, for as long as something is done with them.
  */
+import { statSync } from 'node:fs'
+import { basename, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Backend, DeviceCandidate, DeviceChoice, LoadedModel, LoadPlan } from '../../contract/device.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { Prompt } from '../../model-host/messages.ts'
+import type { LoadInput, Prompt } from '../../model-host/messages.ts'
 import type { Project } from '../project/project.ts'
-import { backendTitles, openBackend, probeBackends } from './backends.ts'
-import { checksumOf, knownChecksum } from './checksum.ts'
+import { probeBackends } from './backends.ts'
+import { knownChecksum } from './checksum.ts'
+import { survivingDeaths } from './deaths.ts'
 import { keepDeviceChoice, readDeviceChoice } from './device-choice.ts'
 import type { HostClient, LaunchHost } from './host-client.ts'
-import { inspectModel } from './inspect.ts'
-import { rememberBatch, rememberedBatch, rememberedThreads, rememberThreads } from './measured.ts'
-import { checkMemory, planLoad, planOn } from './plan.ts'
-import { contextTokens, sequences } from './room.ts'
+import { availableMemory, inspectModel } from './inspect.ts'
+import { loadModel } from './load.ts'
+import { checkMemory, planLoad, roomBeside } from './plan.ts'
 
-const maxDeaths = 3
-const firstPause = 500 // milliseconds; doubled each time
+/** A killed process gives its memory back a moment later. */
+const waitMs = 100
+const mostWaitMs = 5000
+
+interface Second {
+  /** of its weights in the machine's memory */
+  bytes: number
+}
 
 export interface ModelEvents {
   loaded(model: LoadedModel | null, note: string): void
-  /** Its process ended by itself and is started again. */
-  died(text: string): void
+  /** A model's process ended by itself and is started again. */
+  died(text: string, which: 'project' | 'second'): void
 }
 
 export interface ModelDirectories {
@@ -40,6 +48,9 @@ export class Models {
   #candidates: Promise<DeviceCandidate[]> | null = null
   /** Backends that could not load the model, and why: they are not tried again until something else is chosen. */
   #failed = new Map<Backend, string>()
+  /** of the project's model: its weights in the machine's memory, and all that it takes there */
+  #needed = { bytes: 0, memory: 0 }
+  readonly #seconds = new Set<Second>()
 
   constructor(launch: LaunchHost, directories: ModelDirectories, events: ModelEvents) {
     this.#launch = launch
@@ -107,22 +118,57 @@ export class Models {
    * kept, and say so through `progressed`, which counts as a fresh start.
    */
   async withHost<T>(project: Project, work: (host: HostClient, progressed: () => void) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    let deaths = 0
-    for (;;) {
+    return survivingDeaths(async (progressed) => work(await this.use(project), progressed), (text) => this.#events.died(text, 'project'), signal)
+  }
+
+  /**
+   * A model beside the project's, in a process of its own until it is closed. Where both do not fit, the project's is
+   * unloaded, unless it is at work. The death of its process is an error of the request that runs, for the caller.
+   * @param scores what it is read with, where it is to give rewards and not text
+   * @throws StudioError 'not-found', 'not-usable', 'not-enough-memory', 'model-host-exited' or 'cancelled'
+   */
+  async openSecond(file: string, signal: AbortSignal, scores?: LoadInput['scores']): Promise<{ host: HostClient; close(): void }> {
+    const path = resolve(file)
+    const second: Second = { bytes: 0 }
+    this.#seconds.add(second)
+    try {
+      const host = await loadModel(path, {
+        launch: this.#launch,
+        cacheDirectory: this.#directories.cacheDirectory,
+        choice: this.choice,
+        scores, signal,
+        failed: new Map(),
+        makeRoom: async (plan) => {
+          await this.#makeRoom(path, plan, this.#besides(second))
+          second.bytes = mappedBytes(path, plan)
+        },
+        warn: (text) => this.#events.died(text, 'second')
+      })
+      const close = (): void => {
+        signal.removeEventListener('abort', close)
+        this.#seconds.delete(second)
+        host.kill()
+      }
+      signal.addEventListener('abort', close)
+      if (signal.aborted) close()
+      return { host, close }
+    } catch (error) {
+      this.#seconds.delete(second)
+      throw signal.aborted ? new StudioError('cancelled', 'stopped') : error
+    }
+  }
+
+  /** As `withHost`, with a second model, which is closed at the end. */
+  withSecond<T>(file: string, scores: LoadInput['scores'], work: (host: HostClient, progressed: () => void) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const attempt = async (progressed: () => void): Promise<T> => {
+      const { host, close } = await this.openSecond(file, signal, scores)
       try {
-        return await work(await this.use(project), () => (deaths = 0))
-      } catch (error) {
-        if (!(error instanceof StudioError) || error.code !== 'model-host-exited' || signal?.aborted === true) throw error
-        deaths++
-        if (deaths >= maxDeaths) {
-          throw new StudioError('model-host-exited', `${error.message} ${deaths} times in a row; what was finished is kept, and the job can be resumed`, { retryable: true })
-        }
-        this.#events.died(`${sentence(error.message)}. What was finished is kept; starting it again (${deaths} of ${maxDeaths - 1})`)
-        await pause(firstPause * 2 ** (deaths - 1), undefined, { signal }).catch(() => {
-          throw new StudioError('cancelled', 'stopped')
-        })
+        return await work(host, progressed)
+      } finally {
+        close()
       }
     }
+    return survivingDeaths(attempt, (text) => this.#events.died(text, 'second'), signal)
   }
 
   async render(project: Project, prompt: Prompt): Promise<{ text: string; tokens: number }> {
@@ -130,43 +176,41 @@ export class Models {
   }
 
   async #start(file: string): Promise<HostClient> {
-    const facts = await inspectModel(file)
     this.#events.loaded(null, 'Loading the model')
-    const { cacheDirectory } = this.#directories
-    const sha256 = await checksumOf(file, cacheDirectory)
-    const { choice } = this
-    const { client, backend, candidates } = await openBackend(this.#launch, choice.device, this.#failed)
-    try {
-      const plan = planOn(backend, facts, sha256, choice, candidates, cacheDirectory)
-      checkMemory(file, plan)
-      const { threads, batchTokens, gpuLayers, reason } = plan
-      const of = { sha256, backend: plan.backend, gpuLayers }
-      const threadsBefore = choice.threads === null ? rememberedThreads(cacheDirectory, of) : null
-      const batchBefore = choice.batchTokens === null && threads !== null ? rememberedBatch(cacheDirectory, of, threads) : null
-      const loaded = await client.load(
-        { file, sha256, contextTokens, sequences, batchTokens, threads, gpuLayers },
-        {
-          backend: plan.backend, reason, candidates,
-          ...(threadsBefore && { threadMeasurement: threadsBefore.measurement }),
-          ...(batchBefore && { batchMeasurement: batchBefore.measurement })
-        }
-      )
-      if (threads === null) rememberThreads(cacheDirectory, of, { chosen: loaded.threads, measurement: loaded.threadMeasurement })
-      if (batchTokens === null) rememberBatch(cacheDirectory, of, loaded.threads, { chosen: loaded.batchTokens, measurement: loaded.batchMeasurement })
-      this.#events.loaded(loaded, 'Ready')
-      return client
-    } catch (error) {
-      client.kill()
-      // what the person chose is not changed behind their back; otherwise the next backend takes over, the processor at last
-      const isDevices = error instanceof StudioError && (error.code === 'not-usable' || error.code === 'model-host-exited')
-      if (!isDevices || backend === 'cpu' || choice.device !== 'auto') throw error
-      this.#failed.set(backend, `it could not load this model: ${error.message}`)
-      this.#events.died(`${backendTitles[backend]} could not load the model (${error.message}); trying without it`)
-      return this.#start(file)
-    }
+    const client = await loadModel(file, {
+      launch: this.#launch,
+      cacheDirectory: this.#directories.cacheDirectory,
+      choice: this.choice,
+      failed: this.#failed,
+      makeRoom: (plan) => {
+        checkMemory(file, plan, this.#besides())
+        this.#needed = { bytes: mappedBytes(file, plan), memory: plan.memoryNeeded }
+      },
+      warn: (text) => this.#events.died(text, 'project')
+    })
+    this.#events.loaded(client.loaded, 'Ready')
+    return client
+  }
+
+  /** Room for a second model beside the project's, or instead of it. @throws StudioError 'not-enough-memory' */
+  async #makeRoom(file: string, plan: LoadPlan, besides: number): Promise<void> {
+    const steered = await this.#client?.catch(() => null)
+    const project = steered?.alive === true ? { ...this.#needed, busy: steered.busy } : null
+    if (roomBeside({ needed: plan.memoryNeeded + besides, available: plan.memoryAvailable, project }) === 'unload') {
+      this.unload()
+      this.#events.loaded(null, `Unloaded to make room for ${basename(file)}`)
+      for (let waited = 0; waited < mostWaitMs && plan.memoryNeeded + besides > availableMemory(); waited += waitMs) await pause(waitMs)
+      checkMemory(file, { ...plan, memoryAvailable: availableMemory() }, besides)
+    } else checkMemory(file, plan, besides + (project?.bytes ?? 0))
+  }
+
+  /** Bytes of the second models, which the system may count as free. */
+  #besides(except?: Second): number {
+    return [...this.#seconds].reduce((sum, second) => sum + (second === except ? 0 : second.bytes), 0)
   }
 }
 
-function sentence(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
+/** Bytes of the weights that stay in the machine's memory. */
+function mappedBytes(file: string, { memoryNeeded }: LoadPlan): number {
+  return Math.min(memoryNeeded, statSync(file).size)
 }

@@ -40,11 +40,24 @@ export function planOn(open: Backend, facts: ModelFacts, sha256: string | null, 
   }
 }
 
-/** @throws StudioError 'not-enough-memory' with the numbers */
-export function checkMemory(file: string, { memoryNeeded, memoryAvailable, gpuLayers, layers }: LoadPlan): void {
-  if (memoryNeeded <= memoryAvailable) return
+/**
+ * @param besides bytes of other models' weights, which are mapped, so that the system counts them as free
+ * @throws StudioError 'not-enough-memory' with the numbers
+ */
+export function checkMemory(file: string, { memoryNeeded, memoryAvailable, gpuLayers, layers }: LoadPlan, besides = 0): void {
+  if (memoryNeeded + besides <= memoryAvailable) return
   const rest = gpuLayers > 0 ? `, with ${gpuLayers} of ${layers} layers on the device,` : ''
-  throw new StudioError('not-enough-memory', `${file}${rest} needs about ${memoryText(memoryNeeded)} of memory and ${memoryText(memoryAvailable)} are free`)
+  const others = besides > 0 ? ` beside the ${memoryText(besides)} of the model that is loaded` : ''
+  throw new StudioError('not-enough-memory', `${file}${rest} needs about ${memoryText(memoryNeeded)} of memory${others} and ${memoryText(memoryAvailable)} are free`)
+}
+
+/**
+ * Whether a second model goes beside the project's, after it, or not at all; all in bytes.
+ * @param project its weights, and all that unloading it would free; null where none is loaded
+ */
+export function roomBeside({ needed, available, project }: { needed: number; available: number; project: { bytes: number; memory: number; busy: boolean } | null }): 'fits' | 'unload' | 'none' {
+  if (needed + (project?.bytes ?? 0) <= available) return 'fits'
+  return project !== null && !project.busy && needed <= available + project.memory ? 'unload' : 'none'
 }
 
 function whyBackend(open: Backend, choice: DeviceChoice, candidates: DeviceCandidate[]): string {

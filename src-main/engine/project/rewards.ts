@@ -26,11 +26,20 @@ export class Rewards {
     this.#db = db
   }
 
-  /** From now on this choice counts under its name; the labels that it has already are kept. */
-  choose(collection: number, name: string, source: string, settings: Record<string, unknown>): number {
+  /**
+   * From now on this choice counts under its name; the labels that it has already are kept.
+   * @param same whether earlier settings give the same rewards: their labels are then those of this choice
+   */
+  choose(collection: number, name: string, source: string, settings: Record<string, unknown>, same: (earlier: Record<string, unknown>) => boolean = () => false): number {
     const json = JSON.stringify(settings)
     return this.#db.transaction(() => {
       this.#db.prepare('UPDATE labellings SET counts = 0 WHERE collection = ? AND name = ?').run(collection, name)
+      const rows = this.#db.prepare(`SELECT ${columns} FROM labellings WHERE collection = ? AND name = ? AND source = ?`).all(collection, name, source) as LabellingRow[]
+      const earlier = rows.find((row) => row.settings === json) ?? rows.find((row) => same(toLabelling(row).settings))
+      if (earlier !== undefined) {
+        this.#db.prepare('UPDATE labellings SET counts = 1, settings = ? WHERE id = ?').run(json, earlier.id)
+        return earlier.id
+      }
       return this.#db
         .prepare(
           `INSERT INTO labellings (collection, name, source, settings, counts) VALUES (?, ?, ?, ?, 1)

@@ -5,6 +5,7 @@ import type { JobWork } from '../jobs/runner.ts'
 import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
 import type { Label } from '../project/rewards.ts'
+import type { Secrets } from '../secrets.ts'
 import type { RewardSource, ToScore, Verdict } from './source.ts'
 import { sourceNamed } from './sources.ts'
 
@@ -12,7 +13,7 @@ const labelsPerTransaction = 500
 const keepEveryMs = 1000
 const longestReason = 1000
 
-export function rewardWork(models: Models): JobWork<LabelSettings> {
+export function rewardWork(models: Models, secrets: Secrets): JobWork<LabelSettings> {
   return {
     unit: 'responses',
     title: ({ source, name }) => `Label by ${name ?? sourceNamed(source).title.toLowerCase()}`,
@@ -23,9 +24,9 @@ export function rewardWork(models: Models): JobWork<LabelSettings> {
       if (total === 0) throw new StudioError('bad-request', `collection ${collection} has no responses to label`)
       job.subject(collection)
       job.phase('Getting ready', { done: 0, total })
-      const scorer = await source.open(settings, { project, models, sourceNamed, signal: job.signal })
+      const scorer = await source.open(settings, { project, models, secrets, sourceNamed, signal: job.signal })
       // only now: a choice that cannot label anything must not hide the labels that there are
-      const labelling = project.rewards.choose(collection, name ?? source.name, source.name, settings)
+      const labelling = project.rewards.choose(collection, name ?? source.name, source.name, settings, sameAs(source, settings))
       const waiting = waitingFor(source, project, labelling, collection)
       let done = total - waiting.length
       let labels: Label[] = []
@@ -55,13 +56,13 @@ export function rewardWork(models: Models): JobWork<LabelSettings> {
 }
 
 /** What a labelling would do. @throws StudioError or ZodError for settings that cannot be */
-export async function previewLabelling({ collection, source: sourceName, name, settings: given }: LabelSettings, project: Project, models: Models): Promise<RewardPreview> {
+export async function previewLabelling({ collection, source: sourceName, name, settings: given }: LabelSettings, project: Project, models: Models, secrets: Secrets): Promise<RewardPreview> {
   const { source, settings } = completed(sourceName, given, project, collection, name)
-  const known = project.rewards.labellings(collection).find((l) => l.name === (name ?? source.name) && l.source === source.name && JSON.stringify(l.settings) === JSON.stringify(settings))
+  const known = project.rewards.labellings(collection).find((l) => l.name === (name ?? source.name) && l.source === source.name && sameAs(source, settings)(l.settings))
   const waiting = known === undefined ? project.responses.ids(collection) : waitingFor(source, project, known.id, collection)
   const [first = null] = itemsOf(project, waiting.slice(0, 1))
   const nothing = { sample: null, facts: [] }
-  const seen = source.preview === undefined ? nothing : await source.preview(settings, { first, items: itemsOf(project, waiting), count: waiting.length }, { project, models, sourceNamed, signal: new AbortController().signal })
+  const seen = source.preview === undefined ? nothing : await source.preview(settings, { first, items: itemsOf(project, waiting), count: waiting.length }, { project, models, secrets, sourceNamed, signal: new AbortController().signal })
   return { responses: waiting.length, ...seen }
 }
 
@@ -76,6 +77,13 @@ function completed(sourceName: string, given: Record<string, unknown>, project: 
   const settings = source.settings.parse(given)
   project.collections.get(collection)
   return { source, settings: source.complete === undefined ? settings : source.complete(settings, project, collection, name ?? source.name) }
+}
+
+/** Whether other settings of the source give the same rewards. */
+function sameAs(source: RewardSource, settings: Record<string, unknown>): (other: Record<string, unknown>) => boolean {
+  const decisive = (chosen: Record<string, unknown>): string => JSON.stringify(source.decisive === undefined ? chosen : source.decisive(chosen))
+  const wanted = decisive(settings)
+  return (other) => decisive(other) === wanted
 }
 
 function waitingFor(source: RewardSource, project: Project, labelling: number, collection: number): number[] {

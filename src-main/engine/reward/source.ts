@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { Message, RewardPreview } from '../../contract/entities.ts'
 import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
+import type { Secrets } from '../secrets.ts'
 
 export interface ToScore {
   /** its id, where it belongs to a collection */
@@ -21,6 +22,8 @@ export type Verdict = { value: number } | { failure: string }
 export interface Surroundings {
   project: Project
   models: Models
+  /** keys of endpoints */
+  secrets: Secrets
   /** for sources that ask others */
   sourceNamed(name: string): RewardSource
   signal: AbortSignal
@@ -43,6 +46,8 @@ export interface RewardSource<S extends z.ZodObject = z.ZodObject> {
   settings: S
   /** Whether a response's reward can change without its settings changing (people go on rating): it is then asked again each time. */
   changes?: boolean
+  /** What of its settings a reward depends on, without how it is got (timeouts, keys): equal ones share their labels. Default: all. */
+  decisive?(settings: z.output<S>): unknown
   /** Whether it can score nothing but responses of a collection (what people have rated, say). */
   collectedOnly?: boolean
   /** Settings that only the project can fill in, before a labelling of this collection under this name keeps them. @throws StudioError */

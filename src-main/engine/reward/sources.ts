@@ -4,13 +4,15 @@ import type { RewardSource as Summary } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Project } from '../project/project.ts'
 import { column } from './column.ts'
+import { judge } from './judge.ts'
 import { mix } from './mix.ts'
 import { people } from './people.ts'
+import { program } from './program.ts'
 import { rules } from './rules.ts'
 import type { RewardSource } from './source.ts'
 import { tone } from './tone.ts'
 
-const sources: readonly RewardSource[] = [tone, rules, column, people, mix]
+const sources: readonly RewardSource[] = [tone, rules, judge, people, column, program, mix]
 
 /** @throws StudioError 'bad-request' */
 export function sourceNamed(name: string): RewardSource {

@@ -1,0 +1,40 @@
+/** A judge behind an endpoint: many requests at once, and an end to it when nothing comes back any more. */
+import { StudioError } from '../../contract/errors.ts'
+import { Endpoint, NoAnswer, type EndpointSettings } from './endpoint.ts'
+import { inParallel } from './in-parallel.ts'
+import { Pace } from './pace.ts'
+import { verdictOf, type Scale } from './parse-score.ts'
+import { judgeMessages } from './rubric.ts'
+import type { Scorer } from './source.ts'
+
+export interface JudgeAt extends EndpointSettings, Scale {
+  rubric: string
+  concurrency: number
+  requestsPerMinute: number | null
+}
+
+/** Responses in a row that the endpoint leaves without an answer, each with all its retries. */
+const giveUpAfter = 10
+
+/** Nothing is asked before the first response is scored. */
+export function judgeAt(settings: JudgeAt, key: string | null, signal: AbortSignal): Scorer {
+  const endpoint = new Endpoint(settings, key, new Pace(settings.requestsPerMinute))
+  let inARow = 0
+  return {
+    score: (items, tell) =>
+      inParallel(items, settings.concurrency, signal, async (item, stop) => {
+        try {
+          const answer = await endpoint.ask(judgeMessages(settings.rubric, item, settings), stop)
+          inARow = 0
+          tell(item, verdictOf(answer, settings, endpoint.withoutKey(answer.text)))
+        } catch (error) {
+          if (!(error instanceof NoAnswer) || stop.aborted) throw error
+          tell(item, { failure: error.message })
+          inARow = error.endpoint ? inARow + 1 : 0
+          if (inARow < giveUpAfter) return
+          throw new StudioError('not-usable', `${giveUpAfter} responses in a row got no answer from the judge: ${error.message}. What is labelled is kept; label again to go on from there`, { retryable: true })
+        }
+      }),
+    close: () => {}
+  }
+}
