@@ -1,7 +1,9 @@
 /** Every command of the terminal. */
 import type { Command } from './command.ts'
 import { collect } from './commands/collect.ts'
+import { dataFetch, dataHub } from './commands/data-hub.ts'
 import { dataImport } from './commands/data-import.ts'
+import { dataPreview } from './commands/data-preview.ts'
 import { deviceList } from './commands/device-list.ts'
 import { evaluate } from './commands/evaluate.ts'
 import { generateCommand } from './commands/generate.ts'
@@ -16,5 +18,5 @@ import { valueFunctionExport, valueFunctionImport } from './commands/value-funct
 
 // "reward list" before "reward": the first whose words match is taken
 export const commands: readonly Command[] = [
-  projectNew, modelInspect, dataImport, collect, rewardList, rewardShow, reward, train, generateCommand, evaluate, valueFunctionExport, valueFunctionImport, methodList, deviceList, run
+  projectNew, modelInspect, dataImport, dataPreview, dataHub, dataFetch, collect, rewardList, rewardShow, reward, train, generateCommand, evaluate, valueFunctionExport, valueFunctionImport, methodList, deviceList, run
 ]

@@ -10,6 +10,7 @@ import { fetchModel } from '../engine/models/fetch.ts'
 import { forkHost } from '../engine/models/fork-host.ts'
 import { Project } from '../engine/project/project.ts'
 import { Rate } from '../engine/jobs/progress.ts'
+import type { JobContext } from '../engine/jobs/runner.ts'
 import { resourcesDirectory } from './resources.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -51,11 +52,16 @@ export class Session {
     const { cacheDirectory: cache, resourcesDirectory: resources } = this.engine.options
     const missing = catalogue(cache, resources).find((model) => model.file === this.engine.project.modelFile && !model.present)
     if (missing === undefined) return
+    await this.withProgress((context) => fetchModel(missing.id, cache, resources, context))
+  }
+
+  /** Fetching without a project, and so without a job: its progress on the terminal, its end with Ctrl-C. */
+  async withProgress<T>(work: (context: Pick<JobContext, 'signal' | 'phase' | 'progress'>) => Promise<T>): Promise<T> {
     const rate = new Rate()
     let state = { phase: '', done: 0, total: null as number | null, unit: 'bytes' }
     const show = (): void => this.terminal.progress({ ...state, rate: rate.perSecond, secondsLeft: rate.secondsLeft(state.total) })
     let shown = 0
-    await fetchModel(missing.id, cache, resources, {
+    return work({
       signal: this.signal,
       phase: (phase, progress) => {
         state = { ...state, phase, ...progress }

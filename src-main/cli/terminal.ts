@@ -1,4 +1,5 @@
 /** stdout for results, stderr for everything else. */
+import { once } from 'node:events'
 import type { Job } from '../contract/job.ts'
 
 const barWidth = 24
@@ -19,6 +20,13 @@ export class Terminal {
   result(object: object, lines: string[]): void {
     this.#endLine()
     process.stdout.write(this.json ? `${JSON.stringify(object)}\n` : lines.map((line) => `${line}\n`).join(''))
+  }
+
+  /** A result that is too long for one string: its pieces, which together are one JSON object. */
+  async jsonPieces(pieces: Iterable<string>): Promise<void> {
+    this.#endLine()
+    for (const piece of pieces) if (!process.stdout.write(piece)) await once(process.stdout, 'drain')
+    process.stdout.write('\n')
   }
 
   note(text: string): void {

@@ -4,6 +4,7 @@ import type { EventName, EventPayload, MethodName, Output, Parsed } from '../con
 import { StudioError } from '../contract/errors.ts'
 import { collectWork } from './collect/collect.ts'
 import { Chat } from './control/chat.ts'
+import { fetchDataWork } from './data/hub/fetch.ts'
 import { importWork } from './data/import.ts'
 import { evaluateWork } from './evaluate/evaluate.ts'
 import { JobRunner } from './jobs/runner.ts'
@@ -63,7 +64,8 @@ export class Engine {
     this.jobs = new JobRunner(
       {
         'fetch-model': fetchModelWork(options.cacheDirectory, options.resourcesDirectory),
-        import: importWork,
+        'fetch-data': fetchDataWork(options.cacheDirectory),
+        import: importWork(options.cacheDirectory),
         collect: collectWork(this.models, (sample) => tell('collect.sample', sample)),
         reward: rewardWork(this.models, this.secrets),
         train: trainWork(this.models, { epoch: (event) => tell('train.epoch', event), warn: (text) => tell('notice', { level: 'warning', text }) }),

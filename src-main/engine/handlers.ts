@@ -4,7 +4,8 @@ import { StudioError, toFailure } from '../contract/errors.ts'
 import { estimateCollection } from './collect/collect.ts'
 import { completeChoice, listMethods } from './control/methods.ts'
 import { datasetOfThumbs } from './control/thumbs.ts'
-import { previewData } from './data/import.ts'
+import { listHubDataset } from './data/hub/list.ts'
+import { previewData } from './data/preview.ts'
 import type { Engine, Handlers, Shell } from './engine.ts'
 import { catalogue } from './models/catalogue.ts'
 import { inspectModel } from './models/inspect.ts'
@@ -98,7 +99,7 @@ export function createHandlers(engine: Engine): Handlers {
       return choice
     },
 
-    'data.preview': previewData,
+    'data.preview': (input) => previewData(input, cacheDirectory),
     'data.import': (input) => engine.jobs.start('import', input),
     'data.list': () => engine.project.datasets.list(),
     'data.examples': ({ offset, limit, ...query }) => engine.project.examples.page(query, offset, limit),
@@ -111,8 +112,8 @@ export function createHandlers(engine: Engine): Handlers {
       engine.tellProject()
       return {}
     },
-    'data.hub': () => pending(),
-    'data.fetch': () => pending(),
+    'data.hub': ({ name }) => listHubDataset(name, cacheDirectory),
+    'data.fetch': (input) => engine.jobs.start('fetch-data', input),
     'data.export': () => pending(),
     'data.rejected': ({ dataset, offset, limit }) => engine.project.datasets.rejected(dataset, offset, limit),
     'data.rendered': ({ messages }) => engine.models.render(engine.project, { messages }),

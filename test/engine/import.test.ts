@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Job } from '../../src-main/contract/job.ts'
-import { importWork, previewData } from '../../src-main/engine/data/import.ts'
+import { importSettings } from '../../src-main/contract/entities.ts'
+import { importWork } from '../../src-main/engine/data/import.ts'
+import { previewData } from '../../src-main/engine/data/preview.ts'
 import { JobRunner } from '../../src-main/engine/jobs/runner.ts'
 import { Project } from '../../src-main/engine/project/project.ts'
 import { ownDirectory, writeRows } from './studio.ts'
@@ -15,7 +17,7 @@ let jobs: JobRunner
 beforeEach(() => {
   directory = ownDirectory()
   project = Project.create(join(directory, 'project'), null)
-  jobs = new JobRunner({ import: importWork }, () => {})
+  jobs = new JobRunner({ import: importWork(join(directory, 'cache')) }, () => {})
   jobs.setProject(project)
 })
 afterEach(() => project.close())
@@ -73,6 +75,20 @@ describe('an import', () => {
     expect(project.datasets.tasks(id, null, 2).map((t) => t.prompt)).toEqual(['a', 'b'])
   })
 
+  test('keeps the rows before a break in the file, and says where it broke', async () => {
+    const packed = gzipSync(Array.from({ length: 5000 }, (_, i) => `{"prompt": "prompt ${i * 7919}"}`).join('\n'))
+    const job = await run(write('cut.jsonl.gz', packed.subarray(0, packed.length - 100)))
+    expect(job).toMatchObject({ state: 'done', failure: null })
+    const { id, examples } = project.datasets.get(job.subject as number)
+    expect(examples).toBeGreaterThan(1000)
+    expect(project.datasets.rejected(id, 0, 10)).toEqual([{ line: examples + 1, reason: 'the file breaks off here: unexpected end of file' }])
+  })
+
+  test('reads what a file is and not what it is called', async () => {
+    const job = await run(write('text.jsonl.gz', '{"prompt": "q"}\n'))
+    expect(project.datasets.get(job.subject as number)).toMatchObject({ name: 'text', examples: 1, rejected: 0 })
+  })
+
   test('reads a packed file', async () => {
     const job = await run(write('packed.jsonl.gz', gzipSync('{"prompt": "one"}\n{"prompt": "two"}\n')))
     expect(project.datasets.get(job.subject as number)).toMatchObject({ name: 'packed', examples: 2 })
@@ -107,12 +123,9 @@ describe('a file that cannot be imported leaves nothing behind', () => {
     ['an empty one', () => write('empty.jsonl', ''), 'not-usable', /empty/],
     ['blank lines', () => write('blank.jsonl', '\n \r\n\n'), 'not-usable', /no rows/],
     ['one without a usable row', () => write('bad.jsonl', '\n{"x": 1}\nnope\n'), 'not-usable', /no usable row; line 2/],
-    // more rows than one transaction holds: what was written before the cut has to go again
-    ['a .gz that is cut off after thousands of rows', () => {
-      const packed = gzipSync(Array.from({ length: 5000 }, (_, i) => `{"prompt": "prompt ${i * 7919}"}`).join('\n'))
-      return write('cut.jsonl.gz', packed.subarray(0, packed.length - 100))
-    }, 'not-usable', /cannot be read to its end/],
-    ['text named .gz', () => write('text.jsonl.gz', '{"prompt": "q"}\n'), 'not-usable', /cannot be read to its end/],
+    ['a .gz that is cut off before its first row ends', () => write('cut.jsonl.gz', gzipSync(`{"prompt": "${'x'.repeat(1000)}"}`).subarray(0, 20)), 'not-usable', /no usable row; line 1: the file breaks off here: unexpected end of file/],
+    ['a zip archive', () => write('data.zip', Buffer.from('PK\x03\x04 and so on')), 'not-usable', /zip archive/],
+    ['UTF-16', () => write('utf16.jsonl', Buffer.from('\ufeff{"prompt": "q"}', 'utf16le')), 'not-usable', /UTF-16/],
     ['a device', () => { symlinkSync('/dev/zero', file('zero.jsonl')); return file('zero.jsonl') }, 'not-usable', /not an ordinary file/]
   ]
   test.each(cases)('%s', async (_what, make, code, message) => {
@@ -123,6 +136,6 @@ describe('a file that cannot be imported leaves nothing behind', () => {
   })
 
   test.each(cases.slice(0, 4))('nor can it be previewed: %s', async (_what, make, code) => {
-    await expect(previewData({ file: make(), format: null, map: {} })).rejects.toThrow(expect.objectContaining({ code }))
+    await expect(previewData(importSettings.parse({ file: make() }), join(directory, 'cache'))).rejects.toThrow(expect.objectContaining({ code }))
   })
 })

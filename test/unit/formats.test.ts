@@ -2,10 +2,11 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { Row } from '../../src-main/engine/data/format.ts'
+import { importSettings } from '../../src-main/contract/entities.ts'
 import { formatNamed, formats } from '../../src-main/engine/data/formats.ts'
-import { previewData } from '../../src-main/engine/data/import.ts'
+import { previewData } from '../../src-main/engine/data/preview.ts'
 import { readRows, type GoodRow, type ReadOptions } from '../../src-main/engine/data/read-rows.ts'
+import type { Row } from '../../src-main/engine/data/row.ts'
 
 const parse = (format: Parameters<typeof formatNamed>[0], row: Row) => formatNamed(format).parse(row)
 
@@ -20,9 +21,11 @@ function fileOf(...rows: unknown[]): string {
 async function read(file: string, options: Partial<ReadOptions> = {}) {
   const good: (GoodRow & { format: string })[] = []
   const bad: { line: number; reason: string }[] = []
-  for await (const row of readRows(file, { format: null, map: {}, ...options })) {
-    if ('good' in row) good.push({ ...row.good, format: row.format.name })
-    else bad.push(row.bad)
+  for await (const rows of readRows(file, { format: null, map: {}, ...options })) {
+    for (const row of rows) {
+      if ('good' in row) good.push({ ...row.good, format: row.format.name })
+      else bad.push(row.bad)
+    }
   }
   return { good, bad }
 }
@@ -101,13 +104,18 @@ describe('recognition', () => {
     expect(formats.find((format) => format.recognises(row))?.name).toBe(name)
   })
 
-  test('the first usable row decides for the whole file; rows before it are reported', async () => {
-    const { good, bad } = await read(fileOf('{', { text: 'x' }, { history: 'post' }, { prompt: 'q' }))
-    expect(good.map(({ line, format }) => [line, format])).toEqual([[3, 'shp']])
-    expect(bad.map((row) => row.line)).toEqual([1, 2, 4])
+  test('most of the first rows decide for the whole file; the others are reported', async () => {
+    const { good, bad } = await read(fileOf('{', { text: 'x' }, { prompt: 'q' }, { history: 'post' }, { history: 'another' }))
+    expect(good.map(({ line, format }) => [line, format])).toEqual([[4, 'shp'], [5, 'shp']])
+    expect(bad.map((row) => row.line)).toEqual([1, 2, 3])
     expect(bad[0]?.reason).toMatch(/not JSON/)
-    expect(bad[1]?.reason).toMatch(/no known format has its columns \(text\).*--map prompt=text/)
-    expect(bad[2]?.reason).toMatch(/no "history"/)
+    expect(bad[1]?.reason).toMatch(/no "history"/)
+  })
+
+  test('where no row looks like any format, each says which columns it has', async () => {
+    const { good, bad } = await read(fileOf({ text: 'x' }, { text: 'y' }))
+    expect(good).toEqual([])
+    expect(bad.map(({ reason }) => reason)).toEqual([expect.stringMatching(/no known format has its columns \(text\).*--map prompt=text/), expect.stringMatching(/no known format/)])
   })
 
   test.each(['[1]', 'null', '"text"', '3'])('%s is no row', async (line) => {
@@ -162,8 +170,8 @@ describe.skipIf(!existsSync(hh) || !existsSync(shp))('published data', () => {
   })
 
   test('the preview shows the first rows as they would be imported', async () => {
-    const preview = await previewData({ file: hh, format: null, map: {} })
-    expect(preview).toMatchObject({ format: 'hh-rlhf', columns: ['chosen', 'rejected'], rejected: [] })
+    const preview = await previewData(importSettings.parse({ file: hh }), 'nowhere')
+    expect(preview).toMatchObject({ format: 'hh-rlhf', columns: ['chosen', 'rejected'], parts: ['chosen', 'rejected', 'split'], rejected: [] })
     expect(preview.rows.map((row) => row.line)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1))
   })
 })

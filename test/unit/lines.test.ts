@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, test } from 'vitest'
-import { maxLineBytes, readLines, type Line } from '../../src-main/engine/data/lines.ts'
+import { readBytes } from '../../src-main/engine/data/bytes.ts'
+import { maxRowBytes as maxLineBytes } from '../../src-main/engine/data/limits.ts'
+import { readLines, type Line } from '../../src-main/engine/data/lines.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 're-control-lines-'))
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -12,8 +14,9 @@ let files = 0
 async function linesOf(content: string | Buffer, ending = 'txt'): Promise<Line[]> {
   const file = join(directory, `${++files}.${ending}`)
   writeFileSync(file, content)
-  return Array.fromAsync(readLines(file))
+  return linesIn(file)
 }
+const linesIn = async (file: string, signal?: AbortSignal): Promise<Line[]> => (await Array.fromAsync(readLines(readBytes(file, { packed: file.endsWith('gz'), signal })))).flat()
 const texts = (lines: Line[]): (string | null)[] => lines.map((line) => line.text)
 
 describe('lines of a file', () => {
@@ -97,7 +100,7 @@ describe('a file that cannot be read to its end throws', () => {
   })
 
   test('no file, packed or not', async () => {
-    for (const name of ['none.txt', 'none.gz']) await expect(Array.fromAsync(readLines(join(directory, name)))).rejects.toThrow(/ENOENT/)
+    for (const name of ['none.txt', 'none.gz']) await expect(linesIn(join(directory, name))).rejects.toThrow(/ENOENT/)
   })
 
   test('one that is stopped from outside', async () => {
@@ -105,7 +108,7 @@ describe('a file that cannot be read to its end throws', () => {
     const file = join(directory, 'stopped.txt')
     writeFileSync(file, 'a\n'.repeat(1 << 20))
     await expect(async () => {
-      for await (const line of readLines(file, abort.signal)) if (line.number === 3) abort.abort()
+      for await (const _ of readLines(readBytes(file, { packed: false, signal: abort.signal }))) abort.abort()
     }).rejects.toThrow(/abort/i)
   })
 })

@@ -1,6 +1,9 @@
+import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { responseSeed } from '../../src-main/engine/collect/seed.ts'
-import { splitOf } from '../../src-main/engine/data/split.ts'
+import { splitOf as splitBy } from '../../src-main/engine/data/split.ts'
+
+const splitOf = (row: Record<string, unknown>, prompt: string, heldOut = 0.2, seed = 0) => splitBy(row, prompt, { heldOut, seed })
 
 describe('train or held out', () => {
   test('equal prompts are on the same side, whatever else their rows hold', () => {
@@ -14,6 +17,23 @@ describe('train or held out', () => {
     const heldOut = Array.from({ length: 5000 }, (_, i) => splitOf({}, `prompt ${i}`)).filter((side) => side === 'held-out').length
     expect(heldOut / 5000).toBeGreaterThan(0.18)
     expect(heldOut / 5000).toBeLessThan(0.22)
+  })
+
+  test('the share is what was asked for, none and most of them included', () => {
+    for (const share of [0, 0.5, 0.9]) {
+      const heldOut = Array.from({ length: 5000 }, (_, i) => splitOf({}, `prompt ${i}`, share)).filter((side) => side === 'held-out').length
+      expect(Math.abs(heldOut / 5000 - share)).toBeLessThan(share === 0 ? 1e-9 : 0.02)
+    }
+  })
+
+  // what was imported before there was a seed keeps its side when it is imported again
+  test('seed 0 hashes the prompt alone; another seed draws another split, the same each time', () => {
+    const prompts = Array.from({ length: 300 }, (_, i) => `prompt ${i}`)
+    const byHash = (text: string) => (createHash('sha256').update(text).digest().readUInt32LE(0) / 2 ** 32 < 0.2 ? 'held-out' : 'train')
+    expect(prompts.map((prompt) => splitOf({}, prompt, 0.2, 0))).toEqual(prompts.map(byHash))
+    const [first, again, other] = [7, 7, 8].map((seed) => prompts.map((prompt) => splitOf({}, prompt, 0.2, seed)))
+    expect(again).toEqual(first)
+    expect(other).not.toEqual(first)
   })
 
   test.each([

@@ -1,104 +1,124 @@
-/** The import job: good rows in, every bad one kept with its line and reason; all or nothing of the file. */
-import { basename, resolve } from 'node:path'
-import { statSync } from 'node:fs'
-import type { DataFormat, DataPreview, RejectedRow } from '../../contract/entities.ts'
+/** The import job: good rows in, every bad one kept with its line and reason. What it has made goes again if it is stopped or fails. */
+import { basename } from 'node:path'
+import { importSettings, type DataFormat, type ImportSettings, type RejectedRow } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { JobWork } from '../jobs/runner.ts'
 import type { NewExample } from '../project/datasets.ts'
+import type { Project } from '../project/project.ts'
+import { fetchFile } from './hub/fetch.ts'
+import { isHubFile } from './hub/name.ts'
+import { localFile } from './hub/local-file.ts'
 import { readRows, type GoodRow } from './read-rows.ts'
 import { splitOf } from './split.ts'
 
-export interface ImportSettings {
-  file: string
-  format: DataFormat | null
-  map: Record<string, string>
-}
+/** A transaction keeps the process from everything else: window and terminal must not notice. */
+const transactionMs = 25
+const fewestRows = 20
+const mostRows = 2000
+/** Rows waiting for their transaction: a hundred of the longest kind. */
+const mostCharacters = 4 * 1024 * 1024
 
-const rowsPerTransaction = 1000
-const previewRows = 20
-const previewRejected = 100
-const previewColumns = 200
+export function importWork(cacheDirectory: string): JobWork<ImportSettings> {
+  return {
+    unit: 'rows',
+    title: ({ file }) => `Import ${basename(file)}`,
 
-export const importWork: JobWork<ImportSettings> = {
-  unit: 'rows',
-  title: ({ file }) => `Import ${basename(file)}`,
-
-  async run(settings, project, job, subject) {
-    if (subject !== null) project.datasets.delete(subject) // an import that was interrupted starts again
-    const file = resolve(settings.file)
-    let dataset: number | null = null
-    let examples: NewExample[] = []
-    let rejected: RejectedRow[] = []
-    let firstRejected: RejectedRow | undefined
-    let rows = 0
-    let good = 0
-    job.phase('Reading rows', { done: 0, total: null })
-    const write = (format: DataFormat): void => {
-      if (dataset === null) {
-        dataset = project.datasets.create(datasetName(file), file, format)
-        job.subject(dataset)
-      }
-      project.datasets.add(dataset, examples, rejected)
-      examples = []
-      rejected = []
-      job.progress(rows)
-    }
-
-    let format: DataFormat = settings.format ?? 'prompts'
-    try {
-      for await (const row of readRows(file, { ...settings, signal: job.signal })) {
-        rows++
-        if ('good' in row) {
-          good++
-          format = row.format.name
-          examples.push(toExample(row.good))
-        } else {
-          firstRejected ??= row.bad
-          rejected.push(row.bad)
+    async run(stored, project, job, subject) {
+      const settings = importSettings.parse(stored) // a job of an older version has fewer
+      if (subject !== null) project.datasets.delete(subject) // an import that was interrupted starts again
+      if (isHubFile(settings.file)) await fetchFile(settings.file, cacheDirectory, job)
+      const file = localFile(settings.file, cacheDirectory)
+      const source = isHubFile(settings.file) ? settings.file : file
+      const writer = new Writer(project, settings, source, (id) => job.subject(id))
+      let rows = 0
+      let firstRejected: RejectedRow | undefined
+      job.phase('Reading rows', { done: 0, total: null })
+      try {
+        for await (const batch of readRows(file, { ...settings, signal: job.signal })) {
+          for (const row of batch) {
+            rows++
+            if ('bad' in row) {
+              firstRejected ??= row.bad
+              writer.reject(row.bad)
+            } else writer.take(row.good, row.format.name)
+            if (!writer.isFull) continue
+            writer.write()
+            job.progress(rows)
+            await new Promise(setImmediate)
+            job.signal.throwIfAborted()
+          }
         }
-        if (examples.length + rejected.length >= rowsPerTransaction) write(format)
+        if (writer.good === 0) throw new StudioError('not-usable', rows === 0 ? `${source} has no rows` : `${source} has no usable row; ${describe(firstRejected)}`)
+        writer.write()
+        job.progress(rows, rows)
+      } catch (error) {
+        if (writer.dataset !== null) project.datasets.delete(writer.dataset)
+        job.subject(null)
+        throw error
       }
-      if (good === 0) throw new StudioError('not-usable', rows === 0 ? `${file} has no rows` : `${file} has no usable row; ${describe(firstRejected)}`)
-      write(format)
-      job.progress(rows, rows)
-    } catch (error) {
-      if (dataset !== null) project.datasets.delete(dataset)
-      job.subject(null)
-      throw error
-    }
-  },
+    },
 
-  discard: (dataset, project) => project.datasets.delete(dataset)
+    discard: (dataset, project) => project.datasets.delete(dataset)
+  }
 }
 
-/** The first rows as they would be imported. */
-export async function previewData(settings: ImportSettings): Promise<DataPreview> {
-  const preview: DataPreview = { format: settings.format ?? 'prompts', columns: [], rows: [], rejected: [] }
-  for await (const row of readRows(settings.file, settings)) {
-    const columns = 'bad' in row ? row.row : row.good.row
-    preview.columns = [...new Set([...preview.columns, ...Object.keys(columns ?? {})])].slice(0, previewColumns)
-    if ('bad' in row) preview.rejected.push(row.bad)
-    else {
-      const { line, parsed } = row.good
-      preview.format = row.format.name
-      preview.rows.push({ line, prompt: parsed.prompt, chosen: parsed.chosen, rejected: parsed.rejected })
-    }
-    if (preview.rows.length >= previewRows || preview.rejected.length >= previewRejected) break
-  }
-  if (preview.rows.length === 0 && preview.rejected.length === 0) {
-    throw new StudioError('not-usable', `${resolve(settings.file)} has no rows (${statSync(settings.file).size} bytes)`)
-  }
-  return preview
-}
+/** Puts rows into the data set, which is made with the first of them, so many at a time that each transaction is short. */
+class Writer {
+  readonly #project: Project
+  readonly #settings: ImportSettings
+  readonly #source: string
+  readonly #made: (dataset: number) => void
+  dataset: number | null = null
+  good = 0
+  #format: DataFormat
+  #examples: NewExample[] = []
+  #rejected: RejectedRow[] = []
+  #characters = 0
+  #rows = 250
 
-function toExample({ line, row, parsed }: GoodRow): NewExample {
-  const { used, ...parts } = parsed
-  const columns = Object.fromEntries(Object.entries(row).filter(([column]) => !used.includes(column)))
-  return { line, split: splitOf(row, parsed.prompt), ...parts, columns }
+  constructor(project: Project, settings: ImportSettings, source: string, made: (dataset: number) => void) {
+    this.#project = project
+    this.#settings = settings
+    this.#source = source
+    this.#made = made
+    this.#format = settings.format ?? 'prompts'
+  }
+
+  take({ line, row, parsed }: GoodRow, format: DataFormat): void {
+    const { used, ...parts } = parsed
+    const columns = Object.fromEntries(Object.entries(row).filter(([column]) => !used.includes(column)))
+    this.#examples.push({ line, split: splitOf(row, parsed.prompt, this.#settings), ...parts, columns })
+    this.#characters += parsed.prompt.length + (parsed.chosen?.length ?? 0) + (parsed.rejected?.length ?? 0)
+    this.#format = format
+    this.good++
+  }
+
+  reject(row: RejectedRow): void {
+    this.#rejected.push(row)
+  }
+
+  get isFull(): boolean {
+    return this.#examples.length + this.#rejected.length >= this.#rows || this.#characters >= mostCharacters
+  }
+
+  write(): void {
+    const { datasets } = this.#project
+    if (this.dataset === null) {
+      this.dataset = datasets.create(datasetName(this.#source), this.#source, this.#format)
+      this.#made(this.dataset)
+    }
+    const began = performance.now()
+    datasets.add(this.dataset, this.#examples, this.#rejected, { dropDuplicates: this.#settings.duplicates === 'drop' })
+    const written = this.#examples.length + this.#rejected.length
+    this.#rows = Math.min(mostRows, Math.max(fewestRows, Math.round((written * transactionMs) / Math.max(0.1, performance.now() - began))))
+    this.#examples = []
+    this.#rejected = []
+    this.#characters = 0
+  }
 }
 
 function datasetName(file: string): string {
-  return basename(file).replace(/\.gz$/, '').replace(/\.jsonl?$/, '')
+  return basename(file).replace(/\.gz$/i, '').replace(/\.(jsonl?|ndjson|csv|tsv|parquet)$/i, '')
 }
 
 function describe(row: RejectedRow | undefined): string {

@@ -1,61 +1,43 @@
-/** Lines of a text file, .gz or not, one at a time: bounded memory whatever the file holds. */
-import { createReadStream } from 'node:fs'
-import type { Readable } from 'node:stream'
-import { createGunzip } from 'node:zlib'
+/** Lines of a text, bounded whatever the text holds. */
+import { maxRowBytes } from './limits.ts'
+import { decode, notUtf8 } from './text.ts'
 
-/** A longer line is passed over: no prompt is that long, and one line must not fill the memory. */
-export const maxLineBytes = 16 * 1024 * 1024
+/** Counted from 1. `text` is null where the line cannot be read, and `problem` says why. */
+export type Line = { number: number; text: string; problem: null } | { number: number; text: null; problem: string }
 
-export interface Line {
-  /** counted from 1 */
-  number: number
-  /** null where the line cannot be read, and `problem` says why */
-  text: string | null
-  problem: string | null
-}
+export const tooLong = `it is longer than ${maxRowBytes / 1024 / 1024} MB`
 
-/** Every line that is not blank. @throws what reading or unpacking throws */
-export async function* readLines(file: string, signal?: AbortSignal): AsyncGenerator<Line> {
-  const bytes: Readable = createReadStream(file, { highWaterMark: 1 << 18, signal })
-  const source = file.endsWith('.gz') ? bytes.pipe(createGunzip()) : bytes
-  bytes.on('error', (error) => source.destroy(error))
-
+/** The lines that end in each piece, blank ones left out. @throws what the pieces throw */
+export async function* readLines(pieces: AsyncIterable<Buffer>): AsyncGenerator<Line[]> {
   let parts: Buffer[] = []
   let length = 0
   let number = 1
-  const finish = (): Line | null => {
-    const line = length > maxLineBytes ? tooLong(number) : decode(Buffer.concat(parts), number)
+  const finish = (end: Buffer): Line | null => {
+    const line = length + end.length > maxRowBytes ? { number, text: null, problem: tooLong } : toLine(parts.length === 0 ? end : Buffer.concat([...parts, end]), number)
     parts = []
     length = 0
     number++
     return line
   }
-  for await (const chunk of source as AsyncIterable<Buffer>) {
+  for await (const piece of pieces) {
+    const lines: Line[] = []
     let start = 0
-    for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, start)) {
-      length += end - start
-      if (length <= maxLineBytes) parts.push(chunk.subarray(start, end))
-      const line = finish()
-      if (line !== null) yield line
+    for (let end = piece.indexOf(10); end !== -1; end = piece.indexOf(10, start)) {
+      const line = finish(piece.subarray(start, end))
+      if (line !== null) lines.push(line)
       start = end + 1
     }
-    length += chunk.length - start
-    if (length > maxLineBytes) parts = []
-    else parts.push(chunk.subarray(start))
+    length += piece.length - start
+    if (length > maxRowBytes) parts = []
+    else if (start < piece.length) parts.push(piece.subarray(start))
+    if (lines.length > 0) yield lines
   }
-  const last = finish()
-  if (last !== null) yield last
+  const last = finish(Buffer.alloc(0))
+  if (last !== null) yield [last]
 }
 
-function decode(bytes: Buffer, number: number): Line | null {
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes) // drops a byte order mark
-    return text.trim() === '' ? null : { number, text, problem: null }
-  } catch {
-    return { number, text: null, problem: 'it is not valid UTF-8' }
-  }
-}
-
-function tooLong(number: number): Line {
-  return { number, text: null, problem: `it is longer than ${maxLineBytes / 1024 / 1024} MB` }
+function toLine(bytes: Buffer, number: number): Line | null {
+  const text = decode(bytes)
+  if (text === null) return { number, text: null, problem: notUtf8 }
+  return text.trim() === '' ? null : { number, text, problem: null }
 }
