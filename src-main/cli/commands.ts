@@ -7,6 +7,7 @@ import { evaluate } from './commands/evaluate.ts'
 import { generateCommand } from './commands/generate.ts'
 import { methodList, rewardList } from './commands/lists.ts'
 import { modelInspect } from './commands/model-inspect.ts'
+import { preferenceList, preferenceTrain } from './commands/preference.ts'
 import { projectNew } from './commands/project-new.ts'
 import { reward } from './commands/reward.ts'
 import { run } from './commands/run.ts'
@@ -15,5 +16,5 @@ import { valueFunctionExport, valueFunctionImport } from './commands/value-funct
 
 // "reward list" before "reward": the first whose words match is taken
 export const commands: readonly Command[] = [
-  projectNew, modelInspect, dataImport, collect, rewardList, reward, train, generateCommand, evaluate, valueFunctionExport, valueFunctionImport, methodList, deviceList, run
+  projectNew, modelInspect, dataImport, collect, rewardList, reward, preferenceTrain, preferenceList, train, generateCommand, evaluate, valueFunctionExport, valueFunctionImport, methodList, deviceList, run
 ]

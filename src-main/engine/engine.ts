@@ -10,6 +10,7 @@ import { JobRunner } from './jobs/runner.ts'
 import { fetchModelWork } from './models/fetch.ts'
 import type { LaunchHost } from './models/host-client.ts'
 import { Models } from './models/models.ts'
+import { preferenceWork } from './preference/train.ts'
 import { Project } from './project/project.ts'
 import { rewardWork } from './reward/label.ts'
 import { trainWork } from './value/train.ts'
@@ -62,6 +63,7 @@ export class Engine {
         import: importWork,
         collect: collectWork(this.models, (sample) => tell('collect.sample', sample)),
         reward: rewardWork(this.models),
+        preference: preferenceWork(this.models),
         train: trainWork(this.models, { epoch: (event) => tell('train.epoch', event), warn: (text) => tell('notice', { level: 'warning', text }) }),
         evaluate: evaluateWork(this.models)
       },

@@ -93,6 +93,13 @@ export class Datasets {
     return rows.map(toTask)
   }
 
+  /** The examples of a split that have both answers. */
+  pairs(dataset: number, split: Split): { id: number; line: number }[] {
+    return this.#db
+      .prepare('SELECT id, line FROM examples WHERE dataset = ? AND split = ? AND chosen IS NOT NULL AND rejected IS NOT NULL ORDER BY line')
+      .all(dataset, split) as { id: number; line: number }[]
+  }
+
   task(example: number): Task {
     const row = this.#db.prepare('SELECT id, line, prompt, messages, chosen, rejected, columns FROM examples WHERE id = ?').get(example) as TaskRow | undefined
     if (row === undefined) throw new StudioError('not-found', `there is no example ${example} in this project`)

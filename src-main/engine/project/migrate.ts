@@ -4,8 +4,9 @@ import { StudioError } from '../../contract/errors.ts'
 import { migrate as first } from './migrations/0001-first.ts'
 import { migrate as valueFunctionManifest } from './migrations/0002-value-function-manifest.ts'
 import { migrate as labellings } from './migrations/0003-labellings.ts'
+import { migrate as preferenceHeads } from './migrations/0005-preference-heads.ts'
 
-const migrations = [first, valueFunctionManifest, labellings]
+const migrations = [first, valueFunctionManifest, labellings, preferenceHeads]
 
 export const schemaVersion = migrations.length
 

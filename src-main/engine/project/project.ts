@@ -10,6 +10,7 @@ import { openDatabase, type Db } from './database.ts'
 import { Datasets } from './datasets.ts'
 import { Evaluations } from './evaluations.ts'
 import { Jobs } from './jobs.ts'
+import { PreferenceHeads } from './preference-heads.ts'
 import { Responses } from './responses.ts'
 import { Rewards } from './rewards.ts'
 import { ValueFunctions } from './value-functions.ts'
@@ -20,6 +21,7 @@ export class Project {
   readonly collections: Collections
   readonly responses: Responses
   readonly rewards: Rewards
+  readonly preferenceHeads: PreferenceHeads
   readonly valueFunctions: ValueFunctions
   readonly chats: Chats
   readonly evaluations: Evaluations
@@ -33,6 +35,7 @@ export class Project {
     this.collections = new Collections(db)
     this.responses = new Responses(db)
     this.rewards = new Rewards(db)
+    this.preferenceHeads = new PreferenceHeads(db)
     this.valueFunctions = new ValueFunctions(db)
     this.chats = new Chats(db)
     this.evaluations = new Evaluations(db)

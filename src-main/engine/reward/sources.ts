@@ -5,10 +5,11 @@ import { StudioError } from '../../contract/errors.ts'
 import type { Project } from '../project/project.ts'
 import { column } from './column.ts'
 import { mix } from './mix.ts'
+import { preference } from './preference.ts'
 import type { RewardSource } from './source.ts'
 import { tone } from './tone.ts'
 
-const sources: readonly RewardSource[] = [tone, column, mix]
+const sources: readonly RewardSource[] = [tone, column, preference, mix]
 
 /** @throws StudioError 'bad-request' */
 export function sourceNamed(name: string): RewardSource {
