@@ -151,8 +151,8 @@ export function createHandlers(engine: Engine): Handlers {
     },
     'people.summary': (input) => ratingSummary(engine.project, input),
 
-    'preference.train': () => pending(),
-    'preference.list': () => pending(),
+    'preference.train': (input) => engine.jobs.start('preference', input),
+    'preference.list': () => engine.project.preferenceHeads.list(),
 
     'train.start': (input) => engine.jobs.start('train', input),
     'value.list': () => engine.project.valueFunctions.list(),

@@ -1,12 +1,14 @@
 /** The answers of the chat that got a thumb, as a data set: what was liked is chosen, what was not is rejected. */
 import type { ChatPane, ChatTurn, Dataset } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
-import { userTurn } from '../data/format.ts'
+import { userTurn } from '../data/messages.ts'
 import { splitOf } from '../data/split.ts'
 import type { NewExample } from '../project/datasets.ts'
 import type { Project } from '../project/project.ts'
 
 const examplesPerTransaction = 500
+/** as an import splits unless it is told otherwise */
+const usualSplit = { heldOut: 0.2, seed: 0 }
 
 /** A new data set each time: collections may have been made of the earlier ones. @throws StudioError 'bad-request' where no answer has a thumb */
 export function datasetOfThumbs(project: Project): Dataset {
@@ -41,7 +43,7 @@ function answersOf({ panes }: ChatTurn): Answers[] {
 function exampleOf({ turn, prompt, seed }: ChatTurn, { chosen, rejected }: Answers, line: number): NewExample {
   return {
     line, prompt,
-    split: splitOf({}, prompt),
+    split: splitOf({}, prompt, usualSplit),
     messages: userTurn(prompt),
     chosen: chosen?.text ?? null,
     rejected: rejected?.text ?? null,
