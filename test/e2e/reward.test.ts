@@ -62,7 +62,7 @@ test('sources side by side, ratings with two keys, a mix of them, and how they g
     await show(page, 'Label')
     await source(page, 'Column').click()
     await expect(label(page)).toBeDisabled()
-    await page.getByLabel('Column').fill('score')
+    await page.getByRole('textbox', { name: 'Column' }).fill('score')
     await page.getByLabel('Label under the name').fill('a score')
     await label(page).click()
     await done(studio, /Label by a score/)
