@@ -9,6 +9,7 @@ import { evaluate } from './commands/evaluate.ts'
 import { generateCommand } from './commands/generate.ts'
 import { methodList, rewardList } from './commands/lists.ts'
 import { modelInspect } from './commands/model-inspect.ts'
+import { preferenceList, preferenceTrain } from './commands/preference.ts'
 import { projectNew } from './commands/project-new.ts'
 import { rewardShow } from './commands/reward-show.ts'
 import { reward } from './commands/reward.ts'
@@ -18,5 +19,5 @@ import { valueFunctionExport, valueFunctionImport } from './commands/value-funct
 
 // "reward list" before "reward": the first whose words match is taken
 export const commands: readonly Command[] = [
-  projectNew, modelInspect, dataImport, dataPreview, dataHub, dataFetch, collect, rewardList, rewardShow, reward, train, generateCommand, evaluate, valueFunctionExport, valueFunctionImport, methodList, deviceList, run
+  projectNew, modelInspect, dataImport, dataPreview, dataHub, dataFetch, collect, rewardList, rewardShow, reward, preferenceTrain, preferenceList, train, generateCommand, evaluate, valueFunctionExport, valueFunctionImport, methodList, deviceList, run
 ]

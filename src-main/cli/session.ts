@@ -81,8 +81,8 @@ export class Session {
   async run(kind: JobKind, settings: unknown): Promise<Job> {
     const { jobs } = this.engine
     const wanted = JSON.stringify(settings)
-    // a training has made nothing before its end, but has its checkpoint
-    const unfinished = this.engine.project.jobs.unfinished(kind).find((job) => JSON.stringify(job.settings) === wanted && (job.subject !== null || kind === 'train'))
+    // a training has made nothing before its end, but has its checkpoint, or the states that it read
+    const unfinished = this.engine.project.jobs.unfinished(kind).find((job) => JSON.stringify(job.settings) === wanted && (job.subject !== null || kind === 'train' || kind === 'preference'))
     if (unfinished !== undefined) this.terminal.note(`Going on with what was interrupted: ${unfinished.done} of ${unfinished.total ?? '?'} ${unfinished.unit} are done`)
     const { id } = unfinished === undefined ? jobs.start(kind, settings) : jobs.resume(unfinished.id)
     const job = await jobs.finished(id)

@@ -363,15 +363,22 @@ export const ratingTask = z.object({
 })
 export type RatingTask = z.infer<typeof ratingTask>
 
+/** Over what was rated twice: how often both say the same, and Cohen's kappa. */
+export const agreement = z.object({ compared: z.int(), agreed: z.number().nullable(), kappa: z.number().nullable() })
+export type Agreement = z.infer<typeof agreement>
+
 export const ratingSummary = z.object({
-  /** of single responses, and of pairs */
+  /** of single responses, and of pairs, by everybody */
   singles: z.int(),
   pairs: z.int(),
-  /** what is left to rate in this mode by this rater */
+  /** by this rater in this mode: done, and still to do with what comes again */
+  own: z.int(),
   left: z.int(),
   raters: z.array(z.string()),
-  /** Over what two raters, or one rater twice, have rated: how often they agree, and Cohen's kappa. */
-  agreement: z.object({ compared: z.int(), agreed: z.number().nullable(), kappa: z.number().nullable() })
+  /** this rater the first and the second time, in this mode */
+  self: agreement,
+  /** every two raters, in this mode */
+  others: agreement
 })
 export type RatingSummary = z.infer<typeof ratingSummary>
 
@@ -387,6 +394,10 @@ export const preferenceSettings = z.object({
 })
 export type PreferenceSettings = z.infer<typeof preferenceSettings>
 
+/** A share of held-out pairs with its 95 % interval. */
+export const share = z.object({ accuracy: z.number(), low: z.number(), high: z.number() })
+export type Share = z.infer<typeof share>
+
 /** A Bradley-Terry head, w h + b, on the base model's state of an answer's last token. */
 export const preferenceHead = z.object({
   id,
@@ -395,13 +406,24 @@ export const preferenceHead = z.object({
   created: z.string(),
   settings: preferenceSettings,
   inputDim: z.int(),
+  /** SHA-256 of the base model */
+  model: z.string(),
   trainPairs: z.int(),
   heldOutPairs: z.int(),
+  /** pairs that could not be used: too long for the model, the same answer twice, or a held-out one whose prompt is trained on */
+  skipped: z.int(),
+  /** L2 penalty on standardised states, chosen by cross-validation on the training pairs */
+  strength: z.number(),
   /** Share of held-out pairs whose chosen answer has the higher reward, with its 95 % interval. */
   accuracy: z.number().nullable(),
   low: z.number().nullable(),
   high: z.number().nullable(),
-  trainAccuracy: z.number()
+  trainAccuracy: z.number(),
+  /** On the same held-out pairs: a plain logistic probe, which learns from single answers, and the head's lead over it (a difference). */
+  probe: share.nullable(),
+  lead: share.nullable(),
+  /** and the rule that the longer answer is the better one */
+  longer: share.nullable()
 })
 export type PreferenceHead = z.infer<typeof preferenceHead>
 

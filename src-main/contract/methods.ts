@@ -76,6 +76,8 @@ export const methods = {
     input: e.collectSettings,
     output: z.object({
       responses: z.int(),
+      /** examples without a response of the kind that is wanted */
+      leftOut: z.int(),
       maxTokens: z.number(),
       /** Upper bound for the state shards. */
       bytes: z.number(),
@@ -140,7 +142,9 @@ export const methods = {
 
   /** Thumbs for one answer; null takes them back. */
   'chat.rate': { input: z.object({ turn: e.id, pane: z.int().min(0).max(3), value: e.ratingValue.nullable() }), output: nothing },
-  /** The answers with thumbs as a data set: its collections are what a value function trains on. */
+  /** How many answers have a thumb. */
+  'chat.rated': { input: nothing, output: z.object({ answers: z.int() }) },
+  /** The answers with thumbs as a new data set: its collections are what a value function trains on. */
   'chat.toDataset': { input: nothing, output: e.dataset },
 
   'evaluate.start': { input: e.evaluateSettings, output: job },

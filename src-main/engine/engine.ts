@@ -11,6 +11,7 @@ import { JobRunner } from './jobs/runner.ts'
 import { fetchModelWork } from './models/fetch.ts'
 import type { LaunchHost } from './models/host-client.ts'
 import { Models } from './models/models.ts'
+import { preferenceWork } from './preference/train.ts'
 import { Project } from './project/project.ts'
 import { rewardWork } from './reward/label.ts'
 import { Secrets, type Keychain } from './secrets.ts'
@@ -68,6 +69,7 @@ export class Engine {
         import: importWork(options.cacheDirectory),
         collect: collectWork(this.models, (sample) => tell('collect.sample', sample)),
         reward: rewardWork(this.models, this.secrets),
+        preference: preferenceWork(this.models),
         train: trainWork(this.models, { epoch: (event) => tell('train.epoch', event), warn: (text) => tell('notice', { level: 'warning', text }) }),
         evaluate: evaluateWork(this.models, this.secrets)
       },

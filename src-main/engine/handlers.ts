@@ -3,6 +3,7 @@ import { stageSettings, type Project as Summary } from '../contract/entities.ts'
 import { StudioError, toFailure } from '../contract/errors.ts'
 import { estimateCollection } from './collect/collect.ts'
 import { completeChoice, listMethods } from './control/methods.ts'
+import { datasetOfThumbs } from './control/thumbs.ts'
 import { listHubDataset } from './data/hub/list.ts'
 import { previewData } from './data/preview.ts'
 import type { Engine, Handlers, Shell } from './engine.ts'
@@ -12,6 +13,7 @@ import { stageSettingsOf } from './pipeline.ts'
 import { Project } from './project/project.ts'
 import { addRecent, listRecent } from './project/recent.ts'
 import { previewLabelling } from './reward/label.ts'
+import { nextTask, rate, ratingSummary } from './reward/rating/rate.ts'
 import { listSources, sourceNamed, usableRewards } from './reward/sources.ts'
 import { rewardCorrelations, rewardSummaries } from './reward/summary.ts'
 import { openSample } from './sample.ts'
@@ -100,8 +102,6 @@ export function createHandlers(engine: Engine): Handlers {
     'data.preview': (input) => previewData(input, cacheDirectory),
     'data.import': (input) => engine.jobs.start('import', input),
     'data.list': () => engine.project.datasets.list(),
-    'data.hub': ({ name }) => listHubDataset(name, cacheDirectory),
-    'data.fetch': (input) => engine.jobs.start('fetch-data', input),
     'data.examples': ({ offset, limit, ...query }) => engine.project.examples.page(query, offset, limit),
     'data.example': ({ example }) => engine.project.examples.get(example),
     'data.delete': ({ dataset }) => {
@@ -112,6 +112,8 @@ export function createHandlers(engine: Engine): Handlers {
       engine.tellProject()
       return {}
     },
+    'data.hub': ({ name }) => listHubDataset(name, cacheDirectory),
+    'data.fetch': (input) => engine.jobs.start('fetch-data', input),
     'data.export': () => pending(),
     'data.rejected': ({ dataset, offset, limit }) => engine.project.datasets.rejected(dataset, offset, limit),
     'data.rendered': ({ messages }) => engine.models.render(engine.project, { messages }),
@@ -141,13 +143,16 @@ export function createHandlers(engine: Engine): Handlers {
       return {}
     },
 
-    'people.next': () => pending(),
-    'people.rate': () => pending(),
-    'people.undo': () => pending(),
-    'people.summary': () => pending(),
+    'people.next': (input) => nextTask(engine.project, input),
+    'people.rate': (input) => rate(engine.project, input),
+    'people.undo': ({ rating }) => {
+      engine.project.ratings.delete(rating)
+      return {}
+    },
+    'people.summary': (input) => ratingSummary(engine.project, input),
 
-    'preference.train': () => pending(),
-    'preference.list': () => pending(),
+    'preference.train': (input) => engine.jobs.start('preference', input),
+    'preference.list': () => engine.project.preferenceHeads.list(),
 
     'train.start': (input) => engine.jobs.start('train', input),
     'value.list': () => engine.project.valueFunctions.list(),
@@ -159,8 +164,16 @@ export function createHandlers(engine: Engine): Handlers {
       engine.chat.stop()
       return {}
     },
-    'chat.rate': () => pending(),
-    'chat.toDataset': () => pending(),
+    'chat.rate': ({ turn, pane, value }) => {
+      engine.project.chats.rate(turn, pane, value)
+      return {}
+    },
+    'chat.rated': () => ({ answers: engine.project.chats.rated() }),
+    'chat.toDataset': () => {
+      const dataset = datasetOfThumbs(engine.project)
+      engine.tellProject()
+      return dataset
+    },
     'chat.turns': ({ offset, limit }) => engine.project.chats.list(offset, limit),
 
     'evaluate.start': (input) => engine.jobs.start('evaluate', { ...input, methods: input.methods.map(completeChoice) }),

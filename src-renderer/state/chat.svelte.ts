@@ -1,8 +1,9 @@
 /** The chat stage: its panes, its turns, and the answer that is being generated. */
-import type { MethodChoice, Sampling } from '../../src-main/contract/entities.ts'
+import type { MethodChoice, RatingValue, Sampling } from '../../src-main/contract/entities.ts'
 import { call, on, onConnect, RequestFailure } from './connection.ts'
 import { control, sameChoices } from './control.svelte.ts'
 import { throttled } from './debounce.ts'
+import { data } from './data.svelte.ts'
 import { navigation } from './navigation.svelte.ts'
 import { notices } from './notices.svelte.ts'
 import { studio } from './studio.svelte.ts'
@@ -26,6 +27,8 @@ class ChatStage {
   deterministic = $state(false)
   sampling = $state<Sampling>()!
   view = $state<'text' | 'colours' | 'numbers'>('colours')
+  /** Answers with a thumb, of all turns. */
+  rated = $state(0)
 
   current = $derived(this.turns.findLast((turn) => turn.streaming))
   ready = $derived(this.panes.length > 0 && this.panes.every((pane) => control.complete(pane)))
@@ -52,7 +55,11 @@ class ChatStage {
         }
         this.#ended()
       }
-      if (studio.project !== null && other) void this.loadTurns()
+      if (other) this.rated = 0
+      if (studio.project !== null && other) {
+        void this.loadTurns()
+        void this.#countRated()
+      }
     })
     onConnect((again) => {
       if (again) this.#end('The engine was restarted before the answer was complete.')
@@ -121,6 +128,29 @@ class ChatStage {
 
   async stop(): Promise<void> {
     if (this.current !== undefined) await notices.guard(() => call('chat.stop', {}))
+  }
+
+  /** A thumb for an answer; the same one again takes it back. */
+  async rate(turn: Turn, index: number, thumb: 1 | -1): Promise<void> {
+    const pane = turn.panes[index]
+    if (pane === undefined || turn.id === null) return
+    const before = pane.rating
+    const value: RatingValue | null = before === thumb ? null : thumb
+    pane.rating = value
+    const kept = await notices.guard(() => call('chat.rate', { turn: turn.id ?? 0, pane: index, value }))
+    if (kept === undefined) pane.rating = before
+    await this.#countRated()
+  }
+
+  async toDataset(): Promise<void> {
+    const dataset = await notices.guard(() => call('chat.toDataset', {}))
+    if (dataset === undefined) return
+    await data.refresh(dataset.id)
+    notices.add('info', `${dataset.name} is a data set now, with ${dataset.examples === 1 ? 'one example' : `${dataset.examples} examples`}. Collect its chosen or rejected answers to train on them.`)
+  }
+
+  async #countRated(): Promise<void> {
+    this.rated = (await notices.guard(() => call('chat.rated', {})))?.answers ?? this.rated
   }
 
   /** The turn of that number. The first tokens may come before chat.send has answered with it. */

@@ -89,7 +89,8 @@ class Navigation {
 
   #running(stage: StageName): boolean {
     if (stage === 'chat') return this.chatting
-    const kinds: string[] = stage === 'model' ? ['fetch-model'] : stage === 'data' ? ['import', 'fetch-data'] : [stage]
+    const kindsOf: Partial<Record<StageName, string[]>> = { model: ['fetch-model'], data: ['import', 'fetch-data'], reward: ['reward', 'preference'] }
+    const kinds = kindsOf[stage] ?? [stage]
     return jobs.active.some((job) => kinds.includes(job.kind) && job.state !== 'paused')
   }
 

@@ -1,96 +1,124 @@
-/** The reward stage: sources, labelling runs, and how the rewards of a collection are spread. */
-import type { Response, RewardSource, RewardSummary } from '../../src-main/contract/entities.ts'
-import { defaultSettings } from '../ui/schema.ts'
+/** The reward stage: which collection is labelled, by which names, and how its rewards are spread and go together. */
+import type { LabelSettings, Response, RewardCorrelation, RewardSource, RewardSummary } from '../../src-main/contract/entities.ts'
 import { collect } from './collect.svelte.ts'
 import { call } from './connection.ts'
 import { jobs } from './jobs.svelte.ts'
 import { notices } from './notices.svelte.ts'
 import { studio } from './studio.svelte.ts'
 
-const shownResponses = 5
+const pageOfResponses = 6
+
+export type RewardView = 'label' | 'results' | 'compare' | 'rate' | 'heads'
+
+/** The best or the worst responses under one name, as many as were asked for. */
+export class Ends {
+  readonly order: 'best' | 'worst'
+  responses = $state.raw<Response[]>([])
+  #of: { collection: number; source: string } | null = null
+
+  constructor(order: 'best' | 'worst') {
+    this.order = order
+  }
+
+  async show(of: { collection: number; source: string } | null): Promise<void> {
+    this.#of = of
+    if (of === null) this.responses = []
+    else await this.#page(of, 0)
+  }
+
+  async more(): Promise<void> {
+    if (this.#of !== null) await this.#page(this.#of, this.responses.length)
+  }
+
+  async #page(of: { collection: number; source: string }, offset: number): Promise<void> {
+    const page = await notices.guard(() => call('collect.responses', { ...of, order: this.order, offset, limit: pageOfResponses }))
+    if (page === undefined || of !== this.#of) return
+    // the unlabelled come last
+    const labelled = page.responses.filter((response) => response.reward !== null)
+    this.responses = offset === 0 ? labelled : [...this.responses.slice(0, offset), ...labelled]
+  }
+}
 
 class RewardStage {
+  view = $state<RewardView>('label')
   sources = $state.raw<RewardSource[]>([])
-  sourceName = $state('')
-  settings = $state.raw<Record<string, unknown>>({})
   collection = $state<number | null>(null)
   summaries = $state.raw<RewardSummary[]>([])
+  correlations = $state.raw<RewardCorrelation[]>([])
+  /** The name whose results are shown. */
   shown = $state('')
-  best = $state.raw<Response[]>([])
-  worst = $state.raw<Response[]>([])
+  readonly best = new Ends('best')
+  readonly worst = new Ends('worst')
 
-  source = $derived(this.sources.find((source) => source.name === this.sourceName))
-  summary = $derived(this.summaries.find((summary) => summary.source === this.shown) ?? this.summaries[0])
+  summary = $derived(this.summaries.find((summary) => summary.name === this.shown) ?? this.summaries[0])
   job = $derived(jobs.activeOf('reward'))
-  /** The source of the labelling that was started last. */
+  /** The name of the labelling that was started last; '' when its end is not awaited. */
   #started = ''
 
   constructor() {
     studio.onProjectChange((other) => {
       if (other) {
         this.collection = null
-        this.summaries = []
-        this.best = []
-        this.worst = []
+        this.view = 'label'
         this.#started = ''
+        this.#forget()
       }
       if (studio.project !== null) void this.loadSources()
     })
     jobs.onEnd('reward', (job) => {
       const collection = job.subject ?? this.collection
-      if (this.#started !== '') this.shown = this.#started
+      if (this.#started !== '' && job.state !== 'failed') {
+        this.shown = this.#started
+        if (this.view !== 'compare') this.view = 'results'
+      }
+      this.#started = ''
       if (collection !== null) void this.showCollection(collection)
     })
   }
 
   async loadSources(): Promise<void> {
     this.sources = (await notices.guard(() => call('reward.sources', {}))) ?? this.sources
-    if (this.source === undefined && this.sources[0] !== undefined) this.choose(this.sources[0].name)
-  }
-
-  choose(name: string): void {
-    this.sourceName = name
-    this.settings = this.source === undefined ? {} : defaultSettings(this.source.settings)
   }
 
   /** Opens on the collection that the collect stage shows. */
   async enter(): Promise<void> {
     const known = collect.collections.some((one) => one.id === this.collection)
     const next = known ? this.collection : (collect.selected ?? collect.collections.at(-1)?.id ?? null)
-    if (next !== null) await this.showCollection(next)
+    if (next === null) return
+    const first = this.collection === null
+    await this.showCollection(next)
+    if (first && this.summaries.length > 0) this.view = 'results'
   }
 
   async showCollection(collection: number): Promise<void> {
+    if (collection !== this.collection) this.#forget()
     this.collection = collection
-    const summaries = await notices.guard(() => call('reward.summaries', { collection }))
-    if (summaries === undefined || collection !== this.collection) return
-    this.summaries = summaries
-    await this.showSource(this.summary?.source ?? '')
+    const got = await notices.guard(() => Promise.all([call('reward.summaries', { collection }), call('reward.correlations', { collection })]))
+    if (got === undefined || collection !== this.collection) return
+    ;[this.summaries, this.correlations] = got
+    await this.show(this.summary?.name ?? '')
   }
 
-  async showSource(source: string): Promise<void> {
-    this.shown = source
-    const collection = this.collection
-    if (collection === null || source === '') {
-      this.best = []
-      this.worst = []
-      return
-    }
-    const ask = (order: 'best' | 'worst') => call('collect.responses', { collection, source, order, limit: shownResponses })
-    await notices.guard(async () => {
-      const [best, worst] = await Promise.all([ask('best'), ask('worst')])
-      if (collection !== this.collection || source !== this.shown) return
-      this.best = best.responses
-      this.worst = worst.responses
-    })
+  async show(name: string): Promise<void> {
+    this.shown = name
+    const of = this.collection === null || name === '' ? null : { collection: this.collection, source: name }
+    await Promise.all([this.best.show(of), this.worst.show(of)])
   }
 
-  async start(): Promise<void> {
-    const { collection, source, settings } = this
-    if (collection === null || source === undefined) return
-    this.#started = source.name
-    const job = await notices.guard(() => call('reward.start', { collection, source: source.name, settings }))
-    if (job !== undefined) jobs.take(job)
+  async start(labelling: Omit<LabelSettings, 'collection'>): Promise<void> {
+    const { collection } = this
+    if (collection === null) return
+    const job = await notices.guard(() => call('reward.start', { ...labelling, collection }))
+    if (job === undefined) return
+    this.#started = labelling.name ?? labelling.source
+    jobs.take(job)
+  }
+
+  #forget(): void {
+    this.summaries = []
+    this.correlations = []
+    this.shown = ''
+    void this.show('')
   }
 }
 

@@ -17,7 +17,7 @@ export function hasUnseen({ trainLoss, validationLoss }: { trainLoss: number; va
 class TrainStage {
   /** From the project's settings; no form is shown before there is one. */
   settings = $state<TrainSettings>()!
-  /** Sources that have labelled the chosen collection. */
+  /** Names that the chosen collection is labelled under. */
   sources = $state.raw<string[]>([])
   list = $state.raw<ValueFunction[]>([])
   selected = $state<number | null>(null)

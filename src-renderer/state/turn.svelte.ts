@@ -1,5 +1,5 @@
 /** One prompt and its answers, while they stream in and afterwards. */
-import type { AnswerEnd, ChatTurn, MethodChoice, TokenStep } from '../../src-main/contract/entities.ts'
+import type { AnswerEnd, ChatTurn, MethodChoice, RatingValue, TokenStep } from '../../src-main/contract/entities.ts'
 
 export class Pane {
   readonly method: MethodChoice
@@ -8,6 +8,8 @@ export class Pane {
   finish = $state<'end' | 'length' | 'stopped' | null>(null)
   tokensPerSecond = $state<number | null>(null)
   reward = $state<number | null>(null)
+  /** the thumb: 1 up, -1 down */
+  rating = $state<RatingValue | null>(null)
   #arrived: TokenStep[] = []
   #first = 0
 
@@ -67,9 +69,10 @@ export class Turn {
     const turn = new Turn(
       stored.prompt,
       stored.seed,
-      stored.panes.map(({ method, text, steps, end }) => {
+      stored.panes.map(({ method, text, steps, end, rating }) => {
         const pane = new Pane(method, text, steps)
         if (end !== null) pane.end(text, end)
+        pane.rating = rating
         return pane
       })
     )

@@ -63,9 +63,19 @@ test('a value function can be trained on them, and steers', async () => {
   expect(Math.max(...edits)).toBeGreaterThan(0)
 })
 
+test('examples without the wanted response are left out, and counted', async () => {
+  const mixed = studio.project.datasets.create('liked or not', 'chat', 'unpaired')
+  const unpaired = [...rows.slice(0, 3), { prompt: 'why?', chosen: null, rejected: 'no' }, { prompt: 'who?', chosen: 'I', rejected: null }]
+  studio.project.datasets.add(mixed, unpaired.map(({ prompt, chosen, rejected }, i) => ({ line: i + 1, split: 'train', prompt, messages: [{ role: 'user', content: prompt }], chosen, rejected, columns: {} })), [])
+  expect(await estimateCollection(settings('chosen', { dataset: mixed }), studio.project)).toMatchObject({ responses: 4, leftOut: 1 })
+  const { subject, done, total } = await studio.run('collect', settings('chosen', { dataset: mixed }))
+  expect({ done, total }).toEqual({ done: 4, total: 4 })
+  expect(responsesOf(subject as number).map(({ text }) => text).sort()).toEqual(['I', ...rows.slice(0, 3).map(({ chosen }) => chosen)].sort())
+})
+
 test('a data set without them is refused before anything is made', async () => {
   const prompts = await studio.importRows([{ prompt: 'why?' }, { prompt: 'who?' }])
   const before = studio.project.collections.list().length
-  expect(await studio.run('collect', settings('chosen', { dataset: prompts }))).toMatchObject({ state: 'failed', subject: null, failure: { code: 'bad-request', message: expect.stringMatching(/no chosen response on line 1/) } })
+  expect(await studio.run('collect', settings('chosen', { dataset: prompts }))).toMatchObject({ state: 'failed', subject: null, failure: { code: 'bad-request', message: expect.stringMatching(/none of the 2 examples has a chosen response/) } })
   expect(studio.project.collections.list().length).toBe(before)
 })

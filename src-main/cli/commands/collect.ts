@@ -1,4 +1,5 @@
 import { collectSettings } from '../../contract/entities.ts'
+import { estimateCollection } from '../../engine/collect/collect.ts'
 import { number, required, text } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { deviceFacts, deviceFlags, deviceFrom, deviceUsage } from '../device-flags.ts'
@@ -20,6 +21,8 @@ export const collect: Command = {
       session.terminal.note(`Only ${total} prompts are in the split ${settings.split ?? 'all'}; --split all takes them from every split`)
     }
     await session.ensureModel()
+    const { leftOut } = await estimateCollection(settings, project)
+    if (leftOut > 0) session.terminal.note(`${leftOut} examples have no ${settings.responses} response and are left out`)
     const job = await session.run('collect', settings)
     const collection = project.collections.get(job.subject ?? 0)
     const skipped = project.responses.skipped(collection.id)

@@ -9,7 +9,7 @@ import type { Models } from '../models/models.ts'
 import type { Task } from '../project/datasets.ts'
 import type { Project } from '../project/project.ts'
 import { manifestOf } from './manifest.ts'
-import { givenRequests, placesOf, requestsOf, samplesOf, type Place } from './requests.ts'
+import { givenRequests, placesOf, requestsOf, samplesOf, usable, type Place } from './requests.ts'
 import { deleteShards, ShardWriter } from './shards.ts'
 
 /** Responses that the model host is asked for at a time: their prompts are in memory. */
@@ -22,7 +22,9 @@ export function collectWork(models: Models, onSample: (sample: { collection: num
 
     async run(stored, project, job, subject) {
       const settings = collectSettings.parse(stored) // a job of an older version lacks the newer settings
-      const tasks = tasksOf(settings, project)
+      const all = tasksOf(settings, project)
+      const tasks = usable(settings, all)
+      const leftOut = all.length - tasks.length
       const planned = placesOf(settings, tasks, new Set()).length
       job.phase('Loading the model', { done: 0, total: planned })
       let collection = subject
@@ -39,7 +41,7 @@ export function collectWork(models: Models, onSample: (sample: { collection: num
           let tokens = 0
           let earlierTokens = 0
           let asked: Place[] = []
-          const phase = settings.responses === 'generated' ? 'Generating' : `Reading the ${settings.responses} responses`
+          const phase = (settings.responses === 'generated' ? 'Generating' : `Reading the ${settings.responses} responses`) + (leftOut === 0 ? '' : `, ${leftOut} examples have none`)
           job.phase(phase, { done, total: planned })
           const shards = new ShardWriter(project.statesDirectory, id, project.responses.shardLengths(id, host.loaded.stateSize))
           try {
@@ -107,6 +109,7 @@ function emptySplit({ dataset, split }: Pick<CollectSettings, 'dataset' | 'split
 
 export interface Estimate {
   responses: number
+  leftOut: number
   maxTokens: number
   bytes: number
   diskFree: number
@@ -118,7 +121,9 @@ export async function estimateCollection(settings: CollectSettings, project: Pro
   const { train, heldOut, examples } = project.datasets.get(settings.dataset)
   const prompts = settings.split === null ? examples : settings.split === 'train' ? train : heldOut
   if (prompts === 0) throw emptySplit(settings, project)
-  const responses = Math.min(prompts, settings.limit ?? Infinity) * samplesOf(settings)
+  const asked = Math.min(prompts, settings.limit ?? Infinity)
+  const places = settings.responses === 'generated' ? asked : usable(settings, tasksOf(settings, project)).length
+  const responses = places * samplesOf(settings)
   const maxTokens = responses * settings.maxTokens
   const stateSize = project.modelFile === null ? 0 : (await inspectModel(project.modelFile)).embeddingLength
   const sameWork = project.collections.list().filter((c) => (c.settings.responses === 'generated') === (settings.responses === 'generated'))
@@ -126,6 +131,7 @@ export async function estimateCollection(settings: CollectSettings, project: Pro
   const disk = statfsSync(project.directory)
   return {
     responses,
+    leftOut: asked - places,
     maxTokens,
     bytes: maxTokens * stateSize * 2,
     diskFree: disk.bavail * disk.bsize,

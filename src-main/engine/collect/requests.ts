@@ -17,17 +17,19 @@ export function samplesOf({ responses, samples }: CollectSettings): number {
   return responses === 'generated' ? samples : 1
 }
 
-/**
- * What is not finished yet, in the order of the data set. `finished` has "example/sample".
- * @throws StudioError 'bad-request' when an example has no response of the kind that is wanted
- */
+/** The tasks that a run can take: all of them, or those with a response of the kind that is wanted. @throws StudioError 'bad-request' when none has one */
+export function usable({ responses }: CollectSettings, tasks: Task[]): Task[] {
+  if (responses === 'generated') return tasks
+  const found = tasks.filter(({ answers }) => answers === responses || answers === 'pair')
+  if (found.length === 0) throw new StudioError('bad-request', `none of the ${tasks.length} examples has a ${responses} response, so there are none to collect`)
+  return found
+}
+
+/** What is not finished yet, in the order of the data set. `finished` has "example/sample". */
 export function placesOf(settings: CollectSettings, tasks: Task[], finished: Set<string>): Place[] {
   const places: Place[] = []
   const { responses } = settings
   for (const task of tasks) {
-    if (responses !== 'generated' && task.answers !== responses && task.answers !== 'pair') {
-      throw new StudioError('bad-request', `the data set has no ${responses} response on line ${task.line}, so its own responses cannot be collected`)
-    }
     for (let sample = 0; sample < samplesOf(settings); sample++) {
       if (finished.has(`${task.id}/${sample}`)) continue
       places.push({ task, sample, seed: responses === 'generated' ? responseSeed(settings.seed, task.line, sample) : 0 })

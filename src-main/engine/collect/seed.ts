@@ -6,7 +6,8 @@ export function responseSeed(seed: number, line: number, sample: number): number
   return mix(mix(mix(seed) ^ line) ^ sample)
 }
 
-function mix(value: number): number {
+/** Scrambles 32 bits. */
+export function mix(value: number): number {
   let x = (value + 0x9e3779b9) >>> 0
   x = Math.imul(x ^ (x >>> 16), 0x85ebca6b)
   x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35)

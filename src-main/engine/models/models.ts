@@ -7,13 +7,13 @@ import { basename, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Backend, DeviceCandidate, DeviceChoice, LoadedModel, LoadPlan } from '../../contract/device.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { LoadInput, Prompt } from '../../model-host/messages.ts'
+import type { LoadInput, Prompt, RenderOutput } from '../../model-host/messages.ts'
 import type { Project } from '../project/project.ts'
 import { probeBackends } from './backends.ts'
 import { knownChecksum } from './checksum.ts'
 import { survivingDeaths } from './deaths.ts'
 import { keepDeviceChoice, readDeviceChoice } from './device-choice.ts'
-import type { HostClient, LaunchHost } from './host-client.ts'
+import { HostClient, type LaunchHost } from './host-client.ts'
 import { availableMemory, inspectModel } from './inspect.ts'
 import { loadModel } from './load.ts'
 import { checkMemory, planLoad, roomBeside } from './plan.ts'
@@ -173,6 +173,17 @@ export class Models {
 
   async render(project: Project, prompt: Prompt): Promise<{ text: string; tokens: number }> {
     return (await this.use(project)).request('render', { prompt })
+  }
+
+  /** What a model would get, by its file's own vocabulary and template; its weights are not loaded. */
+  async renderBy(file: string, prompt: Prompt, signal: AbortSignal): Promise<RenderOutput> {
+    await inspectModel(file) // llama.cpp can abort on what is no model
+    const host = HostClient.launch(this.#launch)
+    try {
+      return await host.request('render.file', { file: resolve(file), prompt }, { signal })
+    } finally {
+      host.kill()
+    }
   }
 
   async #start(file: string): Promise<HostClient> {

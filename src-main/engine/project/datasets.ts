@@ -137,6 +137,13 @@ export class Datasets {
     return tasks
   }
 
+  /** The examples of a split that have both answers. */
+  pairs(dataset: number, split: Split): { id: number; line: number }[] {
+    return this.#db
+      .prepare('SELECT id, line FROM examples WHERE dataset = ? AND split = ? AND chosen IS NOT NULL AND rejected IS NOT NULL ORDER BY line')
+      .all(dataset, split) as { id: number; line: number }[]
+  }
+
   /** @throws StudioError 'not-found' */
   task(example: number): Omit<Task, 'answers'> {
     return this.#stored(example)

@@ -5,8 +5,10 @@ import { migrate as first } from './migrations/0001-first.ts'
 import { migrate as valueFunctionManifest } from './migrations/0002-value-function-manifest.ts'
 import { migrate as labellings } from './migrations/0003-labellings.ts'
 import { migrate as examples } from './migrations/0004-examples.ts'
+import { migrate as preferenceHeads } from './migrations/0005-preference-heads.ts'
+import { migrate as ratings } from './migrations/0006-ratings.ts'
 
-const migrations = [first, valueFunctionManifest, labellings, examples]
+const migrations = [first, valueFunctionManifest, labellings, examples, preferenceHeads, ratings]
 
 export const schemaVersion = migrations.length
 

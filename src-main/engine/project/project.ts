@@ -11,6 +11,8 @@ import { Datasets } from './datasets.ts'
 import { Evaluations } from './evaluations.ts'
 import { Examples } from './examples.ts'
 import { Jobs } from './jobs.ts'
+import { PreferenceHeads } from './preference-heads.ts'
+import { Ratings } from './ratings.ts'
 import { Responses } from './responses.ts'
 import { Rewards } from './rewards.ts'
 import { SearchIndex } from './search-index.ts'
@@ -23,6 +25,8 @@ export class Project {
   readonly collections: Collections
   readonly responses: Responses
   readonly rewards: Rewards
+  readonly ratings: Ratings
+  readonly preferenceHeads: PreferenceHeads
   readonly valueFunctions: ValueFunctions
   readonly chats: Chats
   readonly evaluations: Evaluations
@@ -39,6 +43,8 @@ export class Project {
     this.collections = new Collections(db)
     this.responses = new Responses(db)
     this.rewards = new Rewards(db)
+    this.ratings = new Ratings(db)
+    this.preferenceHeads = new PreferenceHeads(db)
     this.valueFunctions = new ValueFunctions(db)
     this.chats = new Chats(db)
     this.evaluations = new Evaluations(db)

@@ -93,8 +93,16 @@ export class Responses {
     return this.#db.prepare('SELECT id FROM responses WHERE collection = ? ORDER BY id').pluck().all(collection) as number[]
   }
 
-  text(id: number): { example: number; text: string } {
-    const row = this.#db.prepare('SELECT example, text FROM responses WHERE id = ?').get(id) as { example: number; text: string } | undefined
+  /** Of a collection, those to the same prompt together, in the order of their samples. */
+  samples(collection: number): number[][] {
+    const groups = new Map<number, number[]>()
+    const rows = this.#db.prepare('SELECT id, example FROM responses WHERE collection = ? ORDER BY example, sample').all(collection) as { id: number; example: number }[]
+    for (const { id, example } of rows) groups.set(example, [...(groups.get(example) ?? []), id])
+    return [...groups.values()]
+  }
+
+  text(id: number): { collection: number; example: number; text: string } {
+    const row = this.#db.prepare('SELECT collection, example, text FROM responses WHERE id = ?').get(id) as { collection: number; example: number; text: string } | undefined
     if (row === undefined) throw new StudioError('not-found', `there is no response ${id} in this project`)
     return row
   }

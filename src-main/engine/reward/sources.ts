@@ -6,12 +6,14 @@ import type { Project } from '../project/project.ts'
 import { column } from './column.ts'
 import { judge } from './judge.ts'
 import { mix } from './mix.ts'
+import { people } from './people.ts'
+import { preference } from './preference.ts'
 import { program } from './program.ts'
 import { rules } from './rules.ts'
 import type { RewardSource } from './source.ts'
 import { tone } from './tone.ts'
 
-const sources: readonly RewardSource[] = [tone, rules, column, mix, judge, program]
+const sources: readonly RewardSource[] = [tone, rules, preference, judge, people, column, program, mix]
 
 /** @throws StudioError 'bad-request' */
 export function sourceNamed(name: string): RewardSource {
