@@ -4,6 +4,7 @@ import type { EventName, EventPayload, MethodName, Output, Parsed } from '../con
 import { StudioError } from '../contract/errors.ts'
 import { collectWork } from './collect/collect.ts'
 import { Chat } from './control/chat.ts'
+import { exportWork } from './data/export.ts'
 import { importWork } from './data/import.ts'
 import { evaluateWork } from './evaluate/evaluate.ts'
 import { JobRunner } from './jobs/runner.ts'
@@ -60,6 +61,7 @@ export class Engine {
       {
         'fetch-model': fetchModelWork(options.cacheDirectory, options.resourcesDirectory),
         import: importWork,
+        export: exportWork,
         collect: collectWork(this.models, (sample) => tell('collect.sample', sample)),
         reward: rewardWork(this.models),
         train: trainWork(this.models, { epoch: (event) => tell('train.epoch', event), warn: (text) => tell('notice', { level: 'warning', text }) }),

@@ -111,7 +111,7 @@ export function createHandlers(engine: Engine): Handlers {
     },
     'data.hub': () => pending(),
     'data.fetch': () => pending(),
-    'data.export': () => pending(),
+    'data.export': (input) => engine.jobs.start('export', input),
     'data.rejected': ({ dataset, offset, limit }) => engine.project.datasets.rejected(dataset, offset, limit),
     'data.rendered': ({ messages }) => engine.models.render(engine.project, { messages }),
 

@@ -60,7 +60,7 @@ export class Examples {
       slice = performance.now()
     }
     const row = this.#db.prepare(`SELECT ${rowColumns} FROM examples WHERE id = ?`)
-    const examples = listing.ids(offset, limit).flatMap((id) => (row.get(id) as ExampleRow | undefined) ?? [])
+    const examples = [...listing.ids(offset, limit)].flatMap((id) => (row.get(id) as ExampleRow | undefined) ?? [])
     return { total: listing.known, exact: listing.complete, examples: examples.map(onOneLine) }
   }
 
@@ -73,7 +73,7 @@ export class Examples {
       while (!listing.complete && performance.now() - slice < sliceMs) listing.step()
       await others()
     }
-    return Uint32Array.from(listing.ids(0, listing.known))
+    return listing.ids(0, listing.known)
   }
 
   /** @throws StudioError 'not-found' */

@@ -49,8 +49,8 @@ export class Listing {
     if (this.#steps.next().done === true) this.#complete = true
   }
 
-  ids(offset: number, limit: number): number[] {
-    return [...this.#positions.subarray(offset, Math.min(offset + limit, this.known))].map((position) => this.facts.id(position))
+  ids(offset: number, limit: number): Uint32Array {
+    return this.#positions.subarray(offset, Math.min(offset + limit, this.known)).map((position) => this.facts.id(position))
   }
 
   *#search(filter: ExampleFilter, sources: ListingSources): Generator<void, void> {
