@@ -1,7 +1,9 @@
 /** Every command of the terminal. */
 import type { Command } from './command.ts'
 import { collect } from './commands/collect.ts'
+import { dataExport } from './commands/data-export.ts'
 import { dataImport } from './commands/data-import.ts'
+import { dataSearch } from './commands/data-search.ts'
 import { deviceList } from './commands/device-list.ts'
 import { evaluate } from './commands/evaluate.ts'
 import { generateCommand } from './commands/generate.ts'
@@ -15,5 +17,5 @@ import { valueFunctionExport, valueFunctionImport } from './commands/value-funct
 
 // "reward list" before "reward": the first whose words match is taken
 export const commands: readonly Command[] = [
-  projectNew, modelInspect, dataImport, collect, rewardList, reward, train, generateCommand, evaluate, valueFunctionExport, valueFunctionImport, methodList, deviceList, run
+  projectNew, modelInspect, dataImport, dataSearch, dataExport, collect, rewardList, reward, train, generateCommand, evaluate, valueFunctionExport, valueFunctionImport, methodList, deviceList, run
 ]

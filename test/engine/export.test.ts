@@ -121,12 +121,14 @@ describe('examples', () => {
   })
 
   test('come back through an import as they were', async () => {
-    const id = dataset(Array.from({ length: 600 }, (_, i) => example(i + 1, { chosen: `good ${i}`, rejected: `bad\n${i}`, columns: { score: i } })))
+    const id = dataset(Array.from({ length: 600 }, (_, i) => example(i + 1, { chosen: `good ${i}`, rejected: `bad\n${i}`, columns: { score: i, split: i % 2 === 0 ? 'train' : 'held-out' } })))
     await run({ file: file('rows.jsonl'), format: 'jsonl' })
     const imported = await jobs.finished(jobs.start('import', { file: file('rows.jsonl'), format: null, map: {} }).id)
     const parts = (dataset: number): object[] => project.datasets.tasks(dataset, null, null).map(({ line, prompt, messages, chosen, rejected, columns }) => ({ line, prompt, messages, chosen, rejected, score: columns['score'] }))
     expect(parts(imported.subject!)).toEqual(parts(id))
     expect(project.datasets.get(imported.subject!)).toMatchObject({ train: 300, heldOut: 300 })
+    await run({ of: imported.subject!, file: file('again.jsonl'), format: 'jsonl' })
+    expect(readFileSync(file('again.jsonl'), 'utf8')).toBe(readFileSync(file('rows.jsonl'), 'utf8'))
   })
 })
 

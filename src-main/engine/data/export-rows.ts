@@ -45,7 +45,10 @@ async function exampleRows({ of, filter }: ExportSettings, project: Project, sig
   const own = new Map<string, CellType | null>()
   let beyond = false
   for (const [i, id] of ids.entries()) {
-    for (const [name, value] of Object.entries(project.datasets.task(id).columns)) {
+    const { split, line, columns } = project.datasets.task(id)
+    const given: Record<string, unknown> = { split, line }
+    for (const [name, value] of Object.entries(columns)) {
+      if (Object.hasOwn(given, name) && given[name] === value) continue // e.g. an export that was imported
       if (own.has(name) || own.size < mostColumns) own.set(name, common(own.get(name), typeOf(value)))
       else beyond = true
     }

@@ -15,10 +15,10 @@ export interface ExampleQuery {
 }
 
 /** Others have their turn after so long. */
-const sliceMs = 15
+const sliceMs = 10
 /** Beyond the page, so many are counted, or for so long. */
 const countedRows = 10_000
-const countingMs = 20
+const countingMs = 15
 
 const keptListings = 4
 const excerptLength = 300
@@ -45,7 +45,7 @@ export class Examples {
   }
 
   /**
-   * `exact` is false where there are more than `total`.
+   * `exact` is false where there may be more than `total`.
    * @throws StudioError 'not-found' for a data set that is not there
    */
   async page(query: ExampleQuery, offset: number, limit: number): Promise<{ total: number; exact: boolean; examples: ExampleRow[] }> {

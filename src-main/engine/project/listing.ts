@@ -72,11 +72,11 @@ export class Listing {
       }
     } else {
       for (const block of facts.blocks) {
+        if (block.from > 0) yield
         yield* sources.index(block)
         for (const position of yield* this.#matching(block, terms, sources)) {
           if (passes(position)) this.#positions[this.#found++] = position
         }
-        yield
       }
     }
     if (this.#order !== 'line') {
