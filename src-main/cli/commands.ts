@@ -1,9 +1,11 @@
 /** Every command of the terminal. */
 import type { Command } from './command.ts'
 import { collect } from './commands/collect.ts'
+import { dataExport } from './commands/data-export.ts'
 import { dataFetch, dataHub } from './commands/data-hub.ts'
 import { dataImport } from './commands/data-import.ts'
 import { dataPreview } from './commands/data-preview.ts'
+import { dataSearch } from './commands/data-search.ts'
 import { deviceList } from './commands/device-list.ts'
 import { evaluate } from './commands/evaluate.ts'
 import { generateCommand } from './commands/generate.ts'
@@ -19,5 +21,5 @@ import { valueFunctionExport, valueFunctionImport } from './commands/value-funct
 
 // "reward list" before "reward": the first whose words match is taken
 export const commands: readonly Command[] = [
-  projectNew, modelInspect, dataImport, dataPreview, dataHub, dataFetch, collect, rewardList, rewardShow, reward, preferenceTrain, preferenceList, train, generateCommand, evaluate, valueFunctionExport, valueFunctionImport, methodList, deviceList, run
+  projectNew, modelInspect, dataImport, dataPreview, dataHub, dataFetch, dataSearch, dataExport, collect, rewardList, rewardShow, reward, preferenceTrain, preferenceList, train, generateCommand, evaluate, valueFunctionExport, valueFunctionImport, methodList, deviceList, run
 ]

@@ -59,7 +59,7 @@ export const methods = {
   'data.delete': { input: z.object({ dataset: e.id }), output: nothing },
   'data.examples': {
     input: z.object({ dataset: e.id, filter: e.exampleFilter.prefault({}), order: e.exampleOrder.default('line'), ...page }),
-    /** `exact` is false where counting all would take too long: there are more than `total`. */
+    /** `exact` is false where counting all would take too long: there are `total` or more. */
     output: z.object({ total: z.int(), exact: z.boolean(), examples: z.array(e.exampleRow) })
   },
   'data.example': { input: z.object({ example: e.id }), output: e.example },

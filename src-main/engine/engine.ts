@@ -4,6 +4,7 @@ import type { EventName, EventPayload, MethodName, Output, Parsed } from '../con
 import { StudioError } from '../contract/errors.ts'
 import { collectWork } from './collect/collect.ts'
 import { Chat } from './control/chat.ts'
+import { exportWork } from './data/export.ts'
 import { fetchDataWork } from './data/hub/fetch.ts'
 import { importWork } from './data/import.ts'
 import { evaluateWork } from './evaluate/evaluate.ts'
@@ -67,6 +68,7 @@ export class Engine {
         'fetch-model': fetchModelWork(options.cacheDirectory, options.resourcesDirectory),
         'fetch-data': fetchDataWork(options.cacheDirectory),
         import: importWork(options.cacheDirectory),
+        export: exportWork,
         collect: collectWork(this.models, (sample) => tell('collect.sample', sample)),
         reward: rewardWork(this.models, this.secrets),
         preference: preferenceWork(this.models),

@@ -114,7 +114,7 @@ export function createHandlers(engine: Engine): Handlers {
     },
     'data.hub': ({ name }) => listHubDataset(name, cacheDirectory),
     'data.fetch': (input) => engine.jobs.start('fetch-data', input),
-    'data.export': () => pending(),
+    'data.export': (input) => engine.jobs.start('export', input),
     'data.rejected': ({ dataset, offset, limit }) => engine.project.datasets.rejected(dataset, offset, limit),
     'data.rendered': ({ messages }) => engine.models.render(engine.project, { messages }),
 

@@ -145,7 +145,7 @@ export class Datasets {
   }
 
   /** @throws StudioError 'not-found' */
-  task(example: number): Omit<Task, 'answers'> {
+  task(example: number): StoredTask {
     return this.#stored(example)
   }
 
@@ -217,18 +217,19 @@ export class Datasets {
   }
 
   #stored(example: number): StoredTask {
-    const row = this.#db.prepare('SELECT id, line, prompt, messages, chosen, rejected, columns FROM examples WHERE id = ?').get(example) as TaskRow | undefined
+    const row = this.#db.prepare('SELECT id, line, split, prompt, messages, chosen, rejected, columns FROM examples WHERE id = ?').get(example) as TaskRow | undefined
     if (row === undefined) throw new StudioError('not-found', `there is no example ${example} in this project`)
     return { ...row, messages: readMessages(row), columns: JSON.parse(row.columns) as Record<string, unknown> }
   }
 }
 
-type StoredTask = Omit<Task, 'answers'>
+type StoredTask = Omit<Task, 'answers'> & { split: Split }
 type Row = Omit<Dataset, 'examples'> & { deleted: number }
 
 interface TaskRow {
   id: number
   line: number
+  split: Split
   prompt: string
   messages: string | null
   chosen: string | null

@@ -15,10 +15,10 @@ export interface ExampleQuery {
 }
 
 /** Others have their turn after so long. */
-const sliceMs = 15
+const sliceMs = 10
 /** Beyond the page, so many are counted, or for so long. */
 const countedRows = 10_000
-const countingMs = 20
+const countingMs = 15
 
 const keptListings = 4
 const excerptLength = 300
@@ -45,7 +45,7 @@ export class Examples {
   }
 
   /**
-   * `exact` is false where there are more than `total`.
+   * `exact` is false where there may be more than `total`.
    * @throws StudioError 'not-found' for a data set that is not there
    */
   async page(query: ExampleQuery, offset: number, limit: number): Promise<{ total: number; exact: boolean; examples: ExampleRow[] }> {
@@ -60,7 +60,7 @@ export class Examples {
       slice = performance.now()
     }
     const row = this.#db.prepare(`SELECT ${rowColumns} FROM examples WHERE id = ?`)
-    const examples = listing.ids(offset, limit).flatMap((id) => (row.get(id) as ExampleRow | undefined) ?? [])
+    const examples = [...listing.ids(offset, limit)].flatMap((id) => (row.get(id) as ExampleRow | undefined) ?? [])
     return { total: listing.known, exact: listing.complete, examples: examples.map(onOneLine) }
   }
 
@@ -73,7 +73,7 @@ export class Examples {
       while (!listing.complete && performance.now() - slice < sliceMs) listing.step()
       await others()
     }
-    return Uint32Array.from(listing.ids(0, listing.known))
+    return listing.ids(0, listing.known)
   }
 
   /** @throws StudioError 'not-found' */

@@ -49,8 +49,8 @@ export class Listing {
     if (this.#steps.next().done === true) this.#complete = true
   }
 
-  ids(offset: number, limit: number): number[] {
-    return [...this.#positions.subarray(offset, Math.min(offset + limit, this.known))].map((position) => this.facts.id(position))
+  ids(offset: number, limit: number): Uint32Array {
+    return this.#positions.subarray(offset, Math.min(offset + limit, this.known)).map((position) => this.facts.id(position))
   }
 
   *#search(filter: ExampleFilter, sources: ListingSources): Generator<void, void> {
@@ -72,11 +72,11 @@ export class Listing {
       }
     } else {
       for (const block of facts.blocks) {
+        if (block.from > 0) yield
         yield* sources.index(block)
         for (const position of yield* this.#matching(block, terms, sources)) {
           if (passes(position)) this.#positions[this.#found++] = position
         }
-        yield
       }
     }
     if (this.#order !== 'line') {

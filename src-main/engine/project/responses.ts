@@ -107,6 +107,13 @@ export class Responses {
     return row
   }
 
+  /** @throws StudioError 'not-found' */
+  get(id: number): { example: number; text: string; sample: number; states: number; finish: 'end' | 'length' } {
+    const row = this.#db.prepare('SELECT example, text, sample, states, finish FROM responses WHERE id = ?').get(id) as ReturnType<Responses['get']> | undefined
+    if (row === undefined) throw new StudioError('not-found', `there is no response ${id} in this project`)
+    return row
+  }
+
   labelledStates(collection: number, source: string): LabelledStates[] {
     return this.#db
       .prepare(

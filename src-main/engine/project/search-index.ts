@@ -21,6 +21,8 @@ export class SearchIndex {
   readonly #file: string
   #db: Database.Database | null = null
   readonly #finds = new Map<number, Database.Statement>()
+  /** Of each block that was asked for. */
+  readonly #rows = new Map<number, number>()
 
   constructor(file: string) {
     this.#file = file
@@ -28,14 +30,18 @@ export class SearchIndex {
 
   /** How many examples of a block are in the index, counted from its first. */
   rows(block: number): number {
-    return this.#try((db) => (db.prepare('SELECT rows FROM blocks WHERE id = ?').pluck().get(block) as number | undefined) ?? 0)
+    const known = this.#rows.get(block)
+    if (known !== undefined) return known
+    const rows = this.#try((db) => (db.prepare('SELECT rows FROM blocks WHERE id = ?').pluck().get(block) as number | undefined) ?? 0)
+    this.#rows.set(block, rows)
+    return rows
   }
 
   /** Adds the block's next examples, in one transaction; a block that is full is merged into one piece. */
   add(block: number, texts: SearchText[]): void {
+    const rows = this.rows(block) + texts.length
     this.#try((db) => {
       db.transaction(() => {
-        const rows = this.rows(block) + texts.length
         // detail=full for phrases; prefix='1': without it a first letter takes 20 times as long
         db.exec(
           `CREATE VIRTUAL TABLE IF NOT EXISTS block${block} USING fts5(prompt, chosen, rejected,
@@ -48,6 +54,7 @@ export class SearchIndex {
         db.prepare('INSERT OR REPLACE INTO blocks (id, rows) VALUES (?, ?)').run(block, rows)
       })()
     })
+    this.#rows.set(block, rows)
   }
 
   /** Ids of the block's examples that match one term of `searchTerms`, ascending. */
@@ -65,6 +72,7 @@ export class SearchIndex {
   remove(block: number): void {
     this.#try((db) => {
       this.#finds.delete(block)
+      this.#rows.delete(block)
       db.transaction(() => {
         db.exec(`DROP TABLE IF EXISTS block${block}`)
         db.prepare('DELETE FROM blocks WHERE id = ?').run(block)
@@ -74,6 +82,7 @@ export class SearchIndex {
 
   close(): void {
     this.#finds.clear()
+    this.#rows.clear()
     this.#db?.close()
     this.#db = null
   }
