@@ -6,10 +6,11 @@ import type { Project } from '../project/project.ts'
 import { column } from './column.ts'
 import { mix } from './mix.ts'
 import { preference } from './preference.ts'
+import { rewardModel } from './reward-model.ts'
 import type { RewardSource } from './source.ts'
 import { tone } from './tone.ts'
 
-const sources: readonly RewardSource[] = [tone, column, preference, mix]
+const sources: readonly RewardSource[] = [tone, column, preference, rewardModel, mix]
 
 /** @throws StudioError 'bad-request' */
 export function sourceNamed(name: string): RewardSource {
