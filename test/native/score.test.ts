@@ -16,6 +16,7 @@ import { multiply, ReferenceLlama } from './reference-llama.ts'
 const folder = mkdtempSync(join(tmpdir(), 'score-test-'))
 const at = (name: string): string => join(folder, name)
 const never = new AbortController().signal
+const ignore = (): void => {}
 beforeAll(() => void openVariant('cpu'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -107,7 +108,7 @@ describe('a backbone with a given head', () => {
     const prompts = texts.map((text): Prompt => ({ messages: [{ role: 'user', content: 'who?' }, { role: 'assistant', content: text }], whole: true }))
     const scored = logitsOf(await scoreOn(host, prompts))
     for (const [i, prompt] of prompts.entries()) {
-      const { text, templated } = await host.render({ prompt })
+      const { text, templated } = await host.render({ prompt }, ignore, never)
       expect({ text, templated }).toEqual({ text: `<s>user: who?\nassistant: ${texts[i]}\n`, templated: true })
       const model = await loadModel(at('backbone.gguf'), 0, true)
       const { state } = new ReferenceLlama(weights).decode(model.tokenize(text, false, true)).at(-1)!
@@ -132,7 +133,7 @@ describe('a backbone with a given head', () => {
     expect(events[0]).toMatchObject({ kind: 'skipped', reason: expect.stringMatching(/^its \d+ tokens are more than the 64/) })
     expect(events[1]).toMatchObject({ kind: 'skipped', reason: expect.stringContaining('not finite') })
     expect(events[2]).toMatchObject({ kind: 'scored' })
-    const plain = await host.render({ prompt: { messages: [{ role: 'user', content: 'a' }, { role: 'assistant', content: 'b' }], whole: true } })
+    const plain = await host.render({ prompt: { messages: [{ role: 'user', content: 'a' }, { role: 'assistant', content: 'b' }], whole: true } }, ignore, never)
     expect(plain).toMatchObject({ text: '\n\nHuman: a\n\nAssistant: b', templated: false })
     const abort = new AbortController()
     abort.abort()

@@ -52,7 +52,7 @@ function headIn(file: number, size: number): Head {
   }
 
   function numbersOf(name: string, { dtype, data_offsets: [start, end] }: TensorEntry, count: number): Float32Array {
-    if (!(dtype in bytesOf)) throw new Error(`${name} is ${dtype}; F32, F16 and BF16 are read`)
+    if (!Object.hasOwn(bytesOf, dtype)) throw new Error(`${name} is ${dtype}; F32, F16 and BF16 are read`)
     const bytes = count * bytesOf[dtype as keyof typeof bytesOf]
     if (end - start !== bytes || dataStart + end > size) throw new Error(`${name} does not have the ${count} numbers that its shape says`)
     if (bytes > maxHeadBytes) throw new Error(`${name} is too large for a reward head`)

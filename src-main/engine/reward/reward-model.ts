@@ -2,6 +2,7 @@
  * A reward model in a GGUF file, in a process of its own: its own classification head, or a head from a safetensors
  * file on the backbone's last state. The reward is the raw logit, no sigmoid of it.
  */
+import { resolve } from 'node:path'
 import { z } from 'zod'
 import { StudioError } from '../../contract/errors.ts'
 import type { LoadInput, Prompt, ScoredEvent, SkippedEvent } from '../../model-host/messages.ts'
@@ -29,9 +30,13 @@ export const rewardModel: RewardSource<typeof settings> = {
   description: 'The raw logit of a reward model in a GGUF file, by its own classification head or by one from a safetensors file.',
   settings,
 
+  // the labels stay valid from whichever folder they were asked for
+  complete: ({ file, head, label }) => ({ file: resolve(file), head: head && resolve(head), label }),
+
   async open({ file, head, label }, { models, signal }) {
     const { scores, labels } = await scoringOf(file, head)
     const logit = logitOf(label, labels)
+    const second = models.second(file, signal, scores)
     return {
       async score(items, tell) {
         const chunks = new Chunks(items, chunkSize, tell)
@@ -45,9 +50,9 @@ export const rewardModel: RewardSource<typeof settings> = {
             await host.request('score', { requests: chunk.map((item, key) => ({ key, prompt: conversation(item) })) }, { signal, onEvent })
           }
         }
-        await models.withSecond(file, scores, read, signal)
+        await second.use(read)
       },
-      close: () => {}
+      close: () => second.close()
     }
   },
 
