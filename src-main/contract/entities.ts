@@ -398,7 +398,7 @@ export type PreferenceSettings = z.infer<typeof preferenceSettings>
 export const share = z.object({ accuracy: z.number(), low: z.number(), high: z.number() })
 export type Share = z.infer<typeof share>
 
-/** A Bradley-Terry head, w h + b, on the base model's state of an answer's last token. */
+/** A Bradley-Terry head, w h + b, on the mean of the base model's states of an answer. */
 export const preferenceHead = z.object({
   id,
   dataset: id.nullable(),

@@ -189,7 +189,3 @@ export function createHandlers(engine: Engine): Handlers {
     'jobs.discard': ({ job }) => engine.jobs.discard(job)
   }
 }
-
-function pending(): never {
-  throw new StudioError('bad-request', 'not here yet')
-}

@@ -51,6 +51,20 @@ describe('the commands in their order', () => {
     expect(result['tokens']).toBeGreaterThan(24)
   })
 
+  test('preference train and list, and its rewards', async () => {
+    const file = home.path('preferences.jsonl')
+    const rows = Array.from({ length: 50 }, (_, i) => ({ prompt: `Is it ${i}?`, chosen: `the ${i} a`, rejected: `the ${i} z`, split: i < 30 ? 'train' : 'test' }))
+    writeFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+    await good('project', 'new', 'preferences', '--model', 'tiny.gguf')
+    await good('data', 'import', 'preferences', file)
+    const share = { accuracy: number, low: number, high: number }
+    const facts = { datasetName: 'preferences', inputDim: 64, trainPairs: 25, heldOutPairs: 20, skipped: 0, ...share, probe: share, lead: share, longer: share, strength: number, trainAccuracy: number, settings: { limit: 25, maxTokens: 16, seed: 2 } }
+    expect(await good('preference', 'train', 'preferences', '--dataset', '1', '--limit', '25', '--max-tokens', '16', '--seed', '2')).toMatchObject({ head: 1, ...facts })
+    expect(await good('preference', 'list', 'preferences')).toMatchObject({ heads: [{ id: 1, ...facts }] })
+    await good('collect', 'preferences', '--dataset', '1', '--limit', '3', '--responses', 'rejected')
+    expect(await good('reward', 'preferences', '--collection', '1', '--source', 'preference')).toMatchObject({ source: 'preference', settings: { head: 1 }, labelled: 3, failed: 0 })
+  })
+
   test('collect of the data set\'s own responses, deterministic', async () => {
     const file = home.path('pairs.jsonl')
     writeFileSync(file, ['why', 'who', 'what'].map((prompt) => `${JSON.stringify({ prompt, chosen: 'the good people', rejected: 'no', split: 'train' })}\n`).join(''))

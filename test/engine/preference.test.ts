@@ -33,7 +33,7 @@ async function label(collection: number, changes: object = {}) {
   return studio.run('reward', { collection, source: 'preference', name: null, settings: changes })
 }
 
-test('it tells unseen pairs apart, and its rewards are w h + b of the collected states', async () => {
+test('it tells unseen pairs apart, and its rewards are w h + b of the mean of the collected states', async () => {
   const job = await studio.run('preference', settings())
   expect(job).toMatchObject({ state: 'done', done: train + heldOut, total: train + heldOut, failure: null })
   const [head] = heads()
@@ -50,8 +50,9 @@ test('it tells unseen pairs apart, and its rewards are w h + b of the collected 
   expect(labelled.length).toBe(5)
   for (const { reward, shard, offset, states } of labelled) {
     const bytes = readFileSync(join(studio.project.statesDirectory, shard)).subarray(offset, offset + states * 128)
-    const last = new Float16Array(Uint8Array.from(bytes).buffer).slice(-64)
-    expect(reward).toBe(last.reduce((sum, h, i) => sum + h * weights[i]!, bias))
+    const all = new Float16Array(Uint8Array.from(bytes).buffer)
+    const expected = all.reduce((sum, h, at) => sum + (h * weights[at % 64]!) / states, bias)
+    expect(reward).toBeCloseTo(expected, 4)
   }
   expect(studio.project.rewards.labelling(collected.subject as number, 'preference').settings).toEqual({ head: head!.id })
 })

@@ -39,7 +39,7 @@ test('both answer side by side, and closing the second leaves the first', async 
   expect(await answer(first)).toBe(others)
 })
 
-test('its death is an error of the request; withSecond goes on with a new process, three deaths in a row end it', async () => {
+test('its death is an error of the request; second(...) goes on with a new one, three deaths in a row end it', async () => {
   const { host } = await studio.engine.models.openSecond(file, never)
   const running = answer(host)
   studio.killHost()
@@ -47,17 +47,20 @@ test('its death is an error of the request; withSecond goes on with a new proces
 
   let attempts = 0
   const { models } = studio.engine
-  const text = await models.withSecond(file, undefined, (second) => {
-    const result = answer(second)
+  const second = models.second(file, never)
+  const text = await second.use((host) => {
+    const result = answer(host)
     if (++attempts < 3) studio.killHost()
     return result
-  }, never)
+  })
   expect(text).toMatch(/^(abc|bca|cab)+/)
   expect(attempts).toBe(3)
-  const endless = models.withSecond(file, undefined, (second) => {
+  expect(await second.use(answer)).toBe(text)
+  expect(studio.hosts()).toBe(4) // the last one is still there
+  const endless = second.use((host) => {
     studio.killHost()
-    return answer(second)
-  }, never)
+    return answer(host)
+  })
   await expect(endless).rejects.toMatchObject({ code: 'model-host-exited', message: expect.stringContaining('3 times in a row') })
 })
 

@@ -47,8 +47,8 @@ export class ReferenceLlama {
     const { heads, keyValueHeads, embeddingLength } = this.#weights
     const headSize = embeddingLength / heads
     const position = cache.keys.length
-    const query = this.#rotate(multiply(layer.query, x), position)
-    cache.keys.push(this.#rotate(multiply(layer.key, x), position))
+    const query = this.#rotate(this.#normHeads(multiply(layer.query, x), layer.queryNorm), position)
+    cache.keys.push(this.#rotate(this.#normHeads(multiply(layer.key, x), layer.keyNorm), position))
     cache.values.push(multiply(layer.value, x))
 
     const mixed: number[] = []
@@ -63,17 +63,24 @@ export class ReferenceLlama {
     return multiply(layer.attentionOutput, mixed)
   }
 
-  /** RoPE in the pairing of the original llama: neighbours (2i, 2i+1) of each head turn by position * base^(-2i/headSize). */
+  /** Pair i of each head turns by position * base^(-2i/headSize): neighbours in the original llama, halves apart in qwen3. */
   #rotate(x: number[], position: number): number[] {
-    const { embeddingLength, heads, ropeBase } = this.#weights
+    const { architecture, embeddingLength, heads, ropeBase } = this.#weights
     const headSize = embeddingLength / heads
     const turned = [...x]
-    for (let i = 0; i < x.length; i += 2) {
-      const angle = position * ropeBase ** (-(i % headSize) / headSize)
-      turned[i] = x[i]! * Math.cos(angle) - x[i + 1]! * Math.sin(angle)
-      turned[i + 1] = x[i]! * Math.sin(angle) + x[i + 1]! * Math.cos(angle)
+    for (let pair = 0; pair < x.length / 2; pair++) {
+      const [head, i] = [Math.floor(pair / (headSize / 2)) * headSize, pair % (headSize / 2)]
+      const [a, b] = architecture === 'llama' ? [head + 2 * i, head + 2 * i + 1] : [head + i, head + i + headSize / 2]
+      const angle = position * ropeBase ** ((-2 * i) / headSize)
+      turned[a] = x[a]! * Math.cos(angle) - x[b]! * Math.sin(angle)
+      turned[b] = x[a]! * Math.sin(angle) + x[b]! * Math.cos(angle)
     }
     return turned
+  }
+
+  #normHeads(x: number[], weight: Float32Array | undefined): number[] {
+    if (weight === undefined) return x
+    return Array.from({ length: x.length / weight.length }, (_, head) => this.#norm(x.slice(head * weight.length, (head + 1) * weight.length), weight)).flat()
   }
 
   /** RMSNorm */

@@ -109,7 +109,6 @@ describe('accuracy', () => {
 
 describe('the head', () => {
   const size = 24
-  const float16 = (values: Iterable<number>): Uint16Array => new Uint16Array(Float16Array.from(values).buffer)
 
   /** Pairs whose better answer is further along `direction`; the prompt moves both answers far more. */
   function pairsOf(count: number, seed: number, direction: Float32Array): PairSet {
@@ -118,7 +117,7 @@ describe('the head', () => {
       const prompt = normals(random, size, 3)
       const [a, b] = [0, 0].map(() => normals(random, size, 1).map((x, i) => x + prompt[i]!))
       const along = (state: Float32Array): number => state.reduce((sum, x, i) => sum + x * direction[i]!, 0)
-      return along(a!) > along(b!) ? { chosen: float16(a!), rejected: float16(b!) } : { chosen: float16(b!), rejected: float16(a!) }
+      return along(a!) > along(b!) ? { chosen: a!, rejected: b! } : { chosen: b!, rejected: a! }
     })
     return { pairs: states.map((_, i) => ({ prompt: `${seed}/${i}`, tokens: { chosen: 5, rejected: i % 2 === 0 ? 4 : 6 } })), states: (pair) => states[pair]! }
   }
@@ -133,7 +132,7 @@ describe('the head', () => {
     expect(head.longer).toMatchObject({ accuracy: 0.5 })
     expect(head.lead!.accuracy).toBeCloseTo(head.accuracy! - head.probe!.accuracy, 10)
     expect(shares.at(-1)).toBeGreaterThan(0.5)
-    const reward = (state: Uint16Array): number => new Float16Array(state.buffer).reduce((sum, h, i) => sum + h * head.weights[i]!, head.bias)
+    const reward = (state: Float32Array): number => state.reduce((sum, h, i) => sum + h * head.weights[i]!, head.bias)
     const right = heldOut.pairs.filter((_, pair) => reward(heldOut.states(pair).chosen) > reward(heldOut.states(pair).rejected)).length
     expect(right / 200).toBeCloseTo(head.accuracy!, 2)
   })
@@ -142,7 +141,7 @@ describe('the head', () => {
     const random = seededRandom(8)
     const noise = (seed: number): PairSet => ({
       pairs: Array.from({ length: 300 }, (_, i) => ({ prompt: `${seed}/${i}`, tokens: { chosen: 1, rejected: 1 } })),
-      states: ((made) => (pair) => made[pair]!)(Array.from({ length: 300 }, () => ({ chosen: float16(normals(random, size, 1)), rejected: float16(normals(random, size, 1)) })))
+      states: ((made) => (pair) => made[pair]!)(Array.from({ length: 300 }, () => ({ chosen: normals(random, size, 1), rejected: normals(random, size, 1) })))
     })
     const head = await trainHead(noise(1), noise(2), size, 1, () => {}, never)
     expect(head.low!).toBeLessThan(0.5)
@@ -152,7 +151,7 @@ describe('the head', () => {
 
 describe('the file of features', () => {
   const origin = { model: 'ab'.repeat(32), size: 4, maxTokens: 10 }
-  const states = { chosen: Uint16Array.of(1, 2, 3, 4), rejected: Uint16Array.of(5, 6, 7, 8) }
+  const states = { chosen: Float32Array.of(1, 2, 3, 4), rejected: Float32Array.of(5, 6, 7, 8) }
   const tokens = { chosen: 3, rejected: 9 }
 
   test('goes on with what was written, without a torn end, and begins anew for another model', () => {

@@ -22,6 +22,11 @@ import { checkMemory, planLoad, roomBeside } from './plan.ts'
 const waitMs = 100
 const mostWaitMs = 5000
 
+export interface SecondModel {
+  use<T>(work: (host: HostClient, progressed: () => void) => Promise<T>): Promise<T>
+  close(): void
+}
+
 interface Second {
   /** of its weights in the machine's memory */
   bytes: number
@@ -158,17 +163,27 @@ export class Models {
     }
   }
 
-  /** As `withHost`, with a second model, which is closed at the end. */
-  withSecond<T>(file: string, scores: LoadInput['scores'], work: (host: HostClient, progressed: () => void) => Promise<T>, signal: AbortSignal): Promise<T> {
-    const attempt = async (progressed: () => void): Promise<T> => {
-      const { host, close } = await this.openSecond(file, signal, scores)
-      try {
-        return await work(host, progressed)
-      } finally {
-        close()
-      }
+  /**
+   * A second model for as long as it is needed: opened when it is first used, and again when its process dies under
+   * `use`, whose work is as that of `withHost`.
+   */
+  second(file: string, signal: AbortSignal, scores?: LoadInput['scores']): SecondModel {
+    let current: Awaited<ReturnType<Models['openSecond']>> | null = null
+    const close = (): void => {
+      current?.close()
+      current = null
     }
-    return survivingDeaths(attempt, (text) => this.#events.died(text, 'second'), signal)
+    const host = async (): Promise<HostClient> => {
+      if (current?.host.alive !== true) {
+        close()
+        current = await this.openSecond(file, signal, scores)
+      }
+      return current.host
+    }
+    return {
+      close,
+      use: (work) => survivingDeaths(async (progressed) => work(await host(), progressed), (text) => this.#events.died(text, 'second'), signal)
+    }
   }
 
   async render(project: Project, prompt: Prompt): Promise<{ text: string; tokens: number }> {

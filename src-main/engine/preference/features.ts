@@ -3,7 +3,7 @@
  * beside the other states, gone when the job is.
  *
  * Format: 8 bytes that say what it is, 4 bytes length of the header, the header as JSON, then a record a pair: example,
- * tokens of the chosen and of the rejected answer (4 bytes each), the states of their last tokens (D float16 each),
+ * tokens of the chosen and of the rejected answer (4 bytes each), the means of their states (D float32 each),
  * CRC-32 of all this. What lies behind the last whole record is the torn end of a crash and is cut off.
  */
 import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
@@ -28,9 +28,9 @@ export interface PairTokens {
 }
 
 export interface PairStates {
-  /** (D) float16 */
-  chosen: Uint16Array
-  rejected: Uint16Array
+  /** (D), the mean over the answer's tokens */
+  chosen: Float32Array
+  rejected: Float32Array
 }
 
 export class FeatureFile {
@@ -70,7 +70,7 @@ export class FeatureFile {
     record.writeUInt32LE(tokens.chosen, 4)
     record.writeUInt32LE(tokens.rejected, 8)
     for (const [i, state] of [states.chosen, states.rejected].entries()) {
-      Buffer.from(state.buffer, state.byteOffset, state.byteLength).copy(record, 12 + i * this.#size * 2)
+      Buffer.from(state.buffer, state.byteOffset, state.byteLength).copy(record, 12 + i * this.#size * 4)
     }
     record.writeUInt32LE(crc32(record.subarray(0, -4)), record.length - 4)
     for (let written = 0; written < record.length; ) written += writeSync(this.#file, record, written, record.length - written, this.#end + written)
@@ -88,7 +88,7 @@ export class FeatureFile {
     const record = Buffer.alloc(this.#recordBytes)
     readSync(this.#file, record, 0, record.length, this.#place(example).offset)
     if (!isWhole(record)) throw new StudioError('project-damaged', `${this.#path} is damaged; train the head again`)
-    const state = (i: number): Uint16Array => new Uint16Array(Uint8Array.from(record.subarray(12 + i * this.#size * 2, 12 + (i + 1) * this.#size * 2)).buffer)
+    const state = (i: number): Float32Array => new Float32Array(Uint8Array.from(record.subarray(12 + i * this.#size * 4, 12 + (i + 1) * this.#size * 4)).buffer)
     return { chosen: state(0), rejected: state(1) }
   }
 
@@ -102,7 +102,7 @@ export class FeatureFile {
   }
 
   get #recordBytes(): number {
-    return 12 + 4 * this.#size + 4
+    return 12 + 8 * this.#size + 4
   }
 
   #findRecords(): void {

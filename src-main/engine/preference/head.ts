@@ -1,6 +1,7 @@
 /**
- * A Bradley-Terry head: P(chosen better) = sigmoid(r(chosen) - r(rejected)) with r = w h + b, h the state of an answer's
- * last token. Beside it, on the same pairs, what simpler ways come to: a plain logistic probe, which takes each answer
+ * A Bradley-Terry head: P(chosen better) = sigmoid(r(chosen) - r(rejected)) with r = w h + b, h the mean of an answer's
+ * states. (In cross-validation on HH-RLHF's harmless pairs it told more pairs apart than the last token's state, and both
+ * together told no more.) Beside it, on the same pairs, what simpler ways come to: a plain logistic probe, which takes each answer
  * by itself as a good or a bad one, and the rule that the longer answer is the better one.
  */
 import { createHash } from 'node:crypto'
@@ -66,7 +67,7 @@ async function readRows({ pairs, states }: PairSet, size: number, signal: AbortS
   let breathed = performance.now()
   for (const pair of pairs.keys()) {
     const { chosen, rejected } = states(pair)
-    for (const [side, halves] of [chosen, rejected].entries()) values.set(new Float16Array(halves.buffer, halves.byteOffset, size), (2 * pair + side) * size)
+    for (const [side, state] of [chosen, rejected].entries()) values.set(state, (2 * pair + side) * size)
     if (performance.now() - breathed < breatheEveryMs) continue
     await breathe() // the engine has other things to do
     signal.throwIfAborted()

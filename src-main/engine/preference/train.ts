@@ -103,7 +103,7 @@ async function readPairs(wanted: number[], { maxTokens }: PreferenceSettings, { 
       else {
         halves.delete(event.key ^ 1)
         const [chosen, rejected] = event.key % 2 === 0 ? [event, other] : [other, event]
-        features.add(task.id, { chosen: chosen.tokens.length, rejected: rejected.tokens.length }, { chosen: lastState(chosen), rejected: lastState(rejected) })
+        features.add(task.id, { chosen: chosen.tokens.length, rejected: rejected.tokens.length }, { chosen: meanState(chosen), rejected: meanState(rejected) })
         progressed()
       }
       job.progress(++done)
@@ -117,10 +117,13 @@ async function readPairs(wanted: number[], { maxTokens }: PreferenceSettings, { 
   }
 }
 
-/** (D) of the last token: the one from which the end is predicted */
-export function lastState({ states, tokens }: FinishedEvent): Uint16Array {
+/** (D): the mean of the answer's states, the one from which its end is predicted included */
+export function meanState({ states, tokens }: FinishedEvent): Float32Array {
   if (states === null) throw new StudioError('internal', 'the model host gave no states')
-  return states.slice(states.length - states.length / tokens.length)
+  const size = states.length / tokens.length
+  const sum = new Float64Array(size)
+  for (const [at, h] of new Float16Array(states.buffer, states.byteOffset, states.length).entries()) sum[at % size]! += h
+  return Float32Array.from(sum, (total) => total / tokens.length)
 }
 
 /** Those that were read, less those whose prompt is to be left out. */

@@ -4,7 +4,7 @@ import { id, type PreferenceHead } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { PrefillEvent } from '../../model-host/messages.ts'
 import type { HostClient } from '../models/host-client.ts'
-import { lastState } from '../preference/train.ts'
+import { meanState } from '../preference/train.ts'
 import type { Project } from '../project/project.ts'
 import { Chunks } from './chunks.ts'
 import type { RewardSource, ToScore } from './source.ts'
@@ -31,7 +31,7 @@ export const preference: RewardSource<typeof settings> = {
     const { weights, bias } = project.preferenceHeads.weights(id)
     const { sha256, stateSize } = (await models.use(project)).loaded
     if (sha256 !== model || stateSize !== inputDim) throw new StudioError('bad-request', `preference head ${id} was trained on another model's states; train one for this model`)
-    const rewardOf = (states: Uint16Array): number => new Float16Array(states.buffer, states.byteOffset, inputDim).reduce((sum, h, i) => sum + h * (weights[i] as number), bias)
+    const rewardOf = (state: Float32Array): number => state.reduce((sum, h, i) => sum + h * (weights[i] as number), bias)
     return {
       async score(items, tell) {
         const chunks = new Chunks(items, chunkSize, tell)
@@ -40,7 +40,7 @@ export const preference: RewardSource<typeof settings> = {
             const onEvent = (event: PrefillEvent): void => {
               if (event.kind === 'progress') return
               const item = chunk[event.key] as ToScore
-              chunks.tell(item, event.kind === 'skipped' ? { failure: event.reason } : { value: rewardOf(lastState(event)) })
+              chunks.tell(item, event.kind === 'skipped' ? { failure: event.reason } : { value: rewardOf(meanState(event)) })
               progressed()
             }
             const requests = chunk.map(({ messages, text }, key) => ({ key, prompt: { messages }, response: text, maxTokens: wholeAnswer }))

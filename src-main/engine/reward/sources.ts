@@ -9,11 +9,12 @@ import { mix } from './mix.ts'
 import { people } from './people.ts'
 import { preference } from './preference.ts'
 import { program } from './program.ts'
+import { rewardModel } from './reward-model.ts'
 import { rules } from './rules.ts'
 import type { RewardSource } from './source.ts'
 import { tone } from './tone.ts'
 
-const sources: readonly RewardSource[] = [tone, rules, preference, judge, people, column, program, mix]
+const sources: readonly RewardSource[] = [tone, rules, preference, rewardModel, judge, people, column, program, mix]
 
 /** @throws StudioError 'bad-request' */
 export function sourceNamed(name: string): RewardSource {
