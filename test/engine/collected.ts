@@ -7,6 +7,7 @@ import { forkHost } from '../../src-main/engine/models/fork-host.ts'
 import { Models } from '../../src-main/engine/models/models.ts'
 import { Project } from '../../src-main/engine/project/project.ts'
 import { rewardWork } from '../../src-main/engine/reward/label.ts'
+import { Secrets } from '../../src-main/engine/secrets.ts'
 import { manifest } from '../fixtures/manifest.ts'
 import { hostEntry, ownDirectory } from './studio.ts'
 
@@ -19,6 +20,7 @@ export interface Collected {
   project: Project
   jobs: JobRunner
   models: Models
+  secrets: Secrets
   /** the first collection */
   collection: number
   /** Another collection of a data set of its own. */
@@ -34,7 +36,8 @@ export function collected(responses: Written[]): Collected {
   const directory = ownDirectory()
   const project = Project.create(join(directory, 'project'), null)
   const models = new Models(() => forkHost(hostEntry), { cacheDirectory: join(directory, 'cache'), dataDirectory: join(directory, 'data') }, { loaded: () => {}, died: () => {} })
-  const jobs = new JobRunner({ reward: rewardWork(models) }, () => {})
+  const secrets = new Secrets(join(directory, 'data'), null, {})
+  const jobs = new JobRunner({ reward: rewardWork(models, secrets) }, () => {})
   jobs.setProject(project)
 
   function collect(given: Written[]): number {
@@ -53,7 +56,7 @@ export function collected(responses: Written[]): Collected {
   const collection = collect(responses)
   const page = (name: string, of: number) => project.responses.page(of, { source: name, order: 'collected', offset: 0, limit: 1000 }).responses
   return {
-    project, jobs, models, collection, collect,
+    project, jobs, models, secrets, collection, collect,
     label: (source, settings = {}, more = {}) => jobs.finished(jobs.start('reward', { collection, source, name: null, settings, ...more }).id),
     rewards: (name, of = collection) => page(name, of).map((r) => r.reward),
     failures: (name, of = collection) => page(name, of).map((r) => r.rewardFailure)

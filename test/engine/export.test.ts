@@ -25,7 +25,7 @@ beforeEach(() => {
   out = join(directory, 'out')
   mkdirSync(out)
   project = Project.create(join(directory, 'project'), null)
-  jobs = new JobRunner({ export: exportWork, import: importWork }, (job) => void seen.push(job))
+  jobs = new JobRunner({ export: exportWork, import: importWork(join(directory, 'cache')) }, (job) => void seen.push(job))
   jobs.setProject(project)
 })
 afterEach(() => project.close())

@@ -120,7 +120,7 @@ describe('a mix of texts that belong to no collection', () => {
   const verdicts = async (parts: string[], texts: string[], columns = {}): Promise<Verdict[]> => {
     await mix(parts)
     const { source, settings } = rewardNamed('mix', null, c.project)
-    const scorer = await source.open(settings, { project: c.project, models: c.models, sourceNamed, signal: new AbortController().signal })
+    const scorer = await source.open(settings, { project: c.project, models: c.models, secrets: c.secrets, sourceNamed, signal: new AbortController().signal })
     const items = texts.map((text) => toScore(text, columns))
     const found = new Map<object, Verdict>()
     await scorer.score(items, (item, verdict) => found.set(item, verdict))
@@ -146,7 +146,7 @@ describe('a mix of texts that belong to no collection', () => {
 
   test('needs its parts to be labelled', async () => {
     const { source, settings } = rewardNamed('mix', { parts: ['nope=1'] }, c.project)
-    const opened = await source.open(settings, { project: c.project, models: c.models, sourceNamed, signal: new AbortController().signal }).catch(toFailure)
+    const opened = await source.open(settings, { project: c.project, models: c.models, secrets: c.secrets, sourceNamed, signal: new AbortController().signal }).catch(toFailure)
     expect(opened).toMatchObject({ code: 'not-found', message: expect.stringContaining('nope') })
   })
 })

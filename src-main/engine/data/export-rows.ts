@@ -92,7 +92,7 @@ function responseRows(collection: number, project: Project): ExportRows {
   const row = (id: number): Cell[] => {
     const { example, text, sample, states, finish } = project.responses.get(id)
     const { prompt, line, split } = project.datasets.task(example)
-    return [prompt, text, line, split, sample, states, finish, ...rewards.map((name) => project.rewards.value(name, id) ?? undefined)]
+    return [prompt, text, line, split, sample, states, finish, ...rewards.map((name) => project.rewards.label(name, id)?.value ?? undefined)]
   }
   return { columns, count: ids.length, rows: mapped(ids, row) }
 }

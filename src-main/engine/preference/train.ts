@@ -7,7 +7,7 @@ import { manifestOf } from '../collect/manifest.ts'
 import type { JobContext, JobWork } from '../jobs/runner.ts'
 import type { HostClient } from '../models/host-client.ts'
 import type { Models } from '../models/models.ts'
-import type { Task } from '../project/datasets.ts'
+import type { StoredTask } from '../project/datasets.ts'
 import type { Project } from '../project/project.ts'
 import { FeatureFile } from './features.ts'
 import { trainHead, type PairSet } from './head.ts'
@@ -91,11 +91,11 @@ async function readPairs(wanted: number[], { maxTokens }: PreferenceSettings, { 
   for (let at = 0; at < missing.length; at += pairsPerRequest) {
     const tasks = missing.slice(at, at + pairsPerRequest).map((example) => project.datasets.task(example))
     const halves = new Map<number, FinishedEvent>()
-    const skipped = new Set<Task>(tasks.filter(({ chosen, rejected }) => chosen === rejected))
+    const skipped = new Set<StoredTask>(tasks.filter(({ chosen, rejected }) => chosen === rejected))
     done += skipped.size
     const onEvent = (event: PrefillEvent): void => {
       if (event.kind === 'progress') return
-      const task = tasks[event.key >> 1] as Task
+      const task = tasks[event.key >> 1] as StoredTask
       const other = halves.get(event.key ^ 1)
       if (skipped.has(task)) return
       if (event.kind === 'skipped') skipped.add(task)

@@ -223,7 +223,7 @@ export class Datasets {
   }
 }
 
-type StoredTask = Omit<Task, 'answers'> & { split: Split }
+export type StoredTask = Omit<Task, 'answers'> & { split: Split }
 type Row = Omit<Dataset, 'examples'> & { deleted: number }
 
 interface TaskRow {

@@ -21,6 +21,7 @@ const callSize = 64
 /** The model is loaded when the first response comes. @throws StudioError for a file that is no model */
 export async function localJudge(settings: LocalJudge, models: Models, signal: AbortSignal): Promise<Scorer> {
   await inspectModel(settings.file)
+  const second = models.second(settings.file, signal)
   return {
     score(items, tell) {
       const iterator = items[Symbol.iterator]()
@@ -41,9 +42,9 @@ export async function localJudge(settings: LocalJudge, models: Models, signal: A
           })
         }
       }
-      return models.withSecond(settings.file, undefined, judgeAll, signal)
+      return second.use(judgeAll)
     },
-    close: () => {}
+    close: () => second.close()
   }
 }
 
