@@ -47,7 +47,7 @@ describe('from the data to the table', () => {
     const { subject: collection } = jobs.collect
     const { subject: evaluation } = jobs.evaluate
     const inputs = {
-      'studio.state': {}, 'data.list': {}, 'data.examples': { dataset }, 'data.rejected': { dataset }, 'data.rendered': { example: 1 },
+      'studio.state': {}, 'data.list': {}, 'data.examples': { dataset }, 'data.rejected': { dataset }, 'data.rendered': { messages: [{ role: 'user', content: 'q' }] },
       'collect.estimate': { dataset, samples: 3 }, 'collect.list': {}, 'collect.responses': { collection, source: 'column', order: 'best' },
       'reward.summaries': { collection }, 'value.list': {}, 'value.detail': { id: jobs.train.subject }, 'evaluate.list': {}, 'evaluate.responses': { evaluation },
       'model.load': {}, 'model.inspect': { file: studio.modelFile }, 'model.catalogue': {}
