@@ -69,7 +69,7 @@ function* inputsFor(name: MethodName): Generator<unknown> {
 const fitting: Record<string, unknown> = {
   file: join(directory, 'nothing'), directory: join(directory, 'nothing'), modelFile: null, format: null, map: {}, split: null, limit: 1, order: 'collected', extensions: [],
   methods: [{ name: 'base' }], panes: [{ name: 'base' }], source: 'tone', settings: {}, sampling: {}, prompt: 'text', search: 'text', title: 'text', id: 1,
-  objective: 'semi-gradient', standardise: true, validation: 0.1, topP: 0.9, responses: 'generated', deterministic: false
+  objective: 'semi-gradient', standardise: true, validation: 0.1, topP: 0.9, responses: 'generated', deterministic: false, heldOut: 0.2, duplicates: 'keep'
 }
 const likely = (key: string): unknown => (key in fitting ? fitting[key] : 1)
 
