@@ -1,13 +1,15 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Job } from '../../src-main/contract/job.ts'
 import { importSettings } from '../../src-main/contract/entities.ts'
+import { fetchDataWork } from '../../src-main/engine/data/hub/fetch.ts'
 import { importWork } from '../../src-main/engine/data/import.ts'
 import { previewData } from '../../src-main/engine/data/preview.ts'
 import { JobRunner } from '../../src-main/engine/jobs/runner.ts'
 import { Project } from '../../src-main/engine/project/project.ts'
+import { commit, openHub, type Hub } from '../fixtures/hub.ts'
 import { ownDirectory, writeRows } from './studio.ts'
 
 let directory = ''
@@ -17,7 +19,7 @@ let jobs: JobRunner
 beforeEach(() => {
   directory = ownDirectory()
   project = Project.create(join(directory, 'project'), null)
-  jobs = new JobRunner({ import: importWork(join(directory, 'cache')) }, () => {})
+  jobs = new JobRunner({ import: importWork(join(directory, 'cache')), 'fetch-data': fetchDataWork(join(directory, 'cache')) }, () => {})
   jobs.setProject(project)
 })
 afterEach(() => project.close())
@@ -104,6 +106,79 @@ describe('an import', () => {
     expect(job.state).toBe('done')
     expect(project.datasets.list().map((d) => [d.id, d.examples])).toEqual([[job.subject, 3000]])
   })
+})
+
+describe('a large import', () => {
+  const rows = 100_000
+  const large = (): string => write('large.jsonl', Array.from({ length: rows }, (_, i) => `{"prompt": "prompt ${i}", "chosen": "${'an answer of some length '.repeat(8)}", "score": ${i}}`).join('\n'))
+
+  test('leaves the process to others all the while, and its memory as it is', async () => {
+    const path = large()
+    const peak = process.resourceUsage().maxRSS
+    let turns = 0
+    const { id } = jobs.start('import', { file: path })
+    const others = setInterval(() => turns++, 0)
+    const job = await jobs.finished(id)
+    clearInterval(others)
+    expect(job).toMatchObject({ state: 'done', done: rows })
+    expect(project.datasets.get(job.subject as number).examples).toBe(rows)
+    expect(turns).toBeGreaterThan(rows / 2000) // between any two transactions
+    expect((process.resourceUsage().maxRSS - peak) / 1024).toBeLessThan(100)
+  })
+
+  test.each(['pause', 'stop', 'discard'] as const)('%s: nothing is left behind', async (how) => {
+    const { id } = jobs.start('import', { file: large() })
+    while ((project.datasets.list()[0]?.examples ?? 0) < 5000) await new Promise(setImmediate)
+    expect((await jobs[how](id)).state).toBe(how === 'pause' ? 'paused' : 'stopped')
+    expect(project.datasets.list()).toEqual([])
+    expect(project.summary().counts.examples).toBe(0)
+  })
+})
+
+describe('a file of the hub', () => {
+  let hub: Hub
+  const named = `hf://datasets/o/n@${commit}/data/rows.jsonl`
+
+  beforeEach(async () => {
+    hub = await openHub()
+    hub.files.set('data/rows.jsonl', Buffer.from('{"prompt": "a"}\n{"prompt": "b"}\n'))
+    vi.stubEnv('HF_ENDPOINT', hub.url)
+    onTestFinished(async () => {
+      vi.unstubAllEnvs()
+      await hub.close()
+    })
+  })
+
+  test('is fetched by its import, and stays for the next one', async () => {
+    const job = await run(named)
+    expect(job).toMatchObject({ state: 'done', failure: null })
+    expect(project.datasets.get(job.subject as number)).toMatchObject({ name: 'rows', source: named, examples: 2 })
+    const asked = hub.requests.length
+    expect(await run(named)).toMatchObject({ state: 'done' })
+    expect(hub.requests).toHaveLength(asked)
+  })
+
+  test('can be fetched alone', async () => {
+    expect(await jobs.finished(jobs.start('fetch-data', { file: named }).id)).toMatchObject({ state: 'done', unit: 'bytes', title: 'Fetch rows.jsonl' })
+    expect((await previewData(importSettings.parse({ file: named }), join(directory, 'cache'))).rows).toHaveLength(2)
+  })
+
+  test('that cannot be fetched fails the import, which leaves nothing', async () => {
+    hub.files.clear()
+    expect(await run(named)).toMatchObject({ state: 'failed', failure: { code: 'not-found' } })
+    expect(project.datasets.list()).toEqual([])
+  })
+})
+
+test('the preview says on which side each row would be, and what is suspicious about it', async () => {
+  const path = writeRows(file('suspicious.jsonl'), Array.from({ length: 30 }, (_, i) => ({ prompt: `Say this: answer number ${i}`, chosen: `answer number ${i}` })))
+  const settings = importSettings.parse({ file: path, heldOut: 0.5, seed: 3 })
+  const preview = await previewData(settings, '')
+  expect(preview.parts).toEqual(['prompt', 'chosen', 'rejected', 'split'])
+  expect(new Set(preview.rows.flatMap(({ warnings }) => warnings))).toEqual(new Set(['its prompt contains the chosen answer']))
+  const { subject } = await run(path, { heldOut: 0.5, seed: 3 })
+  const heldOut = project.datasets.tasks(subject as number, 'held-out', null).map(({ line }) => line)
+  expect(preview.rows.filter(({ split }) => split === 'held-out').map(({ line }) => line)).toEqual(heldOut.filter((line) => line <= 20))
 })
 
 test('a data set can be discarded with its job while that is not done; the file stays', async () => {
