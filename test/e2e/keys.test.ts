@@ -13,7 +13,9 @@ async function ask(page: Page, method: string, input: object): Promise<{ output?
       new Promise((resolve) => {
         const port = (window as unknown as { __port: MessagePort }).__port
         const id = 1_000_000 + Math.floor(Math.random() * 1e9)
-        port.addEventListener('message', ({ data }: MessageEvent<{ id?: number }>) => data.id === id && resolve(data))
+        port.addEventListener('message', ({ data }: MessageEvent<{ id?: number; output?: unknown; failure?: { message: string } }>) => {
+          if (data.id === id) resolve(data)
+        })
         port.postMessage({ id, method: name, input: given })
       }),
     [method, input] as const
