@@ -55,12 +55,12 @@ const any = (random: Random): unknown => junk[Math.floor(random.uniform() * junk
 /** Every piece of junk as the whole input, then under each key beside likely values, then by chance under several. */
 function* inputsFor(name: MethodName): Generator<unknown> {
   const keys = Object.keys((methods[name].input as z.ZodObject).shape)
-  const good = (): Record<string, unknown> => Object.fromEntries(keys.map((key) => [key, likely(key)]))
+  const good = (): Record<string, unknown> => Object.fromEntries(keys.map((key) => [key, likely(key, name)]))
   for (const make of junk) yield make()
   for (const key of keys) for (const make of junk) yield { ...good(), [key]: make() }
   const random = seededRandom(1)
   for (let round = 0; round < 30; round++) {
-    const entries = keys.filter(() => random.uniform() < 0.8).map((key) => [key, random.uniform() < 0.5 ? likely(key) : any(random)])
+    const entries = keys.filter(() => random.uniform() < 0.8).map((key) => [key, random.uniform() < 0.5 ? likely(key, name) : any(random)])
     yield Object.fromEntries([...entries, ['__proto__', { polluted: true }], ['extra', any(random)]])
   }
 }
@@ -71,7 +71,9 @@ const fitting: Record<string, unknown> = {
   methods: [{ name: 'base' }], panes: [{ name: 'base' }], source: 'tone', settings: {}, sampling: {}, prompt: 'text', search: 'text', title: 'text', id: 1,
   objective: 'semi-gradient', standardise: true, validation: 0.1, topP: 0.9, responses: 'generated', deterministic: false
 }
-const likely = (key: string): unknown => (key in fitting ? fitting[key] : 1)
+/** Where the same word is another thing. */
+const fittingHere: Partial<Record<MethodName, Record<string, unknown>>> = { 'secret.set': { name: 'mine', value: 'text' } }
+const likely = (key: string, name: MethodName): unknown => ({ [key]: 1, ...fitting, ...fittingHere[name] })[key]
 
 // what these do when they are asked properly is not for random input: they change what is open, or write where they are told
 const changesWhatIsOpen: MethodName[] = ['project.create', 'project.open', 'project.openSample', 'project.close']
