@@ -176,7 +176,10 @@ export function createHandlers(engine: Engine): Handlers {
     },
     'chat.turns': ({ offset, limit }) => engine.project.chats.list(offset, limit),
 
-    'evaluate.start': (input) => engine.jobs.start('evaluate', { ...input, methods: input.methods.map(completeChoice) }),
+    'evaluate.start': (input) => {
+      if (input.sourceSettings !== null) sourceNamed(input.source).settings.parse(input.sourceSettings) // as above
+      return engine.jobs.start('evaluate', { ...input, methods: input.methods.map(completeChoice) })
+    },
     'evaluate.list': () => engine.project.evaluations.list(),
     'evaluate.responses': ({ evaluation, offset, limit }) => ({
       total: engine.project.evaluations.prompts(evaluation),

@@ -152,7 +152,8 @@ test('method list and reward list', async () => {
   expect(methods.map((m: { name: string }) => m.name)).toEqual(['base', 'prompting', 're-control', 'pre-control', 'static-re', 'best-of-n', 're-control+prompting', 'pre-control+prompting', 'static-re+prompting', 'best-of-n+prompting'])
   for (const method of methods) expect(method).toMatchObject({ source: expect.any(String), settings: { type: 'object' } })
   const { sources } = await good('reward', 'list')
-  expect(sources).toMatchObject([{ name: 'tone', settings: { type: 'object' } }, { name: 'column' }])
+  expect(sources.map((s: { name: string }) => s.name)).toEqual(expect.arrayContaining(['tone', 'column', 'mix', 'judge', 'program']))
+  for (const source of sources) expect(source).toMatchObject({ description: expect.any(String), settings: { type: 'object' } })
 })
 
 test('without --json people get lines, and --help shows the words', async () => {

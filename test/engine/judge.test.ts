@@ -165,6 +165,17 @@ describe('a label that fails stays unlabelled with its reason, never 0', () => {
 })
 
 describe('asking again', () => {
+  test('with the newer name of the limit, where an endpoint wants it', async () => {
+    server.behave = (asked, response) =>
+      'max_completion_tokens' in asked.body
+        ? says('Score: 6')(asked, response)
+        : send(response, 400, '{"error": {"message": "Unsupported parameter: \'max_tokens\'. Use \'max_completion_tokens\' instead.", "code": "unsupported_parameter"}}')
+    const studio = projectWith(texts(6))
+    await studio.label('judge', settings({ concurrency: 2 }))
+    expect(studio.labels('judge')).toEqual([6, 6, 6, 6, 6, 6])
+    expect(server.asked.length).toBeLessThanOrEqual(8) // those that ran at first were asked twice
+  })
+
   test('a few failures are followed by an answer', async () => {
     const behaviours: Behaviour[] = [
       (_asked, response) => send(response, 500, ''),

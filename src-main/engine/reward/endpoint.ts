@@ -38,6 +38,9 @@ class Passing extends NoAnswer {
   }
 }
 
+/** It takes the limit of an answer under its newer name only, as OpenAI's own models do. */
+class OtherLimit extends NoAnswer {}
+
 const maxAnswerBytes = 1 << 20
 const maxErrorBytes = 1 << 16
 const firstBackOffMs = 500
@@ -59,6 +62,7 @@ export class Endpoint {
   readonly #address: URL
   /** as messages name it: without its query, which may hold more than an address */
   readonly #name: string
+  #limit: 'max_tokens' | 'max_completion_tokens' = 'max_tokens' // the one that everybody else takes
 
   constructor(settings: EndpointSettings, key: string | null, pace: Pace) {
     this.#settings = settings
@@ -78,6 +82,10 @@ export class Endpoint {
       try {
         return await this.#askOnce(messages, signal)
       } catch (error) {
+        if (error instanceof OtherLimit && attempt === 0) {
+          this.#limit = 'max_completion_tokens'
+          continue
+        }
         if (!(error instanceof Passing)) throw error
         const { retries } = this.#settings
         if (error.retryAfterMs !== null) this.#pace.hold(error.retryAfterMs)
@@ -125,7 +133,7 @@ export class Endpoint {
         accept: 'application/json',
         ...(this.#key !== null && { authorization: `Bearer ${this.#key}` })
       },
-      body: JSON.stringify({ model, messages, temperature, max_tokens: maxTokens, stream: false })
+      body: JSON.stringify({ model, messages, temperature, [this.#limit]: maxTokens, stream: false })
     }
   }
 
@@ -160,6 +168,7 @@ export class Endpoint {
       return new StudioError('not-found', `${this.#name} is not there, or has no model ${this.#settings.model} (status ${status})${said}`)
     }
     const text = `${this.#name} answered with status ${status}${said}`
+    if (status === 400 && message.includes('max_completion_tokens')) return new OtherLimit(text, false)
     if (status === 429 || status === 503) return new Passing(text, retryAfter(headers.get('retry-after')))
     if (status === 408 || status >= 500) return new Passing(text)
     return new NoAnswer(text, false)
