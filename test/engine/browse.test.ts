@@ -4,12 +4,14 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { collectSettings, evaluateSettings, exampleFilter, type ExampleOrder } from '../../src-main/contract/entities.ts'
+import { methods } from '../../src-main/contract/methods.ts'
+import { createHandlers } from '../../src-main/engine/handlers.ts'
 import { migrate as first } from '../../src-main/engine/project/migrations/0001-first.ts'
 import { migrate as second } from '../../src-main/engine/project/migrations/0002-value-function-manifest.ts'
 import { migrate as third } from '../../src-main/engine/project/migrations/0003-labellings.ts'
 import type { NewExample } from '../../src-main/engine/project/datasets.ts'
 import { Project } from '../../src-main/engine/project/project.ts'
-import { ownDirectory } from './studio.ts'
+import { openStudio, ownDirectory, writeRows } from './studio.ts'
 
 let directory = ''
 let project: Project
@@ -329,4 +331,32 @@ test('a project of version 3 comes along with its rows, responses and rewards', 
   db.close()
   expect(existsSync(join(directory, 'search.db'))).toBe(true)
   project = Project.open(directory)
+})
+
+test('the methods of the contract: pages, one example, deletion and why it is refused', async () => {
+  const studio = await openStudio()
+  try {
+    const handlers = createHandlers(studio.engine)
+    const id = await studio.importRows([{ prompt: 'one', chosen: 'a', rejected: 'b', score: 3 }, { prompt: 'two' }])
+    const page = await handlers['data.examples'](methods['data.examples'].input.parse({ dataset: id, filter: { search: 'o' } }))
+    expect(methods['data.examples'].output.parse(page)).toMatchObject({ total: 1, exact: true, examples: [{ line: 1, answers: 'pair', excerpt: 'one' }] })
+    const whole = await handlers['data.example']({ example: page.examples[0]!.id })
+    expect(methods['data.example'].output.parse(whole)).toMatchObject({ prompt: 'one', chosen: 'a', rejected: 'b', columns: [{ name: 'score', value: '3' }] })
+
+    const collection = studio.project.collections.create(collectSettings.parse({ dataset: id }), {} as never, 1, 4)
+    expect(() => handlers['data.delete']({ dataset: id })).toThrow(/1 collection of this project is made of it/)
+    studio.project.collections.delete(collection)
+    expect(handlers['data.delete']({ dataset: id })).toEqual({})
+    expect(studio.project.summary().counts).toMatchObject({ datasets: 0, examples: 0 })
+    expect(() => handlers['data.delete']({ dataset: id })).toThrow(/no data set/)
+
+    const file = writeRows(join(studio.directory, 'many.jsonl'), Array.from({ length: 5000 }, (_, i) => ({ prompt: `row ${i}` })))
+    const job = studio.engine.jobs.start('import', { file, format: null, map: {} })
+    while (studio.project.datasets.list().length === 0) await new Promise(setImmediate)
+    expect(() => handlers['data.delete']({ dataset: studio.project.datasets.list()[0]!.id })).toThrow(/still being imported/)
+    await studio.engine.jobs.discard(job.id)
+    expect(studio.project.datasets.list()).toEqual([])
+  } finally {
+    await studio.close()
+  }
 })

@@ -47,6 +47,16 @@ test('paused and resumed, it goes on with what is left', async () => {
   expect(new Set(responsesOf(subject as number).map(({ example }) => example)).size).toBe(many)
 })
 
+test('more than the model host is asked for at a time are all there, in their order', async () => {
+  const many = 1100
+  const dataset = await studio.importRows(Array.from({ length: many }, (_, i) => ({ prompt: `${i}?`, chosen: `yes ${i}` })))
+  const { subject, done } = await studio.run('collect', settings('chosen', { dataset }))
+  expect(done).toBe(many)
+  const { responses, total } = studio.project.responses.page(subject as number, { source: null, order: 'collected', offset: many - 150, limit: 150 })
+  expect(total).toBe(many)
+  for (const { prompt, text } of responses) expect(`yes ${prompt}`).toBe(`${text}?`)
+})
+
 test('a value function can be trained on them, and steers', async () => {
   const { subject: collection } = await studio.run('collect', settings('chosen'))
   await studio.run('reward', { collection, source: 'column', settings: { column: 'score' } })

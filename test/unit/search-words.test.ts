@@ -15,7 +15,7 @@ describe('what is typed as terms of the index', () => {
     ['', []],
     ['" % ... "" -', []],
     ['猫が😀', ['" 猫  が  😀 "*']]
-  ])('%j', (typed, terms) => expect(searchTerms(typed)).toEqual(terms))
+  ])('%j', (typed, terms) => expect(searchTerms(typed).map(({ expression }) => expression)).toEqual(terms))
 })
 
 describe('a search', () => {
@@ -31,8 +31,8 @@ describe('a search', () => {
   afterAll(() => void db.close())
 
   const found = (search: string): number[] =>
-    searchTerms(search).reduce((left, term) => {
-      const ids = new Set(db.prepare('SELECT rowid FROM texts WHERE texts MATCH ?').pluck().all(term) as number[])
+    searchTerms(search).reduce((left, { expression }) => {
+      const ids = new Set(db.prepare('SELECT rowid FROM texts WHERE texts MATCH ?').pluck().all(expression) as number[])
       return left.filter((i) => ids.has(i))
     }, texts.map((_, i) => i))
 

@@ -13,7 +13,7 @@ import { givenRequests, placesOf, requestsOf, samplesOf, usable, type Place } fr
 import { deleteShards, ShardWriter } from './shards.ts'
 
 /** Responses that the model host is asked for at a time: their prompts are in memory. */
-const placesOfRequest = 4096
+const placesOfRequest = 1024
 
 export function collectWork(models: Models, onSample: (sample: { collection: number; prompt: string; text: string }) => void): JobWork<CollectSettings> {
   return {

@@ -177,9 +177,8 @@ export class Datasets {
       this.#sweeping = null
       try {
         if (this.#sweepSlice()) this.#sweeping = setTimeout(step, pauseMs)
-      } catch (error) {
-        // nobody sees these rows, and the next opening tries again
-        if (!(error instanceof Error)) throw error
+      } catch {
+        // e.g. a full disk: nobody sees these rows, and the next deletion or opening tries again
       }
     }
     this.#sweeping = setTimeout(step, pauseMs)

@@ -7,6 +7,7 @@ import { readMessages, type Datasets } from './datasets.ts'
 import type { Block, ExampleFacts } from './example-facts.ts'
 import { Listing, type ListingSources } from './listing.ts'
 import type { SearchIndex, SearchText } from './search-index.ts'
+import { TermMatches } from './term-matches.ts'
 
 export interface ExampleQuery {
   dataset: number
@@ -18,7 +19,7 @@ export interface ExampleQuery {
 const sliceMs = 10
 /** Beyond the page, so many are counted, or for so long. */
 const countedRows = 10_000
-const countingMs = 15
+const countingMs = 10
 
 const keptListings = 4
 const excerptLength = 300
@@ -34,7 +35,8 @@ export class Examples {
   readonly #db: Db
   readonly #datasets: Datasets
   readonly #search: SearchIndex
-  #facts: { dataset: number; facts: ExampleFacts } | null = null
+  /** Of the data set that was asked for last. */
+  #current: { dataset: number; facts: ExampleFacts; matches: TermMatches } | null = null
   /** The newest last. */
   readonly #listings = new Map<string, Listing>()
 
@@ -88,29 +90,29 @@ export class Examples {
     }
   }
 
-  /** What was found is forgotten: rows or labels have changed. */
   #listing({ dataset, filter, order }: ExampleQuery): Listing {
     const { examples } = this.#datasets.get(dataset)
-    if (this.#facts?.dataset !== dataset || this.#facts.facts.count !== examples) {
-      this.#facts = { dataset, facts: this.#datasets.facts(dataset) }
-      this.#listings.clear()
+    if (this.#current?.dataset !== dataset || this.#current.facts.count !== examples) {
+      const facts = this.#datasets.facts(dataset)
+      this.#current = { dataset, facts, matches: new TermMatches(facts, this.#search) }
+      this.#listings.clear() // they are of other rows
     }
-    const { facts } = this.#facts
+    const { facts, matches } = this.#current
     // labels can change without a trace: any write since counts
     const changes = filter.reward === null ? null : this.#db.prepare('SELECT total_changes()').pluck().get()
     const key = JSON.stringify([filter, order, changes])
-    const listing = this.#listings.get(key) ?? new Listing(facts, filter, order, this.#sources(dataset, facts))
+    const listing = this.#listings.get(key) ?? new Listing(facts, filter, order, this.#sources(dataset, facts, matches))
     this.#listings.delete(key)
     this.#listings.set(key, listing)
     for (const old of [...this.#listings.keys()].slice(0, -keptListings)) this.#listings.delete(old)
     return listing
   }
 
-  #sources(dataset: number, facts: ExampleFacts): ListingSources {
+  #sources(dataset: number, facts: ExampleFacts, matches: TermMatches): ListingSources {
     const db = this.#db
     const search = this.#search
     return {
-      find: (block, term) => search.find(block.searchKey, term),
+      matches,
 
       *index(block: Block) {
         const text = db.prepare('SELECT id, prompt, chosen, rejected FROM examples WHERE id = ?')

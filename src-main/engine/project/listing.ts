@@ -5,14 +5,14 @@
  */
 import type { ExampleFilter, ExampleOrder } from '../../contract/entities.ts'
 import type { Block, ExampleFacts } from './example-facts.ts'
-import { searchTerms } from './search-words.ts'
+import { searchTerms, type SearchTerm } from './search-words.ts'
+import { narrow, type Matches, type TermMatches } from './term-matches.ts'
 
 /** What a listing asks the project for; generators yield between their steps. */
 export interface ListingSources {
   /** Brings the index of a block up to date. */
   index(block: Block): Generator<void, void>
-  /** Ids of a block's examples that match a term, ascending. */
-  find(block: Block, term: string): number[]
+  matches: TermMatches
   /** Ids of the examples whose reward is within the bounds. */
   rewarded(reward: NonNullable<ExampleFilter['reward']>): Generator<void, Set<number>>
 }
@@ -71,61 +71,64 @@ export class Listing {
         if (position % positionsOfStep === positionsOfStep - 1) yield
       }
     } else {
-      for (const block of facts.blocks) {
-        if (block.from > 0) yield
+      for (const [index, block] of facts.blocks.entries()) {
+        if (index > 0) yield
         yield* sources.index(block)
-        for (const position of yield* this.#matching(block, terms, sources)) {
-          if (passes(position)) this.#positions[this.#found++] = position
+        const matching = yield* this.#matching(index, terms, sources)
+        for (let word = 0; matching !== null && word < matching.length; word++) {
+          for (let bits = matching[word] as number; bits !== 0; bits &= bits - 1) {
+            const position = block.from + word * 32 + 31 - Math.clz32(bits & -bits)
+            if (passes(position)) this.#positions[this.#found++] = position
+          }
         }
       }
     }
-    if (this.#order !== 'line') {
-      yield
-      this.#positions = byLength(this.#positions.subarray(0, this.#found), facts, this.#order === 'longest')
-    }
+    if (this.#order !== 'line') yield* this.#sortByLength(this.#order === 'longest')
   }
 
-  /** Positions of the block's examples that match every term, ascending. */
-  *#matching(block: Block, terms: string[], sources: ListingSources): Generator<void, Iterable<number>> {
-    let matching: number[] | null = null
+  /** Which of the block's examples match every term; what is known already comes first. */
+  *#matching(block: number, terms: SearchTerm[], { matches }: ListingSources): Generator<void, Matches> {
+    let all: Uint32Array | null = null
+    const unknown: SearchTerm[] = []
     for (const term of terms) {
-      if (matching !== null) yield
-      const ids = sources.find(block, term)
-      matching = matching === null ? ids : common(matching, ids)
-      if (matching.length === 0) return []
+      const known = matches.known(term, block)
+      if (known === undefined) unknown.push(term)
+      else if (known === null) return null
+      else {
+        all = all === null ? known.slice() : narrow(all, known)
+        if (all === null) return null
+      }
     }
-    return this.#positionsOf(block, matching ?? [])
+    for (const [i, term] of unknown.entries()) {
+      if (i > 0) yield
+      const found = matches.find(term, block)
+      if (found === null) return null
+      all = all === null ? found.slice() : narrow(all, found)
+      if (all === null) return null
+    }
+    return all
   }
 
-  /** Ids and positions both ascend. */
-  *#positionsOf(block: Block, ids: number[]): Generator<number> {
-    let position = block.from
-    for (const id of ids) {
-      while (position < block.from + block.rows && this.facts.id(position) < id) position++
-      if (position < block.from + block.rows && this.facts.id(position) === id) yield position
+  /** By length, of equal ones the earlier first: a radix sort of two digits, as a comparing one takes half a second for a million. */
+  *#sortByLength(longestFirst: boolean): Generator<void, void> {
+    let from = this.#positions.subarray(0, this.#found)
+    for (const shift of [0, 16]) {
+      const digits = new Uint16Array(from.length)
+      const starts = new Uint32Array(0x10001)
+      for (let i = 0; i < from.length; i++) {
+        const digit = (this.facts.length(from[i] as number) >>> shift) & 0xffff
+        starts[(digits[i] = longestFirst ? 0xffff - digit : digit) + 1]!++
+        if (i % positionsOfStep === positionsOfStep - 1) yield
+      }
+      for (let digit = 1; digit < starts.length; digit++) starts[digit]! += starts[digit - 1] as number
+      const to = new Uint32Array(from.length)
+      for (let i = 0; i < from.length; i++) {
+        to[starts[digits[i] as number]!++] = from[i] as number
+        if (i % positionsOfStep === positionsOfStep - 1) yield
+      }
+      from = to
+      yield
     }
+    this.#positions = from
   }
-}
-
-function common(a: number[], b: number[]): number[] {
-  const both = new Set(b)
-  return a.filter((id) => both.has(id))
-}
-
-/** By length, of equal ones the earlier first: a radix sort of two digits, as a comparing one takes half a second for a million. */
-function byLength(positions: Uint32Array, facts: ExampleFacts, longestFirst: boolean): Uint32Array {
-  let from = positions
-  for (const shift of [0, 16]) {
-    const digit = (position: number): number => {
-      const value = (facts.length(position) >>> shift) & 0xffff
-      return longestFirst ? 0xffff - value : value
-    }
-    const starts = new Uint32Array(0x10001)
-    for (const position of from) starts[digit(position) + 1]!++
-    for (let i = 1; i < starts.length; i++) starts[i]! += starts[i - 1] as number
-    const to = new Uint32Array(from.length)
-    for (const position of from) to[starts[digit(position)]!++] = position
-    from = to
-  }
-  return from
 }

@@ -57,15 +57,15 @@ export class SearchIndex {
     this.#rows.set(block, rows)
   }
 
-  /** Ids of the block's examples that match one term of `searchTerms`, ascending. */
-  find(block: number, term: string): number[] {
+  /** Ids of the block's examples that match the expression of a `SearchTerm`, ascending. */
+  find(block: number, expression: string): number[] {
     return this.#try((db) => {
       let find = this.#finds.get(block)
       if (find === undefined) {
         find = db.prepare(`SELECT rowid FROM block${block} WHERE block${block} MATCH ? ORDER BY rowid`).pluck()
         this.#finds.set(block, find)
       }
-      return find.all(term) as number[]
+      return find.all(expression) as number[]
     })
   }
 

@@ -16,11 +16,19 @@ export function searchable(text: string): string {
   return beyondLatin.test(text) ? text.toWellFormed().replace(invisible, '').replace(alone, ' $& ') : text
 }
 
+export interface SearchTerm {
+  text: string
+  /** whether its last word may go on */
+  open: boolean
+  /** for FTS5 */
+  expression: string
+}
+
 /**
- * FTS5 expressions that an example must all match, the most telling first: each word as the beginning of a word, what
+ * What an example must match all of, the most telling first: each word as the beginning of a word, what
  * stands in quotes as a phrase; of a quote that is still open the last word is a beginning too. No text is a syntax error.
  */
-export function searchTerms(search: string): string[] {
+export function searchTerms(search: string): SearchTerm[] {
   const words: string[] = []
   const phrases: string[] = []
   for (const [part, quoted, end] of search.matchAll(/"([^"]*)("|$)|[^\s"]+/g)) {
@@ -31,6 +39,9 @@ export function searchTerms(search: string): string[] {
   }
   // what begins with "assistant" begins with "a" too
   const telling = words.filter((word, i) => !words.some((other, j) => other !== word ? other.startsWith(word) : j < i))
-  const terms = [...phrases.map((text) => ({ text, prefix: '' })), ...telling.map((text) => ({ text, prefix: '*' }))]
-  return terms.sort((a, b) => b.text.length - a.text.length).map(({ text, prefix }) => `"${text}"${prefix}`)
+  const terms = [
+    ...phrases.map((text) => ({ text, open: false, expression: `"${text}"` })),
+    ...telling.map((text) => ({ text, open: true, expression: `"${text}"*` }))
+  ]
+  return terms.sort((a, b) => b.text.length - a.text.length)
 }
