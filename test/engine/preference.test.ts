@@ -1,6 +1,7 @@
 /** A preference head from a data set's pairs, through the real engine and the tiny model, and as a reward. */
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { readFileSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate as breathe } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { collectSettings, preferenceSettings, type PreferenceHead } from '../../src-main/contract/entities.ts'
 import { createHandlers } from '../../src-main/engine/handlers.ts'
@@ -66,11 +67,17 @@ test('paused, killed and resumed: it goes on with what was read, and comes to th
   expect(await studio.engine.jobs.finished(killed.id)).toMatchObject({ state: 'done', done: train + heldOut })
 
   const paused = studio.engine.jobs.start('preference', settings())
-  await new Promise<void>((resolve) => studio.on('job', ({ id, done }) => void (id === paused.id && done > 0 && resolve())))
+  const file = join(studio.project.statesDirectory, `preference-${paused.id}.features`)
+  const size = (): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0
+  while (size() < 2000) await breathe() // a few pairs of 528 bytes
   expect(await studio.engine.jobs.pause(paused.id)).toMatchObject({ state: 'paused' })
-  expect(existsSync(join(studio.project.statesDirectory, `preference-${paused.id}.features`))).toBe(true)
+  const kept = readFileSync(file)
+  expect(kept.length).toBeLessThan((train + heldOut) * 528)
+  let whole = Buffer.alloc(0)
+  studio.on('job', ({ id, phase }) => void (id === paused.id && phase === 'Fitting the head' && (whole = readFileSync(file))))
   studio.engine.jobs.resume(paused.id)
   expect(await studio.engine.jobs.finished(paused.id)).toMatchObject({ state: 'done', done: train + heldOut })
+  expect(whole.subarray(0, kept.length)).toEqual(kept)
   const [first, second, third] = heads()
   for (const head of [second, third]) {
     expect(head).toMatchObject({ trainPairs: first!.trainPairs, heldOutPairs: first!.heldOutPairs, strength: first!.strength })
