@@ -2,7 +2,7 @@
 import type { LoadedModel, Manifest } from '../../contract/device.ts'
 import { version } from '../version.ts'
 
-export function manifestOf(model: LoadedModel, settings: { seed: number }): Manifest {
+export function manifestOf(model: LoadedModel, settings: { seed: number; [setting: string]: unknown }): Manifest {
   return {
     studio: version,
     model: model.sha256,

@@ -12,6 +12,7 @@ import type { JobWork } from '../jobs/runner.ts'
 import type { Models } from '../models/models.ts'
 import type { Task } from '../project/datasets.ts'
 import type { ScoredResponse } from '../project/evaluations.ts'
+import type { Project } from '../project/project.ts'
 import { labelOf } from '../reward/label.ts'
 import type { ToScore } from '../reward/source.ts'
 import { rewardNamed, sourceNamed } from '../reward/sources.ts'
@@ -27,7 +28,7 @@ export function evaluateWork(models: Models, secrets: Secrets): JobWork<Evaluate
     async run(settings, project, job, subject) {
       const methods = settings.methods.map(resolveMethod)
       const tasks = tasksOf(settings, project)
-      const { source, settings: sourceSettings } = rewardNamed(settings.source, settings.sourceSettings, project)
+      const { source, settings: sourceSettings } = rewardOf(settings, project, subject)
       const total = tasks.length * methods.length
       job.phase('Loading the model', { done: 0, total })
       let evaluation = subject
@@ -35,7 +36,7 @@ export function evaluateWork(models: Models, secrets: Secrets): JobWork<Evaluate
       await models.withHost(
         project,
         async (host, progressed) => {
-          evaluation ??= project.evaluations.create(settings, manifestOf(host.loaded, settings))
+          evaluation ??= project.evaluations.create(settings, manifestOf(host.loaded, { ...settings, scoredBy: { source: source.name, settings: sourceSettings } }))
           const id = evaluation
           job.subject(id)
           const finished = new Set(project.evaluations.responses(id).map((r) => `${r.method}/${r.example}`))
@@ -110,6 +111,14 @@ export function evaluateWork(models: Models, secrets: Secrets): JobWork<Evaluate
 
     discard: (evaluation, project) => project.evaluations.delete(evaluation)
   }
+}
+
+/** As it was chosen when the evaluation began: by now its name may stand for other settings. @throws StudioError or ZodError */
+function rewardOf({ source, sourceSettings }: EvaluateSettings, project: Project, evaluation: number | null): ReturnType<typeof rewardNamed> {
+  const kept = evaluation === null ? undefined : project.evaluations.manifest(evaluation).settings?.['scoredBy']
+  if (kept === undefined) return rewardNamed(source, sourceSettings, project)
+  const scoredBy = kept as { source: string; settings: Record<string, unknown> }
+  return rewardNamed(scoredBy.source, scoredBy.settings, project)
 }
 
 function meanOf(values: Float32Array): number | null {
