@@ -107,6 +107,15 @@ describe('a mix', () => {
     flat.project.close()
   })
 
+  test('gives way to a stop', async () => {
+    const stop = new AbortController()
+    const scorer = await sourceNamed('mix').open({ parts: ['a=1'], standardise: false, collection: c.collection }, { project: c.project, models: c.models, sourceNamed, signal: stop.signal })
+    const many = function* () { for (let i = 0; i < 100_000; i++) yield toScore('', {}, 1) }
+    let told = 0
+    await expect(scorer.score(many(), () => ++told === 10 && stop.abort())).rejects.toThrow(/abort/i)
+    expect(told).toBeLessThan(100_000)
+  })
+
   test('of another collection takes its means from there', async () => {
     const other = c.collect([{ text: '', columns: { a: 5 } }, { text: '', columns: { a: 9 } }])
     await c.label('column', { column: 'a' }, { name: 'a', collection: other })

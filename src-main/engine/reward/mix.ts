@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { StudioError } from '../../contract/errors.ts'
 import type { Labelling } from '../project/rewards.ts'
 import type { Project } from '../project/project.ts'
+import { byRule, verdictOf } from './by-rule.ts'
 import type { RewardSource, Scorer, Surroundings, ToScore, Verdict } from './source.ts'
 
 const part = z.string().regex(/^[^=,\n]+=\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i, 'a part is a name and its weight, e.g. tone=1').refine((text) => Number.isFinite(read(text).weight), 'the weight is too large')
@@ -62,34 +63,39 @@ function partsOf({ parts, standardise, collection }: Settings, project: Project)
 
 /** Labels that are there are taken; a text of no collection is scored by each part's source first. */
 async function score(parts: Part[], scorers: Map<string, Scorer>, surroundings: Surroundings, items: Iterable<ToScore>, tell: (item: ToScore, verdict: Verdict) => void): Promise<void> {
+  const { project, signal, sourceNamed } = surroundings
   const loose: ToScore[] = []
-  for (const item of items) {
-    if (item.response === null) loose.push(item)
-    else tell(item, sum(parts, valuesOf(parts, surroundings.project, item.response)))
+  const collected = function* (): Generator<ToScore> {
+    for (const item of items) {
+      if (item.response === null) loose.push(item)
+      else yield item
+    }
   }
-  const verdicts = loose.map((): Verdict[] => [])
-  const places = new Map(loose.map((item, i) => [item, i]))
+  await byRule((item) => sum(parts, labelsOf(parts, project, item.response as number)), signal).score(collected(), tell)
+
+  const verdicts = new Map(loose.map((item): [ToScore, Verdict[]] => [item, []]))
   for (const [p, { name, source, settings: own }] of (loose.length === 0 ? [] : parts).entries()) {
-    const scorer = scorers.get(name) ?? (await surroundings.sourceNamed(source).open(own, surroundings))
+    const scorer = scorers.get(name) ?? (await sourceNamed(source).open(own, surroundings))
     scorers.set(name, scorer)
-    await scorer.score(loose, (item, verdict) => (verdicts[places.get(item) as number]![p] = verdict))
+    await scorer.score(loose, (item, verdict) => (verdicts.get(item)![p] = verdict))
   }
-  for (const [i, item] of loose.entries()) tell(item, sum(parts, verdicts[i] ?? []))
+  for (const [item, found] of verdicts) tell(item, verdictOf(() => sum(parts, found), item))
 }
 
-function valuesOf(parts: Part[], project: Project, response: number): Verdict[] {
+function labelsOf(parts: Part[], project: Project, response: number): Verdict[] {
   return parts.map(({ name }) => {
     const { value = null, failure = null } = project.rewards.label(name, response) ?? {}
     return value === null ? { failure: failure ?? 'it is not labelled' } : { value }
   })
 }
 
-function sum(parts: Part[], verdicts: Verdict[]): Verdict {
+/** @throws Error where a part has no value */
+function sum(parts: Part[], verdicts: Verdict[]): number {
   let total = 0
   for (const [i, { name, weight, mean: center, scale }] of parts.entries()) {
     const verdict = verdicts[i] ?? { failure: 'it has no verdict' }
-    if ('failure' in verdict) return { failure: `${name}: ${verdict.failure}` }
+    if ('failure' in verdict) throw new Error(`${name}: ${verdict.failure}`)
     total += (weight * (verdict.value - center)) / scale
   }
-  return { value: total }
+  return total
 }
