@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { toFailure } from '../../src-main/contract/errors.ts'
-import type { Verdict } from '../../src-main/engine/reward/source.ts'
+import type { RewardSource, Verdict } from '../../src-main/engine/reward/source.ts'
 import { rewardNamed, sourceNamed } from '../../src-main/engine/reward/sources.ts'
 import { toScore } from '../fixtures/score.ts'
 import { collected, type Collected, type Written } from './collected.ts'
@@ -151,6 +151,26 @@ describe('a mix of texts that belong to no collection', () => {
     await c.label('tone')
     expect(await verdicts(['tone=1', 'a=1'], ['...', 'great'], { a: 1 })).toMatchObject([{ failure: 'tone: the response has no words' }, { value: expect.any(Number) }])
     expect(await verdicts(['a=1'], ['great'])).toEqual([{ failure: 'a: its example has no column "a"' }])
+  })
+
+  test('opens each part\'s source once, also for texts that come at the same time, and closes it', async () => {
+    await c.label('tone')
+    let [opened, closed] = [0, 0]
+    const counting = (name: string): RewardSource => ({
+      ...sourceNamed(name),
+      async open(...given) {
+        opened++
+        const scorer = await sourceNamed(name).open(...given)
+        return { ...scorer, close: () => void closed++ }
+      }
+    })
+    const scorer = await sourceNamed('mix').open({ parts: ['tone=1', 'a=1'], standardise: false, collection: null }, { project: c.project, models: c.models, sourceNamed: counting, signal: new AbortController().signal })
+    const told: Verdict[] = []
+    await Promise.all(['great', 'bad'].map((text) => scorer.score([toScore(text, { a: 1 })], (_item, verdict) => told.push(verdict))))
+    expect(told).toEqual([{ value: 4 }, { value: -2 }])
+    expect(opened).toBe(2)
+    scorer.close()
+    await expect.poll(() => closed).toBe(2)
   })
 
   test('needs its parts to be labelled', async () => {

@@ -164,6 +164,14 @@ describe('the preview', () => {
     expect(await preview('tone', {}, 'again')).toMatchObject({ responses: 5 })
   })
 
+  test('knows the labels of earlier settings, which count again with them', async () => {
+    await c.label('column', { column: 'other' })
+    await c.label('column', { column: 'score' })
+    expect(await preview('column', { column: 'other' })).toMatchObject({ responses: 0 })
+    expect(await preview('column', { column: 'score' })).toMatchObject({ responses: 2 })
+    expect(await preview('column', { column: 'third' })).toMatchObject({ responses: 5 })
+  })
+
   test('of rules shows the first response', async () => {
     expect(await preview('rules', { rules: ['1 length words'] })).toEqual({
       responses: 5, sample: 'I love this', facts: [{ name: '1. 1 length words', value: '1 x 3 = 3' }, { name: 'Reward', value: '3' }]

@@ -74,6 +74,11 @@ export class Rewards {
     return (this.#db.prepare(`SELECT ${columns} FROM labellings WHERE collection = ? AND counts = 1 ORDER BY name`).all(collection) as LabellingRow[]).map(toLabelling)
   }
 
+  /** Every choice of settings that a source has labelled with under a name, whether it counts or not. */
+  choices(collection: number, name: string, source: string): Labelling[] {
+    return (this.#db.prepare(`SELECT ${columns} FROM labellings WHERE collection = ? AND name = ? AND source = ?`).all(collection, name, source) as LabellingRow[]).map(toLabelling)
+  }
+
   /** @throws StudioError 'not-found' */
   labelling(collection: number, name: string): Labelling {
     const found = this.labellings(collection).find((labelling) => labelling.name === name)

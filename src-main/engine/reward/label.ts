@@ -58,7 +58,7 @@ export function rewardWork(models: Models, secrets: Secrets): JobWork<LabelSetti
 /** What a labelling would do. @throws StudioError or ZodError for settings that cannot be */
 export async function previewLabelling({ collection, source: sourceName, name, settings: given }: LabelSettings, project: Project, models: Models, secrets: Secrets): Promise<RewardPreview> {
   const { source, settings } = completed(sourceName, given, project, collection, name)
-  const known = project.rewards.labellings(collection).find((l) => l.name === (name ?? source.name) && l.source === source.name && sameAs(source, settings)(l.settings))
+  const known = project.rewards.choices(collection, name ?? source.name, source.name).find((l) => sameAs(source, settings)(l.settings))
   const waiting = known === undefined ? project.responses.ids(collection) : waitingFor(source, project, known.id, collection)
   const [first = null] = itemsOf(project, waiting.slice(0, 1))
   const nothing = { sample: null, facts: [] }

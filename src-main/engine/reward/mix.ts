@@ -36,8 +36,8 @@ export const mix: RewardSource<typeof settings> = {
 
   async open(chosen, surroundings) {
     const parts = partsOf(chosen, surroundings.project)
-    const scorers = new Map<string, Scorer>()
-    const close = (): void => scorers.forEach((scorer) => scorer.close())
+    const scorers = new Map<string, Promise<Scorer>>()
+    const close = (): void => scorers.forEach((opening) => void opening.then((scorer) => scorer.close(), () => {}))
     return { score: (items, tell) => score(parts, scorers, surroundings, items, tell), close }
   }
 }
@@ -62,7 +62,7 @@ function partsOf({ parts, standardise, collection }: Settings, project: Project)
 }
 
 /** Labels that are there are taken; a text of no collection is scored by each part's source first. */
-async function score(parts: Part[], scorers: Map<string, Scorer>, surroundings: Surroundings, items: Iterable<ToScore>, tell: (item: ToScore, verdict: Verdict) => void): Promise<void> {
+async function score(parts: Part[], scorers: Map<string, Promise<Scorer>>, surroundings: Surroundings, items: Iterable<ToScore>, tell: (item: ToScore, verdict: Verdict) => void): Promise<void> {
   const { project, signal, sourceNamed } = surroundings
   const loose: ToScore[] = []
   const collected = function* (): Generator<ToScore> {
@@ -75,8 +75,9 @@ async function score(parts: Part[], scorers: Map<string, Scorer>, surroundings: 
 
   const verdicts = new Map(loose.map((item): [ToScore, Verdict[]] => [item, []]))
   for (const [p, { name, source, settings: own }] of (loose.length === 0 ? [] : parts).entries()) {
-    const scorer = scorers.get(name) ?? (await sourceNamed(source).open(own, surroundings))
-    scorers.set(name, scorer)
+    const opening = scorers.get(name) ?? sourceNamed(source).open(own, surroundings)
+    scorers.set(name, opening)
+    const scorer = await opening
     await scorer.score(loose, (item, verdict) => (verdicts.get(item)![p] = verdict))
   }
   for (const [item, found] of verdicts) tell(item, verdictOf(() => sum(parts, found), item))
