@@ -109,7 +109,7 @@ describe('a mix', () => {
 
   test('gives way to a stop', async () => {
     const stop = new AbortController()
-    const scorer = await sourceNamed('mix').open({ parts: ['a=1'], standardise: false, collection: c.collection }, { project: c.project, models: c.models, sourceNamed, signal: stop.signal })
+    const scorer = await sourceNamed('mix').open({ parts: ['a=1'], standardise: false, collection: c.collection }, { project: c.project, models: c.models, secrets: c.secrets, sourceNamed, signal: stop.signal })
     const many = function* () { for (let i = 0; i < 100_000; i++) yield toScore('', {}, 1) }
     let told = 0
     await expect(scorer.score(many(), () => ++told === 10 && stop.abort())).rejects.toThrow(/abort/i)
@@ -164,7 +164,7 @@ describe('a mix of texts that belong to no collection', () => {
         return { ...scorer, close: () => void closed++ }
       }
     })
-    const scorer = await sourceNamed('mix').open({ parts: ['tone=1', 'a=1'], standardise: false, collection: null }, { project: c.project, models: c.models, sourceNamed: counting, signal: new AbortController().signal })
+    const scorer = await sourceNamed('mix').open({ parts: ['tone=1', 'a=1'], standardise: false, collection: null }, { project: c.project, models: c.models, secrets: c.secrets, sourceNamed: counting, signal: new AbortController().signal })
     const told: Verdict[] = []
     await Promise.all(['great', 'bad'].map((text) => scorer.score([toScore(text, { a: 1 })], (_item, verdict) => told.push(verdict))))
     expect(told).toEqual([{ value: 4 }, { value: -2 }])
