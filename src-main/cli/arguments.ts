@@ -99,7 +99,7 @@ function joinNegativeNumbers(words: string[]): string[] {
   const joined: string[] = []
   for (const word of words) {
     const last = joined.at(-1)
-    if (/^-\d/.test(word) && last?.startsWith('--') === true && !last.includes('=')) joined[joined.length - 1] = `${last}=${word}`
+    if (/^-\.?\d/.test(word) && last?.startsWith('--') === true && !last.includes('=')) joined[joined.length - 1] = `${last}=${word}`
     else joined.push(word)
   }
   return joined

@@ -81,6 +81,11 @@ describe('the commands in their order', () => {
     expect(result['mean']).toBeCloseTo(scores.reduce((a, b) => a + b) / 12, 9)
   })
 
+  test('reward by rules, a flag a rule, under a name of its own', async () => {
+    const result = await good('reward', 'p', '--collection', '1', '--source', 'rules', '--rules', '1 length characters', '--rules', '-1 length characters', '--rules', '-.5 has /^/', '--as', ' halves ')
+    expect(result).toMatchObject({ name: 'halves', settings: { rules: ['1 length characters', '-1 length characters', '-.5 has /^/'] }, labelled: 24, mean: -0.5 })
+  })
+
   test('train', async () => {
     const words = ['--source', 'column', '--hidden', '16', '--layers', '2', '--lr', '1e-3', '--weight-decay', '0.01', '--clip-norm', '1', '--warmup-steps', '3', '--batch', '32', '--epochs', '5', '--seed', '2']
     expect(await good('train', 'p', '--collection', '1', ...words)).toMatchObject({ valueFunction: 1, epochs: 5, trainLoss: number, validationLoss: number, correlation: number, manifest: { ...manifest, seed: 2, settings: { hidden: 16 } } })
@@ -152,7 +157,7 @@ test('method list and reward list', async () => {
   expect(methods.map((m: { name: string }) => m.name)).toEqual(['base', 'prompting', 're-control', 'pre-control', 'static-re', 'best-of-n', 're-control+prompting', 'pre-control+prompting', 'static-re+prompting', 'best-of-n+prompting'])
   for (const method of methods) expect(method).toMatchObject({ source: expect.any(String), settings: { type: 'object' } })
   const { sources } = await good('reward', 'list')
-  expect(sources.map((s: { name: string }) => s.name)).toEqual(expect.arrayContaining(['tone', 'column', 'mix', 'judge', 'program']))
+  expect(sources.map((s: { name: string }) => s.name)).toEqual(expect.arrayContaining(['tone', 'rules', 'column', 'mix', 'judge', 'program']))
   for (const source of sources) expect(source).toMatchObject({ description: expect.any(String), settings: { type: 'object' } })
 })
 

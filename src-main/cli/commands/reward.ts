@@ -16,9 +16,9 @@ export const reward: Command = {
     const settings = source.settings.parse(settingsFrom(source.settings, input))
     const project = await session.open(input.positionals[0] ?? '')
     project.collections.get(collection)
-    const name = text(input, 'as') ?? null
-    await session.run('reward', labelSettings.parse({ collection, source: source.name, name, settings }))
-    const summary = rewardSummary(project, collection, name ?? source.name)
+    const chosen = labelSettings.parse({ collection, source: source.name, name: text(input, 'as') ?? null, settings })
+    await session.run('reward', chosen)
+    const summary = rewardSummary(project, collection, chosen.name ?? source.name)
     for (const { response, reason } of summary.failures.slice(0, 20)) session.terminal.note(`Response ${response} stays unlabelled: ${reason}`)
     session.terminal.result({ collection, ...summary }, [
       `${summary.labelled} labelled, ${summary.failed} failed, mean ${summary.mean?.toFixed(4) ?? '-'}, sd ${summary.sd?.toFixed(4) ?? '-'}`
