@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { toFailure } from '../../src-main/contract/errors.ts'
 import type { RewardSource, Verdict } from '../../src-main/engine/reward/source.ts'
-import { rewardNamed, sourceNamed } from '../../src-main/engine/reward/sources.ts'
+import { rewardNamed, sourceNamed, usableRewards } from '../../src-main/engine/reward/sources.ts'
 import { toScore } from '../fixtures/score.ts'
 import { collected, type Collected, type Written } from './collected.ts'
 
@@ -72,7 +72,7 @@ describe('a mix', () => {
     [['=1'], 'bad-request', /a part is a name and its weight/],
     [['a=1,b=2'], 'bad-request', /a part is a name and its weight/],
     [['a=1e999'], 'bad-request', /weight/],
-    [['c=1'], 'not-found', /no rewards named c/],
+    [['c=1'], 'not-found', /nothing is labelled as c yet in collection/],
     [[], 'bad-request', /parts/]
   ])('refuses the parts %j', async (parts, code, message) => {
     const job = await mix(parts)
@@ -151,6 +151,16 @@ describe('a mix of texts that belong to no collection', () => {
     await c.label('tone')
     expect(await verdicts(['tone=1', 'a=1'], ['...', 'great'], { a: 1 })).toMatchObject([{ failure: 'tone: the response has no words' }, { value: expect.any(Number) }])
     expect(await verdicts(['a=1'], ['great'])).toEqual([{ failure: 'a: its example has no column "a"' }])
+  })
+
+  test('is refused at once where a part is what people said', async () => {
+    await c.label('people')
+    await c.label('mix', { parts: ['a=1', 'people=1'], standardise: false })
+    expect(() => rewardNamed('mix', null, c.project)).toThrow(/can only label the responses of a collection/)
+    expect(usableRewards(c.project).map(({ name }) => name)).not.toContain('mix')
+    await c.label('mix', { parts: ['a=1'], standardise: false })
+    expect(rewardNamed('mix', null, c.project).source.name).toBe('mix')
+    expect(usableRewards(c.project).map(({ name }) => name)).toContain('mix')
   })
 
   test('opens each part\'s source once, also for texts that come at the same time, and closes it', async () => {

@@ -268,10 +268,13 @@ describe('migrations', () => {
     const response = "INSERT INTO responses (collection, example, sample, seed, promptText, text, tokens, finish, shard, offset, states, crc32) VALUES (1, 1, 0, 1, '', '', x'', 'end', 's', 0, 1, 0)"
     db.exec(response)
     expect(() => db.exec(response)).toThrow(/UNIQUE/)
-    const label = db.prepare('INSERT INTO rewards (response, source, settings, value, failure) VALUES (?, ?, ?, ?, ?)')
-    expect(() => label.run(1, 'tone', '{}', null, null)).toThrow(/CHECK/)
-    expect(() => label.run(1, 'tone', '{}', 0, 'failed')).toThrow(/CHECK/)
-    expect(() => label.run(2, 'tone', '{}', 1, null)).toThrow(/FOREIGN KEY/)
+    const labelling = "INSERT INTO labellings (collection, name, source, settings, counts) VALUES (1, 'tone', 'tone', ?, 1)"
+    db.prepare(labelling).run('{}')
+    expect(() => db.prepare(labelling).run('{"other": 1}')).toThrow(/UNIQUE/) // one that counts
+    const label = db.prepare('INSERT INTO labels (labelling, response, value, failure) VALUES (1, ?, ?, ?)')
+    expect(() => label.run(1, null, null)).toThrow(/CHECK/)
+    expect(() => label.run(1, 0, 'failed')).toThrow(/CHECK/)
+    expect(() => label.run(2, 1, null)).toThrow(/FOREIGN KEY/)
     db.close()
   })
 })

@@ -85,7 +85,7 @@ test('every source can be chosen by its name and describes its settings', () => 
   expect(settingsOf('column')).toMatchObject({ required: ['column'], properties: { column: { type: 'string', title: 'Column' } } })
   // what the form shows as lines
   expect(settingsOf('rules')).toMatchObject({ required: ['rules'], properties: { rules: { type: 'array', items: { type: 'string' }, title: 'Rules' } } })
-  expect(() => sourceNamed('tonn')).toThrow(/there are tone, rules, .*column/)
+  expect(() => sourceNamed('tonn')).toThrow(/no reward source tonn; there are tone, .*mix$/)
 })
 
 describe('the summary', () => {

@@ -29,6 +29,11 @@ export const mix: RewardSource<typeof settings> = {
   description: 'A weighted sum of rewards that the collection has already, each standardised.',
   settings,
   changes: true, // with its parts
+  collectedOnly: ({ parts, collection }, { project, sourceNamed }) =>
+    parts.some((text) => {
+      const part = labellingOf(read(text).name, collection, project)
+      return part !== null && sourceNamed(part.source).collectedOnly?.(part.settings, { project, sourceNamed }) === true
+    }),
   complete(chosen, _project, collection, name) {
     if (chosen.parts.some((text) => read(text).name === name)) throw new StudioError('bad-request', `a mix cannot be labelled as "${name}", which is one of its parts; give it another name`)
     return { ...chosen, collection: chosen.collection ?? collection }
@@ -47,12 +52,18 @@ function read(text: string): { name: string; weight: number } {
   return { name: text.slice(0, at).trim(), weight: Number(text.slice(at + 1)) }
 }
 
+/** @param collection null: the newest that has the name */
+function labellingOf(name: string, collection: number | null, project: Project): Labelling | null {
+  const labellings = collection === null ? project.rewards.newest() : project.rewards.labellings(collection)
+  return labellings.find((labelling) => labelling.name === name) ?? null
+}
+
 /** @throws StudioError where a part is not labelled, is a mix itself, or never changes */
 function partsOf({ parts, standardise, collection }: Settings, project: Project): Part[] {
   return parts.map((text) => {
     const { name, weight } = read(text)
-    const labelling = collection === null ? (project.rewards.newest().find((newest) => newest.name === name) ?? null) : project.rewards.labelling(collection, name)
-    if (labelling === null) throw new StudioError('not-found', `nothing is labelled as ${name} yet`)
+    const labelling = labellingOf(name, collection, project)
+    if (labelling === null) throw new StudioError('not-found', `nothing is labelled as ${name} yet${collection === null ? '' : ` in collection ${collection}`}`)
     if (labelling.source === 'mix') throw new StudioError('bad-request', `${name} is a mix itself; mix its parts instead`)
     if (!standardise) return { ...labelling, weight, mean: 0, scale: 1 }
     const values = project.rewards.labels(labelling.id).flatMap(({ value }) => (value === null ? [] : [value]))

@@ -15,7 +15,7 @@ export const people: RewardSource<typeof settings> = {
   description: 'Ratings by hand, of single responses and of pairs: Bradley-Terry strengths from -1 to 1, where 0 is as good as neutral.',
   settings,
   changes: true, // as they go on rating
-  collectedOnly: true,
+  collectedOnly: () => true,
 
   open(_settings, { project, signal }) {
     const known = new Map<number, number>()

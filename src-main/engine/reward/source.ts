@@ -47,7 +47,7 @@ export interface RewardSource<S extends z.ZodObject = z.ZodObject> {
   /** Whether a response's reward can change without its settings changing (people go on rating): it is then asked again each time. */
   changes?: boolean
   /** Whether it can score nothing but responses of a collection (what people have rated, say). */
-  collectedOnly?: boolean
+  collectedOnly?(settings: z.output<S>, surroundings: Pick<Surroundings, 'project' | 'sourceNamed'>): boolean
   /** What of its settings a reward depends on, without how it is got (timeouts, keys): equal ones share their labels. Default: all. */
   decisive?(settings: z.output<S>): unknown
   /** Settings that only the project can fill in, before a labelling of this collection under this name keeps them. @throws StudioError */

@@ -34,13 +34,18 @@ export function listSources(): Summary[] {
 export function rewardNamed(name: string, settings: Record<string, unknown> | null, project: Project): { source: RewardSource; settings: Record<string, unknown> } {
   const labelling = settings === null ? project.rewards.newest().find((newest) => newest.name === name) : undefined
   const source = sourceNamed(labelling?.source ?? name)
-  if (source.collectedOnly === true) throw new StudioError('bad-request', `${source.title} can only label the responses of a collection; evaluate with another reward`)
-  return { source, settings: source.settings.parse(labelling?.settings ?? settings ?? {}) }
+  const parsed = source.settings.parse(labelling?.settings ?? settings ?? {})
+  if (collectedOnly(source, parsed, project)) throw new StudioError('bad-request', `${source.title} can only label the responses of a collection; choose another reward`)
+  return { source, settings: parsed }
+}
+
+function collectedOnly(source: RewardSource, settings: Record<string, unknown>, project: Project): boolean {
+  return source.collectedOnly?.(settings, { project, sourceNamed }) === true
 }
 
 /** What `rewardNamed` takes without settings. */
 export function usableRewards(project: Project): { name: string; title: string }[] {
-  const named = project.rewards.newest().filter(({ source }) => sourceNamed(source).collectedOnly !== true)
-  const bare = sources.filter((source) => source.collectedOnly !== true && source.settings.safeParse({}).success && !named.some(({ name }) => name === source.name))
+  const named = project.rewards.newest().filter(({ source, settings }) => !collectedOnly(sourceNamed(source), settings, project))
+  const bare = sources.filter((source) => source.settings.safeParse({}).success && !collectedOnly(source, {}, project) && !named.some(({ name }) => name === source.name))
   return [...named.map(({ name, source }) => ({ name, title: name === source ? sourceNamed(source).title : name })), ...bare.map(({ name, title }) => ({ name, title }))]
 }
