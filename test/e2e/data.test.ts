@@ -1,6 +1,8 @@
 /** The data stage with files of one's own: preview, import, search, filters, detail, export, deletion. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openHub, sendFile, type Hub } from '../fixtures/hub.ts'
 import { expect, test, type Studio } from './studio.ts'
 
 const topics = ['garden', 'engine', 'recipe', 'journey', 'music']
@@ -187,6 +189,67 @@ test('a file that cannot be read, and a data set that the hub does not have', as
   await bothSizes(studio, '62-hub-failed')
   await page.getByRole('button', { name: 'Cancel' }).click()
   await expect(page.getByText('320 found')).toBeVisible()
+})
+
+test.describe('a data set of the hub', () => {
+  let hub: Hub
+  let cache: string
+  test.beforeAll(async () => {
+    hub = await openHub()
+    cache = mkdtempSync(join(tmpdir(), 're-control-e2e-cache-'))
+    process.env['HF_ENDPOINT'] = hub.url
+    process.env['XDG_CACHE_HOME'] = cache
+  })
+  test.afterAll(async () => {
+    delete process.env['HF_ENDPOINT']
+    delete process.env['XDG_CACHE_HOME']
+    rmSync(cache, { recursive: true, force: true })
+    await hub.close()
+  })
+
+  test('is listed, fetched and previewed; a fetch that fails can be tried again', async ({ studio }) => {
+    const { page } = studio
+    hub.files.set('data/train.csv', Buffer.from(pairs()))
+    hub.files.set('data/test.jsonl', Buffer.from(prompts()))
+    hub.files.set('README.md', Buffer.from('# About'))
+    await newProject(studio)
+    await page.getByRole('button', { name: 'From the Hugging Face hub' }).click()
+    await page.getByLabel('Data set').fill('o/n')
+    await page.keyboard.press('Enter')
+    await page.getByRole('option', { name: /train\.csv/ }).click()
+    await bothSizes(studio, '64-hub-files')
+
+    hub.download = (_request, response) => {
+      response.writeHead(403).end()
+      return true
+    }
+    const fetch = page.getByRole('button', { name: /^Fetch/ })
+    await fetch.click()
+    await expect(page.getByRole('alert').filter({ hasText: 'private, gated or not there' })).toBeVisible()
+    await bothSizes(studio, '65-hub-fetch-failed')
+
+    let release: () => void = () => {}
+    hub.download = (request, response, content) => {
+      release = () => sendFile(request, response, content)
+      return true
+    }
+    await fetch.click()
+    await expect(page.getByRole('progressbar', { name: 'Fetching' })).toBeVisible()
+    await bothSizes(studio, '66-hub-fetching')
+    release()
+    await page.getByLabel('Format').selectOption({ label: 'Prompt, chosen, rejected' })
+    await page.getByLabel('Prompt', { exact: true }).selectOption('question')
+    await page.getByLabel('Chosen', { exact: true }).selectOption('good')
+    await page.getByLabel('Rejected', { exact: true }).selectOption('bad')
+    await page.getByRole('button', { name: 'Import', exact: true }).click()
+    await expect(page.getByText('60 found')).toBeVisible()
+
+    await page.getByRole('button', { name: 'From the hub' }).click()
+    await page.getByRole('button', { name: 'List its files' }).click()
+    await page.getByRole('option', { name: /train\.csv.*yes, checked/ }).click()
+    await page.getByRole('button', { name: 'Preview' }).click()
+    await expect(page.getByRole('heading', { name: 'Import train.csv' })).toBeVisible()
+  })
 })
 
 test('a list longer than an element can be high is scrolled to its last row, and by a wheel row by row', async ({ studio }) => {
