@@ -47,7 +47,7 @@ test('from the sample project to a steered answer', async ({ studio }) => {
     await go('Data')
     await page.getByRole('button', { name: /^Delete / }).click()
     await page.getByRole('button', { name: 'Delete it' }).click()
-    await expect(page.getByRole('alert').filter({ hasText: 'was not deleted' })).toBeVisible()
+    await expect(page.getByRole('alert').filter({ hasText: 'cannot be deleted' })).toBeVisible()
     await picture('06-not-deleted')
     await page.getByRole('button', { name: 'Close', exact: true }).click()
     await expect(page.getByText('248 train')).toBeVisible()
