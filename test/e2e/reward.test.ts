@@ -24,7 +24,7 @@ async function collect(studio: Studio): Promise<void> {
   await go('Reward')
 }
 
-const source = (page: Page, title: string) => page.getByRole('navigation', { name: 'Sources of rewards' }).getByRole('button', { name: new RegExp(`^${title}`) })
+const source = (page: Page, title: string) => page.getByRole('region', { name: 'Sources of rewards' }).getByRole('button', { name: new RegExp(`^${title}`) })
 const label = (page: Page) => page.getByRole('button', { name: 'Label', exact: true })
 
 /** The value of a fact by its name. */
