@@ -117,7 +117,7 @@ test('sources side by side, ratings with two keys, a mix of them, and how they g
     await label(page).click()
     await done(studio, /Label by weighted mix/)
     await expect(fact(page, 'Labelled')).toHaveText('16')
-    await expect(page.getByText(/parts tone=1/)).toBeVisible()
+    await expect(page.getByText(/parts people=0.5 tone=1/)).toBeVisible()
   })
 
   await test.step('a value function can be trained on any of the names', async () => {
