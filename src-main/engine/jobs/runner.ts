@@ -30,7 +30,8 @@ export interface JobContext {
 export interface JobWork<S> {
   unit: string
   title(settings: S, project: Project): string
-  run(settings: S, project: Project, job: JobContext, subject: number | null): Promise<void>
+  /** @returns what to say at its end, where "Done" is not all */
+  run(settings: S, project: Project, job: JobContext, subject: number | null): Promise<string | void>
   /** Deletes what the job has made. */
   discard(subject: number, project: Project): void
   /** Deletes what a resumed run would have gone on from: the job is done or stopped. */
@@ -150,8 +151,8 @@ export class JobRunner {
     try {
       await Promise.resolve() // let the caller see the job as queued first
       tell()
-      await this.#work(job.kind).run(job.settings as never, project, context, job.subject)
-      current = jobs.update(job.id, { state: 'done', phase: 'Done', done: current.done, total: current.total })
+      const remark = await this.#work(job.kind).run(job.settings as never, project, context, job.subject)
+      current = jobs.update(job.id, { state: 'done', phase: remark ?? 'Done', done: current.done, total: current.total })
     } catch (error) {
       current = jobs.update(job.id, { ...ending(error, signal), done: current.done, total: current.total })
     } finally {

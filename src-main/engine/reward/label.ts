@@ -1,12 +1,12 @@
 /** The reward job: labels what has no reward yet; a label that fails stays a reason, never a number. */
 import type { LabelSettings, RewardPreview } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { JobWork } from '../jobs/runner.ts'
+import type { JobContext, JobWork } from '../jobs/runner.ts'
 import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
 import type { Label } from '../project/rewards.ts'
 import type { Secrets } from '../secrets.ts'
-import type { RewardSource, ToScore, Verdict } from './source.ts'
+import type { RewardSource, Scorer, ToScore, Verdict } from './source.ts'
 import { sourceNamed } from './sources.ts'
 
 const labelsPerTransaction = 500
@@ -25,27 +25,12 @@ export function rewardWork(models: Models, secrets: Secrets): JobWork<LabelSetti
       job.subject(collection)
       job.phase('Getting ready', { done: 0, total })
       const scorer = await source.open(settings, { project, models, secrets, sourceNamed, signal: job.signal })
-      // only now: a choice that cannot label anything must not hide the labels that there are
-      const labelling = project.rewards.choose(collection, name ?? source.name, source.name, settings, sameAs(source, settings))
-      const waiting = waitingFor(source, project, labelling, collection)
-      let done = total - waiting.length
-      let labels: Label[] = []
-      let kept = performance.now()
-      const keep = (): void => {
-        project.rewards.add(labelling, labels)
-        labels = []
-        kept = performance.now()
-      }
-      job.phase('Labelling', { done, total })
       try {
-        await scorer.score(itemsOf(project, waiting), ({ response }, verdict) => {
-          if (response === null) return
-          labels.push({ response, ...labelOf(verdict) })
-          if (labels.length >= labelsPerTransaction || performance.now() - kept > keepEveryMs) keep()
-          job.progress(++done)
-        })
+        // only now: a choice that cannot label anything must not hide the labels that there are
+        const labelling = project.rewards.choose(collection, name ?? source.name, source.name, settings, sameAs(source, settings))
+        const failed = await label(project, labelling, waitingFor(source, project, labelling, collection), total, scorer, job)
+        if (failed > 0) return `Done, but ${failed} of ${total} responses stay without a reward`
       } finally {
-        keep()
         scorer.close()
       }
     },
@@ -53,6 +38,33 @@ export function rewardWork(models: Models, secrets: Secrets): JobWork<LabelSetti
     // its subject is the collection, which it did not make
     discard: () => {}
   }
+}
+
+/** Keeps labels as they come, a transaction for many of them. @returns how many failed */
+async function label(project: Project, labelling: number, waiting: number[], total: number, scorer: Scorer, job: JobContext): Promise<number> {
+  let done = total - waiting.length
+  let failed = 0
+  let labels: Label[] = []
+  let kept = performance.now()
+  const keep = (): void => {
+    project.rewards.add(labelling, labels)
+    labels = []
+    kept = performance.now()
+  }
+  job.phase('Labelling', { done, total })
+  try {
+    await scorer.score(itemsOf(project, waiting), ({ response }, verdict) => {
+      if (response === null) return
+      const outcome = labelOf(verdict)
+      if (outcome.value === null) failed++
+      labels.push({ response, ...outcome })
+      if (labels.length >= labelsPerTransaction || performance.now() - kept > keepEveryMs) keep()
+      job.progress(++done)
+    })
+  } finally {
+    keep()
+  }
+  return failed
 }
 
 /** What a labelling would do. @throws StudioError or ZodError for settings that cannot be */
