@@ -1,5 +1,7 @@
-import { listMethods } from '../../engine/control/methods.ts'
-import { listSources } from '../../engine/reward/sources.ts'
+import type { z } from 'zod'
+import { listMethods, methodNamed } from '../../engine/control/methods.ts'
+import { listSources, sourceNamed } from '../../engine/reward/sources.ts'
+import { flagsOf } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { definitions } from '../terminal.ts'
 
@@ -10,7 +12,7 @@ export const methodList: Command = {
   flags: [],
   async run({ terminal }) {
     const methods = listMethods()
-    terminal.result({ methods }, definitions(methods.map((m) => [m.name, m.description])))
+    terminal.result({ methods }, definitions(methods.map(({ name, description }) => [name, withFlags(description, methodNamed(name).settings)])))
     return 0
   }
 }
@@ -22,7 +24,12 @@ export const rewardList: Command = {
   flags: [],
   async run({ terminal }) {
     const sources = listSources()
-    terminal.result({ sources }, definitions(sources.map((s) => [s.name, s.description])))
+    terminal.result({ sources }, definitions(sources.map(({ name, description }) => [name, withFlags(description, sourceNamed(name).settings)])))
     return 0
   }
+}
+
+function withFlags(description: string, settings: z.ZodObject): string {
+  const flags = flagsOf(settings).map((flag) => `--${flag}`)
+  return flags.length === 0 ? description : `${description} ${flags.join(' ')}`
 }

@@ -7,7 +7,7 @@ import { sourceFlags } from '../source-flags.ts'
 
 export const reward: Command = {
   name: 'reward',
-  usage: "reward PROJECT --collection C --source NAME [--as NAME] [source's flags]; --key NAME takes the key from the environment, RE_CONTROL_KEY_NAME",
+  usage: "reward PROJECT --collection C --source NAME [--as NAME] [the source's flags: see reward list]; --key NAME takes the key from the environment, RE_CONTROL_KEY_NAME",
   positionals: ['PROJECT'],
   flags: ['collection', 'source', 'as', ...sourceFlags],
   async run(session, input) {
