@@ -503,6 +503,33 @@ export const valueFunctionDetail = valueFunction.extend({
 })
 export type ValueFunctionDetail = z.infer<typeof valueFunctionDetail>
 
+/** V on the plane of the first two principal components of a collection's states, in standard deviations of the reward above its mean. */
+export const landscape = z.object({
+  /** shares of the states' variance along x and y */
+  explained: z.tuple([z.number(), z.number()]),
+  /** how many the plane was found from */
+  states: z.int(),
+  x: z.object({ min: z.number(), max: z.number() }),
+  y: z.object({ min: z.number(), max: z.number() }),
+  /** grid points along each axis */
+  size: z.int(),
+  /** (size, size), row by row from the lowest y */
+  values: z.array(z.number()),
+  /** some of the states; their values are those where they are, which is off the plane */
+  points: z.array(z.object({ x: z.number(), y: z.number(), value: z.number() }))
+})
+export type Landscape = z.infer<typeof landscape>
+
+/** A state before any update and after each. */
+export const landscapePath = z.object({
+  /** of the response */
+  tokens: z.int(),
+  steps: z.array(z.object({ x: z.number(), y: z.number(), value: z.number() })),
+  /** |Delta h| / |h| at the end */
+  edit: z.number()
+})
+export type LandscapePath = z.infer<typeof landscapePath>
+
 // Control
 
 export const steeringMethod = z.object({
@@ -555,11 +582,45 @@ export type ChatTurn = z.infer<typeof chatTurn>
 
 // Evaluate
 
+/** What is measured of every response beside its reward, e.g. coherence. */
+export const metric = z.object({
+  name: z.string(),
+  title: z.string(),
+  description: z.string(),
+  /** Paper or page that it comes from. */
+  source: z.string(),
+  /** null: neither is better */
+  better: z.enum(['higher', 'lower']).nullable(),
+  settings: settingsSchema
+})
+export type Metric = z.infer<typeof metric>
+
+export const metricChoice = z.object({
+  name: z.string(),
+  settings: chosenSettings.default({})
+})
+export type MetricChoice = z.infer<typeof metricChoice>
+
+/** A method at every combination of some of its settings, e.g. over alpha: [1, 2, 3]. */
+export const sweep = z.object({
+  method: methodChoice,
+  over: z.record(z.string(), z.array(z.number()).min(1).max(64))
+})
+export type Sweep = z.infer<typeof sweep>
+
 export const evaluateSettings = z.object({
   dataset: id,
   split: split.nullable().default('held-out'),
   limit: z.int().positive().nullable().default(null),
-  methods: z.array(methodChoice).min(1),
+  /** The first is what the others are compared with. */
+  methods: z.array(methodChoice).min(1).max(256),
+  /** Its points come after the methods; null: there are none. */
+  sweep: sweep.nullable().default(null),
+  /** Successive halving: in each of so many rounds as many prompts as before and again; then only this share of the sweep's points, the best by reward, goes on. */
+  halving: z.object({ rounds: z.int().min(2).max(8), keep: z.number().gt(0).lt(1).default(0.5) }).nullable().default(null),
+  /** Responses of each method to a prompt, from as many seeds. */
+  seeds: z.int().min(1).max(64).default(1),
+  metrics: z.array(metricChoice).max(32).default([]),
   source: z.string().default('tone'),
   /** null: those that the source labelled this project's responses with last */
   sourceSettings: chosenSettings.nullable().default(null),
@@ -573,30 +634,39 @@ export type EvaluateSettings = z.infer<typeof evaluateSettings>
 
 const interval = z.object({ mean: z.number().nullable(), low: z.number().nullable(), high: z.number().nullable() })
 
+/** b minus a over the same prompts, 95 % paired bootstrap. */
+export const comparison = z.object({
+  prompts: z.int(), difference: z.number().nullable(), low: z.number().nullable(), high: z.number().nullable(),
+  /** Two-sided, of the paired permutation test; and corrected for the table's comparisons of that measure (Holm). */
+  p: z.number().nullable().default(null),
+  pHolm: z.number().nullable().default(null)
+})
+export type Comparison = z.infer<typeof comparison>
+
 export const evaluationTable = z.object({
   methods: z.array(
     z.object({
       name: z.string(),
+      /** the name, with the settings that tell it from the table's others of that name */
+      label: z.string().default(''),
       settings: chosenSettings,
       responses: z.int(),
       unlabelled: z.int(),
       /** 95 % bootstrap interval over prompts. */
       reward: interval,
       diversity: z.number().nullable(),
-      coherence: z.number().nullable(),
       secondsPerToken: z.number(),
-      edit: z.number().nullable()
+      /** time a token over that of the first method */
+      timeRatio: z.number().nullable().default(null),
+      edit: z.number().nullable(),
+      /** by the label of the metric; how many responses could not be measured */
+      measures: z.record(z.string(), interval.extend({ failed: z.int() })).default({})
     })
   ),
-  /** b minus a over the same prompts, 95 % paired bootstrap. */
-  paired: z.array(
-    z.object({
-      a: z.string(), b: z.string(), prompts: z.int(), difference: z.number().nullable(), low: z.number().nullable(), high: z.number().nullable(),
-      /** Two-sided, of the paired permutation test; and corrected for the table's comparisons (Holm). */
-      p: z.number().nullable().default(null),
-      pHolm: z.number().nullable().default(null)
-    })
-  )
+  /** Of the rewards, each method b against the first, a. */
+  paired: z.array(comparison.extend({ a: z.string(), b: z.string(), measures: z.record(z.string(), comparison).default({}) })),
+  /** What should make one doubt a method, e.g. that its reward rises while another falls. */
+  alarms: z.array(z.object({ method: z.string(), text: z.string() })).default([])
 })
 export type EvaluationTable = z.infer<typeof evaluationTable>
 
@@ -607,6 +677,7 @@ export const evaluation = z.object({
   datasetName: z.string(),
   finished: z.boolean(),
   table: evaluationTable.nullable(),
+  /** its HTML file */
   report: z.string().nullable()
 })
 export type Evaluation = z.infer<typeof evaluation>
@@ -614,7 +685,17 @@ export type Evaluation = z.infer<typeof evaluation>
 export const evaluationResponse = z.object({
   example: id,
   prompt: z.string(),
-  byMethod: z.array(z.object({ name: z.string(), text: z.string(), reward: z.number().nullable() }))
+  /** the data set's preferred answer */
+  preferred: z.string().nullable(),
+  byMethod: z.array(z.object({
+    name: z.string(),
+    label: z.string(),
+    seed: z.int(),
+    text: z.string(),
+    reward: z.number().nullable(),
+    failure: z.string().nullable(),
+    measures: z.record(z.string(), z.number().nullable())
+  }))
 })
 export type EvaluationResponse = z.infer<typeof evaluationResponse>
 
@@ -624,6 +705,6 @@ export type EvaluationResponse = z.infer<typeof evaluationResponse>
 export const stageSettings = z.object({
   collect: collectSettings.omit({ dataset: true }).prefault({}),
   train: trainSettings.omit({ collection: true, source: true }).prefault({}),
-  evaluate: evaluateSettings.omit({ dataset: true, source: true, sourceSettings: true, methods: true }).prefault({})
+  evaluate: evaluateSettings.omit({ dataset: true, source: true, sourceSettings: true, methods: true, sweep: true, metrics: true }).prefault({})
 })
 export type StageSettings = z.infer<typeof stageSettings>

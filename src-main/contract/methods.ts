@@ -119,6 +119,12 @@ export const methods = {
   'train.start': { input: e.trainSettings, output: job },
   'value.list': { input: nothing, output: z.array(e.valueFunction) },
   'value.detail': { input: z.object({ id: e.id }), output: e.valueFunctionDetail },
+  /** collection null: the one that it was trained on. */
+  'value.landscape': { input: z.object({ id: e.id, collection: e.id.nullable().default(null) }), output: e.landscape },
+  'value.path': {
+    input: z.object({ id: e.id, response: e.id, token: z.int().min(0).max(1_000_000), alpha: z.number().positive().max(1000), updates: z.int().min(1).max(500) }),
+    output: e.landscapePath
+  },
 
   'control.methods': { input: nothing, output: z.array(e.steeringMethod) },
 
@@ -147,7 +153,16 @@ export const methods = {
   /** The answers with thumbs as a new data set: its collections are what a value function trains on. */
   'chat.toDataset': { input: nothing, output: e.dataset },
 
+  'evaluate.metrics': { input: nothing, output: z.array(e.metric) },
   'evaluate.start': { input: e.evaluateSettings, output: job },
+  /** A finished evaluation with more methods, metrics or seeds: only what is missing is generated and measured. */
+  'evaluate.extend': { input: z.object({ evaluation: e.id, methods: z.array(e.methodChoice).default([]), metrics: z.array(e.metricChoice).default([]), seeds: z.int().min(1).max(64).nullable().default(null) }), output: job },
+  /** Two columns of the same or of two evaluations over the prompts that both answered: b minus a; of the reward, or of a metric by its label. */
+  'evaluate.compare': {
+    input: z.object({ a: z.object({ evaluation: e.id, method: z.int().min(0) }), b: z.object({ evaluation: e.id, method: z.int().min(0) }), measure: z.string().nullable().default(null) }),
+    output: e.comparison
+  },
+  'evaluate.export': { input: z.object({ evaluation: e.id, format: z.enum(['html', 'csv', 'json', 'latex']), file: z.string().min(1).max(4096) }), output: nothing },
   'evaluate.list': { input: nothing, output: z.array(e.evaluation) },
   'evaluate.responses': { input: z.object({ evaluation: e.id, ...page }), output: z.object({ total: z.int(), responses: z.array(e.evaluationResponse) }) },
 

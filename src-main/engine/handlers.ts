@@ -17,6 +17,7 @@ import { nextTask, rate, ratingSummary } from './reward/rating/rate.ts'
 import { listSources, sourceNamed, usableRewards } from './reward/sources.ts'
 import { rewardCorrelations, rewardSummaries } from './reward/summary.ts'
 import { openSample } from './sample.ts'
+import { landscapeOf, pathOf } from './value/landscape.ts'
 import { version } from './version.ts'
 
 export function createHandlers(engine: Engine): Handlers {
@@ -157,6 +158,8 @@ export function createHandlers(engine: Engine): Handlers {
     'train.start': (input) => engine.jobs.start('train', input),
     'value.list': () => engine.project.valueFunctions.list(),
     'value.detail': ({ id }) => engine.project.valueFunctions.detail(id),
+    'value.landscape': ({ id, collection }) => landscapeOf(engine.project, id, collection),
+    'value.path': ({ id, response, token, alpha, updates }) => pathOf(engine.project, id, response, token, alpha, updates),
 
     'control.methods': listMethods,
     'chat.send': (input) => engine.chat.send(engine.project, input),

@@ -69,6 +69,10 @@ test('from the sample project to a steered answer', async ({ studio }) => {
     await page.getByRole('main').getByRole('button', { name: 'Train', exact: true }).click()
     await done(/Train/)
     await picture('08-trained')
+    await page.getByRole('button', { name: 'Draw it' }).click()
+    const landscape = page.getByRole('img', { name: /^V over the states' two principal components: .* a state's way from/ })
+    await landscape.scrollIntoViewIfNeeded({ timeout: 60_000 })
+    await picture('08-landscape')
   })
 
   await test.step('chat side by side; the sliders act on the next message', async () => {

@@ -19,12 +19,16 @@ export interface NewResponse {
 }
 
 /** Where a response's states are, and its reward by one source. */
-export interface LabelledStates {
-  response: number
-  example: number
+/** Where a response's states are: rows of a shard from a byte offset on. */
+export interface StatePlace {
   shard: string
   offset: number
   states: number
+}
+
+export interface LabelledStates extends StatePlace {
+  response: number
+  example: number
   crc32: number
   reward: number
 }
@@ -110,6 +114,18 @@ export class Responses {
   /** @throws StudioError 'not-found' */
   get(id: number): { example: number; text: string; sample: number; states: number; finish: 'end' | 'length' } {
     const row = this.#db.prepare('SELECT example, text, sample, states, finish FROM responses WHERE id = ?').get(id) as ReturnType<Responses['get']> | undefined
+    if (row === undefined) throw new StudioError('not-found', `there is no response ${id} in this project`)
+    return row
+  }
+
+  /** Of every response of a collection. */
+  places(collection: number): StatePlace[] {
+    return this.#db.prepare('SELECT shard, offset, states FROM responses WHERE collection = ? AND states > 0 ORDER BY id').all(collection) as StatePlace[]
+  }
+
+  /** @throws StudioError 'not-found' */
+  place(id: number): StatePlace & { collection: number } {
+    const row = this.#db.prepare('SELECT collection, shard, offset, states FROM responses WHERE id = ?').get(id) as ReturnType<Responses['place']> | undefined
     if (row === undefined) throw new StudioError('not-found', `there is no response ${id} in this project`)
     return row
   }

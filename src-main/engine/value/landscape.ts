@@ -1,0 +1,98 @@
+/** V around a collection's states, and the way of one state up it: figure 2 of arXiv:2406.05954. */
+import { setImmediate as breathe } from 'node:timers/promises'
+import type { Landscape, LandscapePath } from '../../contract/entities.ts'
+import { StudioError } from '../../contract/errors.ts'
+import type { Network } from '../../model-host/messages.ts'
+import type { Project } from '../project/project.ts'
+import { affine, product, valueAndGradient, valueOf } from './forward.ts'
+import { onPlane, principalPlane, readState, type Plane } from './principal-plane.ts'
+
+const pointsShown = 400
+/** grid points along each axis */
+const gridSize = 48
+/** beyond the states on each side, as a share of their extent: an edit leads out of them */
+const margin = 0.25
+
+const planes = new WeakMap<Project, Map<string, Promise<Plane>>>()
+
+/** @param collection null: the one that it was trained on @throws StudioError */
+export async function landscapeOf(project: Project, valueFunction: number, collection: number | null): Promise<Landscape> {
+  const { network, plane } = await prepare(project, valueFunction, collection)
+  const shown = plane.states.filter((_, i) => i % Math.ceil(plane.states.length / pointsShown) === 0)
+  const points: Landscape['points'] = []
+  for (const state of shown) {
+    const [x, y] = onPlane(plane, state)
+    points.push({ x, y, value: valueOf(network, affine(firstOf(network), state)) })
+    if (points.length % 50 === 0) await breathe()
+  }
+  const x = extent(points.map((point) => point.x))
+  const y = extent(points.map((point) => point.y))
+  return { explained: plane.explained, states: plane.states.length, x, y, size: gridSize, values: await grid(network, plane, x, y), points }
+}
+
+/**
+ * The explicit ascent h += alpha c^2 dV/dh from the state that token `token` of a response was drawn from.
+ * @param alpha in units of the value function's standardised states
+ */
+export async function pathOf(project: Project, valueFunction: number, response: number, token: number, alpha: number, updates: number): Promise<LandscapePath> {
+  const place = project.responses.place(response)
+  const { network, plane } = await prepare(project, valueFunction, place.collection)
+  const step = alpha * project.valueFunctions.detail(valueFunction).scale ** 2
+  const start = readState(project.statesDirectory, network.inputDim, place, token)
+  const state = Float64Array.from(start)
+  const steps: LandscapePath['steps'] = []
+  for (let n = 0; n <= updates; n++) {
+    const { value, gradient } = valueAndGradient(network, state)
+    const [x, y] = onPlane(plane, state)
+    if (!Number.isFinite(value)) throw new StudioError('bad-request', `after ${n} updates the value is not finite: alpha is too large`)
+    steps.push({ x, y, value })
+    if (n < updates) for (let d = 0; d < state.length; d++) state[d]! += step * (gradient[d] as number)
+    if (n % 10 === 0) await breathe()
+  }
+  return { tokens: place.states, steps, edit: Math.hypot(...state.map((h, d) => h - (start[d] as number))) / Math.hypot(...start) }
+}
+
+async function prepare(project: Project, valueFunction: number, chosen: number | null): Promise<{ network: Network; plane: Plane }> {
+  const { collection: own, inputDim } = project.valueFunctions.detail(valueFunction)
+  const collection = chosen ?? own
+  if (collection === null) throw new StudioError('bad-request', 'an imported value function has no collection of its own; choose one whose states are shown')
+  const size = project.collections.inputDim(project.collections.get(collection).id)
+  if (size !== inputDim) throw new StudioError('bad-request', `the value function takes states of ${inputDim} numbers, those of collection ${collection} have ${size}`)
+  const places = project.responses.places(collection)
+  const known = planes.get(project) ?? new Map<string, Promise<Plane>>()
+  planes.set(project, known)
+  const key = `${collection}/${places.length}` // a collection may still grow
+  const plane = known.get(key) ?? principalPlane(project.statesDirectory, size, places)
+  known.set(key, plane)
+  plane.catch(() => known.delete(key))
+  return { network: project.valueFunctions.network(valueFunction), plane: await plane }
+}
+
+/** V at mean + x a + y b: the first layer is linear, so that its z are combined from three products. Row by row, from the lowest y. */
+async function grid(network: Network, { mean, axes: [a, b] }: Plane, x: Landscape['x'], y: Landscape['y']): Promise<number[]> {
+  const first = firstOf(network)
+  const units = first.bias.length
+  const z0 = affine(first, mean)
+  const [za, zb] = [product(first.weight, units, a), product(first.weight, units, b)]
+  const values: number[] = []
+  for (let row = 0; row < gridSize; row++) {
+    const v = y.min + ((y.max - y.min) * row) / (gridSize - 1)
+    for (let column = 0; column < gridSize; column++) {
+      const u = x.min + ((x.max - x.min) * column) / (gridSize - 1)
+      values.push(valueOf(network, z0.map((z, i) => z + u * (za[i] as number) + v * (zb[i] as number))))
+    }
+    await breathe()
+  }
+  return values
+}
+
+function firstOf({ layers: [first] }: Network): Network['layers'][number] {
+  if (first === undefined) throw new StudioError('project-damaged', 'the value function has no layers')
+  return first
+}
+
+function extent(values: number[]): { min: number; max: number } {
+  const [low, high] = values.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity])
+  const around = margin * (high - low) || 1
+  return { min: low - around, max: high + around }
+}
