@@ -14,6 +14,15 @@ export interface SamplerSettings {
 /** Draws tokens; keeps its own random state, so one sampler serves one sequence. */
 export interface Sampler {
   readonly sampler: unique symbol
+  /** Index of the one that is drawn from these logits, which need not be of a whole vocabulary. Throws where they are not finite; -Infinity is never drawn. */
+  draw(logits: Float32Array): number
+}
+
+/** Tokens that may come next, the most probable first; of equal ones the lower first. */
+export interface Candidates {
+  tokens: Int32Array
+  /** over the whole vocabulary */
+  logProbabilities: Float32Array
 }
 
 export interface Facts {
@@ -101,7 +110,10 @@ export interface Context {
   /** Draws by llama.cpp's plain chain. Throws for logits that are not finite. */
   sample(row: number, sampler: Sampler): number
   logits(row: number): Float32Array
-  removeSequence(sequence: number): void
+  /** The `count` most probable tokens after output row `row` of the last batch. Throws for logits that are not finite. */
+  candidates(row: number, count: number): Candidates
+  /** Forgets its tokens; with `from`, those from that position on. Throws where the model cannot forget a part. */
+  removeSequence(sequence: number, from?: number): void
   /** `to`, which must be empty, shares the tokens of `from`; with `end`, those before that position. */
   copySequence(from: number, to: number, end?: number): void
   /** Forgets every sequence; with `data` their keys and values are overwritten too. */

@@ -1,6 +1,8 @@
 #include "context.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <set>
 #include <stdexcept>
 
@@ -33,6 +35,13 @@ Array toTypedArray(Napi::Env env, const std::vector<Number> &numbers) {
   Array array = Array::New(env, numbers.size());
   std::copy(numbers.begin(), numbers.end(), array.Data());
   return array;
+}
+
+// log sum exp of numbers (count), of which `largest` is the largest.
+double logSumOfExponentials(const float *numbers, int count, float largest) {
+  double sum = 0;
+  for (int i = 0; i < count; i++) sum += std::exp(numbers[i] - largest);
+  return largest + std::log(sum);
 }
 
 // One entry an output row; a sampler draws for one row only, so that the order of the rows is no matter.
@@ -180,6 +189,7 @@ Napi::Function ContextBinding::define(Napi::Env env) {
       env, "Context",
       {InstanceMethod<&ContextBinding::decode>("decode"), InstanceMethod<&ContextBinding::sample>("sample"),
        InstanceMethod<&ContextBinding::logits>("logits"),
+       InstanceMethod<&ContextBinding::candidates>("candidates"),
        InstanceMethod<&ContextBinding::removeSequence>("removeSequence"),
        InstanceMethod<&ContextBinding::copySequence>("copySequence"), InstanceMethod<&ContextBinding::clear>("clear"),
        InstanceMethod<&ContextBinding::setThreads>("setThreads"), InstanceMethod<&ContextBinding::free>("free")});
@@ -376,10 +386,42 @@ int ContextBinding::checkedSequence(const Napi::CallbackInfo &info, size_t argum
   return static_cast<int>(requireInteger(info[argument], "sequence", 0, sequences - 1));
 }
 
-// removeSequence(sequence): forgets its tokens, so that the place can be taken by another
+// candidates(row, count) -> {tokens: Int32Array(count), logProbabilities: Float32Array(count)}, the most probable first;
+// of equal logits the lower token, as the greedy sampler has it
+Napi::Value ContextBinding::candidates(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  llama_context *ctx = idle(env);
+  const float *row = library().llama_get_logits_ith(ctx, checkedOutput(info));
+  const int count = static_cast<int>(requireInteger(info[1], "count", 1, vocabularySize));
+  if (!row || hasNanOrInfinity(row, vocabularySize)) {
+    throw Napi::Error::New(env, "the logits of this row are not finite");
+  }
+  std::vector<int> best;
+  if (!largestInOrder(row, vocabularySize, count, best)) {
+    best.resize(vocabularySize);
+    std::iota(best.begin(), best.end(), 0);
+    std::partial_sort(best.begin(), best.begin() + count, best.end(),
+                      [row](int a, int b) { return row[a] > row[b] || (row[a] == row[b] && a < b); });
+    best.resize(count);
+  }
+  const double logTotal = logSumOfExponentials(row, vocabularySize, row[best[0]]);
+  std::vector<float> logProbabilities;
+  for (int token : best) logProbabilities.push_back(static_cast<float>(row[token] - logTotal));
+  Napi::Object result = Napi::Object::New(env);
+  result["tokens"] = toTypedArray<Napi::Int32Array>(env, best);
+  result["logProbabilities"] = toFloat32Array(env, logProbabilities);
+  return result;
+}
+
+// removeSequence(sequence, from?): forgets its tokens, or those from position `from` on
 void ContextBinding::removeSequence(const Napi::CallbackInfo &info) {
   llama_context *ctx = idle(info.Env());
-  library().llama_memory_seq_rm(library().llama_get_memory(ctx), checkedSequence(info, 0), -1, -1);
+  const int sequence = checkedSequence(info, 0);
+  const bool whole = info[1].IsUndefined();
+  const int from = whole ? -1 : static_cast<int>(requireInteger(info[1], "from", 0, mostPositions));
+  if (!library().llama_memory_seq_rm(library().llama_get_memory(ctx), sequence, from, -1)) {
+    throw Napi::Error::New(info.Env(), "this model cannot forget a part of a sequence");
+  }
 }
 
 // copySequence(from, to, end?): `to`, which must be empty, shares the tokens of `from`, those before position `end`

@@ -21,6 +21,7 @@ class ContextBinding : public Napi::ObjectWrap<ContextBinding> {
   Napi::Value decode(const Napi::CallbackInfo& info);
   Napi::Value sample(const Napi::CallbackInfo& info);
   Napi::Value logits(const Napi::CallbackInfo& info);
+  Napi::Value candidates(const Napi::CallbackInfo& info);
   void removeSequence(const Napi::CallbackInfo& info);
   void copySequence(const Napi::CallbackInfo& info);
   void clear(const Napi::CallbackInfo& info);

@@ -48,7 +48,22 @@ llama_token TokenSampler::draw(const float* logits, int vocabulary) {
   return token;
 }
 
-Napi::Function SamplerBinding::define(Napi::Env env) { return DefineClass(env, "Sampler", {}); }
+Napi::Function SamplerBinding::define(Napi::Env env) {
+  return DefineClass(env, "Sampler", {InstanceMethod<&SamplerBinding::draw>("draw")});
+}
+
+// draw(logits: Float32Array) -> index of the one that is drawn
+Napi::Value SamplerBinding::draw(const Napi::CallbackInfo& info) {
+  const Napi::Float32Array logits = requireFloat32Array(info[0], "logits");
+  if (logits.ElementLength() == 0) {
+    throw Napi::RangeError::New(info.Env(), "there are no logits to draw from");
+  }
+  const llama_token drawn = pointer->draw(logits.Data(), static_cast<int>(logits.ElementLength()));
+  if (drawn < 0) {
+    throw Napi::Error::New(info.Env(), "the logits are not finite");
+  }
+  return Napi::Number::New(info.Env(), drawn);
+}
 
 SamplerBinding::SamplerBinding(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   info.This().As<Napi::Object>().TypeTag(&tag);

@@ -48,6 +48,8 @@ class SamplerBinding : public Napi::ObjectWrap<SamplerBinding> {
 
   const std::shared_ptr<TokenSampler>& sampler() const { return pointer; }
 
+  Napi::Value draw(const Napi::CallbackInfo& info);
+
  private:
   std::shared_ptr<TokenSampler> pointer;  // a batch under way keeps it too
 };

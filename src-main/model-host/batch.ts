@@ -2,24 +2,24 @@
 import type { Batch, Control } from '../../native/llama.ts'
 import type { ValueFunction } from '../../native/value-function.ts'
 import type { ControlInput } from './messages.ts'
-import type { Sequence } from './sequence.ts'
+import type { Sequence, Strand } from './sequence.ts'
 
 export interface Step {
   batch: Batch
   /** whose output row it is */
-  rows: Sequence[]
+  rows: Strand[]
   /** tokens of prompts among the batch's */
-  promptTokens: Map<Sequence, number>
+  promptTokens: Map<Strand, number>
 }
 
 /**
- * One token of each running response, and as much of new prompts as there is room for; the prompts are of the first
+ * One token of each running response, or of each of its branches, and as much of new prompts as there is room for; the prompts are of the first
  * call that has any, so that those of a collection do not lengthen the step that a chat's first token comes from.
  * Given responses are read only when no response is being drawn: a step full of them would hold up a chat, and needs
  * no output head. Advances the sequences' positions. Null when nothing can be decoded.
  */
 export function nextStep(calls: Sequence[][], batchTokens: number, states: boolean, networks: Map<string, ValueFunction>): Step | null {
-  const ready = calls.map((running) => running.filter((sequence) => !sequence.waits))
+  const ready = calls.map((running) => running.flatMap(({ strands }) => strands.filter(({ waits }) => !waits)))
   const drawn = ready.flat().filter(({ sampler }) => sampler !== null)
   const head = drawn.length > 0
   const prompts = ready.map((running) => running.filter(({ sampler, pending }) => (sampler !== null) === head && pending > 1)).find(({ length }) => length > 0) ?? []
@@ -27,8 +27,8 @@ export function nextStep(calls: Sequence[][], batchTokens: number, states: boole
   const chosen = [...single, ...prompts.sort((a, b) => a.pending - b.pending)]
 
   const [tokens, positions, places, outputs]: [number[], number[], number[], number[]] = [[], [], [], []]
-  const rows: Sequence[] = []
-  const promptTokens = new Map<Sequence, number>()
+  const rows: Strand[] = []
+  const promptTokens = new Map<Strand, number>()
   const held = heldBack(calls.flat())
   for (const sequence of chosen) {
     const known = held.has(sequence) ? sequence.promptLength - 1 : sequence.length
@@ -65,13 +65,13 @@ export function nextStep(calls: Sequence[][], batchTokens: number, states: boole
  * Leaders that wait with their last prompt token for those with the very same prompt: drawn from rows of one batch,
  * the same settings and seed give the same tokens.
  */
-function heldBack(running: Sequence[]): Set<Sequence> {
+function heldBack(running: Sequence[]): Set<Strand> {
   const leaders = running.flatMap(({ waits, sampler, leader, shared }) => (waits && sampler !== null && leader?.promptLength === shared + 1 ? [leader] : []))
   return new Set(leaders.filter((leader) => leader.position < leader.promptLength - 1))
 }
 
 /** One control for all rows of the same value function and settings, so that they share its matrices. */
-function controlsOf(rows: Sequence[], networks: Map<string, ValueFunction>): Control[] {
+function controlsOf(rows: Strand[], networks: Map<string, ValueFunction>): Control[] {
   const groups = new Map<string, { control: ControlInput; rows: number[] }>()
   rows.forEach(({ control }, row) => {
     if (control === null) return

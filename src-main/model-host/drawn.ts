@@ -1,6 +1,6 @@
 /** A response that the model draws token by token. */
 import { Sampler, type Decoded, type Model } from '../../native/llama.ts'
-import type { ControlInput, FinishedEvent, GenerationRequest, TokenEvent } from './messages.ts'
+import type { BranchesEvent, ControlInput, FinishedEvent, GenerationRequest, TokenEvent } from './messages.ts'
 import type { RenderedPrompt } from './prompt.ts'
 import { KeptStates, Sequence } from './sequence.ts'
 
@@ -8,8 +8,8 @@ export class DrawnResponse extends Sequence {
   readonly sampler: Sampler
   readonly control: ControlInput | null
 
-  readonly #model: Model
-  readonly #maxTokens: number
+  protected readonly model: Model
+  protected readonly maxTokens: number
   readonly #decoder = new TextDecoder()
   readonly #tokens: number[] = []
   readonly #states: KeptStates | null
@@ -20,17 +20,18 @@ export class DrawnResponse extends Sequence {
   #text = ''
   #finish: 'end' | 'length' | null = null
 
-  constructor(model: Model, request: GenerationRequest, prompt: RenderedPrompt, options: { states: boolean; deterministic: boolean }) {
-    super(request.key, prompt, prompt.tokens.length + request.maxTokens, options.deterministic)
-    this.#model = model
-    this.#maxTokens = request.maxTokens
+  /** @param further what it needs in the context beyond its own tokens, and the place for them */
+  constructor(model: Model, request: GenerationRequest, prompt: RenderedPrompt, options: { states: boolean; deterministic: boolean }, further = { cells: 0, places: 0 }) {
+    super(request.key, prompt, prompt.tokens.length + request.maxTokens + further.cells, options.deterministic, 1 + further.places)
+    this.model = model
+    this.maxTokens = request.maxTokens
     this.#states = options.states ? new KeptStates() : null
     this.sampler = new Sampler({ ...request.sampling, seed: request.seed })
     this.control = request.control
   }
 
   get share(): number {
-    return this.#tokens.length / this.#maxTokens
+    return this.#tokens.length / this.maxTokens
   }
 
   get finished(): boolean {
@@ -58,19 +59,24 @@ export class DrawnResponse extends Sequence {
     return (decoded.drawn[row] as number) < 0 ? `the logits of token ${token} are not finite` : null
   }
 
-  take(decoded: Decoded, row: number): void {
-    const token = decoded.drawn[row] as number
+  take(decoded: Decoded, row: number): number {
     this.#states?.add(decoded, row, decoded.drawn.length)
-    this.#tokens.push(token)
-    if (this.#model.isEndOfGeneration(token)) this.#finish = 'end'
-    else if (this.#tokens.length === this.#maxTokens) this.#finish = 'length'
-    if (this.control === null) return
-    this.#valueBefore.push(decoded.valueBefore[row] ?? NaN)
-    this.#valueAfter.push(decoded.valueAfter[row] ?? NaN)
-    this.#edits.push(decoded.edits[row] ?? 0)
+    this.keep(decoded.drawn[row] as number, decoded.valueBefore[row] ?? NaN, decoded.valueAfter[row] ?? NaN, decoded.edits[row] ?? 0)
+    return 1
   }
 
-  *news(tokens: boolean): Generator<TokenEvent | FinishedEvent> {
+  /** The next token, with what is known of its state under control. */
+  protected keep(token: number, valueBefore: number, valueAfter: number, edit: number): void {
+    this.#tokens.push(token)
+    if (this.model.isEndOfGeneration(token)) this.#finish = 'end'
+    else if (this.#tokens.length === this.maxTokens) this.#finish = 'length'
+    if (this.control === null) return
+    this.#valueBefore.push(valueBefore)
+    this.#valueAfter.push(valueAfter)
+    this.#edits.push(edit)
+  }
+
+  *news(tokens: boolean): Generator<TokenEvent | FinishedEvent | BranchesEvent> {
     while (this.#told < this.#tokens.length) {
       const event = this.#tell(this.#told++)
       if (tokens) yield event
@@ -81,7 +87,7 @@ export class DrawnResponse extends Sequence {
   #tell(at: number): TokenEvent {
     const token = this.#tokens[at] as number
     const last = this.#finish !== null && at === this.#tokens.length - 1
-    const bytes = last && this.#finish === 'end' ? new Uint8Array() : this.#model.piece(token)
+    const bytes = last && this.#finish === 'end' ? new Uint8Array() : this.model.piece(token)
     // the last token takes what is left of an unfinished character with it
     const text = this.#decoder.decode(bytes, { stream: !last })
     this.#text += text

@@ -48,8 +48,9 @@ export class GivenResponse extends Sequence {
     return decoded.finite[row] === 0 ? `the state of token ${this.#states.count + 1} is not finite` : null
   }
 
-  take(decoded: Decoded, row: number): void {
+  take(decoded: Decoded, row: number): number {
     this.#states.add(decoded, row, decoded.finite.length)
+    return 1
   }
 
   override restart(): void {

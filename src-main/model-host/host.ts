@@ -117,6 +117,11 @@ export function createHost(): Handlers {
 
     generate: (input, emit, signal) => scheduler().generate(input, emit, signal),
 
+    choose(input) {
+      scheduler().choose(input)
+      return null
+    },
+
     prefill: (input, emit, signal) => scheduler().prefill(input, emit, signal),
 
     train: (input, emit, signal) => train(input, gpu, emit, signal)

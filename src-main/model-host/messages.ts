@@ -92,6 +92,25 @@ export interface ControlInput {
   maxEdit: number | null
 }
 
+/** Picks a response's tokens among the most probable ones by what they lead to: by log p + weight * (a value or a reward). */
+export type SearchInput = {
+  /** tokens that compete at each step */
+  topK: number
+  weight: number
+} & (
+  /** V of the state that the token leads to; the request's control names V, and edits nothing */
+  | { by: 'value' }
+  | {
+      /** the text with the token and so many more, each the most probable one, as `choose` judges it */
+      by: 'reward'
+      lookahead: number
+      /** tokens that a choice keeps, of the chosen one and those looked ahead */
+      keep: number
+      /** whether the run's sampling draws from the scores; otherwise the best is taken, as in a greedy run */
+      draws: boolean
+    }
+)
+
 export interface GenerationRequest {
   /** the caller's own number for it */
   key: number
@@ -100,6 +119,7 @@ export interface GenerationRequest {
   seed: number
   maxTokens: number
   control: ControlInput | null
+  search?: SearchInput | null
 }
 
 export interface GenerateInput {
@@ -167,6 +187,21 @@ export interface FinishedEvent {
   edits: Float32Array
   /** wall time from its first to its last step, shared with what ran beside it */
   seconds: number
+}
+
+/** A response waits for `choose`: its text up to here as it would be on each of its branches. */
+export interface BranchesEvent {
+  kind: 'branches'
+  key: number
+  /** no two of a process have the same */
+  decision: number
+  texts: string[]
+}
+
+export interface ChooseInput {
+  decision: number
+  /** of each branch; one without a reward counts as the mean of the others */
+  rewards: (number | null)[]
 }
 
 /** How far a call is, a few times a second. */
@@ -266,7 +301,9 @@ export interface HostMethods {
   /** one text at a time: a text's logits do not depend on what else is scored */
   score: { input: ScoreInput; output: null; event: ScoredEvent | SkippedEvent }
   'network.set': { input: { name: string; network: Network }; output: null; event: never }
-  generate: { input: GenerateInput; output: Totals; event: GenerateEvent }
+  generate: { input: GenerateInput; output: Totals; event: GenerateEvent | BranchesEvent }
+  /** What a `branches` event asks for, while its `generate` runs; nothing when that has ended. */
+  choose: { input: ChooseInput; output: null; event: never }
   prefill: { input: PrefillInput; output: Totals; event: PrefillEvent }
   train: { input: TrainInput; output: TrainOutput; event: TrainEvent }
 }

@@ -10,9 +10,10 @@ import { StudioError } from '../contract/errors.ts'
 import { nextStep, type Step } from './batch.ts'
 import { DrawnResponse } from './drawn.ts'
 import { GivenResponse } from './given.ts'
-import type { GenerateEvent, GenerateInput, PrefillEvent, PrefillInput, Prompt, SkippedEvent, Totals } from './messages.ts'
+import type { BranchesEvent, ChooseInput, GenerateEvent, GenerateInput, PrefillEvent, PrefillInput, Prompt, SkippedEvent, Totals } from './messages.ts'
 import { leaderOf, leave, takeOver } from './prefixes.ts'
 import type { PromptRenderer, RenderedPrompt } from './prompt.ts'
+import { SearchedResponse } from './search.ts'
 import type { Sequence } from './sequence.ts'
 
 export interface SchedulerSettings {
@@ -36,7 +37,7 @@ interface Call {
   /** prepared, and without a place */
   ready: Sequence[]
   running: Set<Sequence>
-  emit(event: GenerateEvent): void
+  emit(event: GenerateEvent | BranchesEvent): void
   totals: Totals
   start: number
   reported: number
@@ -57,6 +58,8 @@ export class Scheduler {
   readonly #abandoned: Sequence[] = []
   #untold: { call: Call; sequence: Sequence }[] = []
   #stepping = false
+  /** called by whatever gives the loop something to do */
+  #wake = (): void => {}
 
   constructor(model: Model, context: Context, renderer: PromptRenderer, networks: Map<string, ValueFunction>, settings: SchedulerSettings) {
     this.#model = model
@@ -68,13 +71,20 @@ export class Scheduler {
   }
 
   /** Runs all requests; resolves with the totals. Throws 'cancelled' on abort; what had finished was emitted. */
-  generate(input: GenerateInput, emit: (event: GenerateEvent) => void, signal: AbortSignal): Promise<Totals> {
-    for (const { control } of input.requests) {
+  generate(input: GenerateInput, emit: (event: GenerateEvent | BranchesEvent) => void, signal: AbortSignal): Promise<Totals> {
+    for (const { control, search } of input.requests) {
+      if (search !== undefined && search !== null && input.states) throw new StudioError('bad-request', 'the states of a response are not handed out where its tokens are searched for')
       if (control !== null && !this.#networks.has(control.network)) throw new StudioError('bad-request', `value function ${control.network} is not in the model host`)
     }
     const waiting = input.requests.map((request) => ({
       key: request.key,
-      prepare: () => new DrawnResponse(this.#model, request, this.#render(request.prompt, request.maxTokens), input)
+      prepare: () => {
+        const prompt = this.#render(request.prompt, request.maxTokens)
+        if (request.search === undefined || request.search === null) return new DrawnResponse(this.#model, request, prompt, input)
+        const sequence = new SearchedResponse(this.#model, this.#context, request, request.search, prompt, input)
+        this.#checkBranches(sequence, request.search.topK)
+        return sequence
+      }
     }))
     return this.#call({ parallel: input.parallel, states: input.states, tokens: input.tokens, waiting, emit }, signal)
   }
@@ -94,6 +104,11 @@ export class Scheduler {
     return this.#call({ parallel: this.#settings.sequences, states: true, tokens: false, waiting, emit: emit as Call['emit'] }, signal)
   }
 
+  /** The answer to a `branches` event; of no effect where nobody waits for it any more. */
+  choose({ decision, rewards }: ChooseInput): void {
+    if (this.#searched().some((sequence) => sequence.answer(decision, rewards))) this.#wake()
+  }
+
   #call(work: Work, signal: AbortSignal): Promise<Totals> {
     if (signal.aborted) throw new StudioError('cancelled', 'generation was stopped')
     return new Promise((resolve, reject) => {
@@ -107,6 +122,7 @@ export class Scheduler {
       }
       this.#calls.unshift(call)
       signal.addEventListener('abort', () => this.#end(call, new StudioError('cancelled', 'generation was stopped')))
+      this.#wake()
       void this.#run()
     })
   }
@@ -116,7 +132,9 @@ export class Scheduler {
     this.#stepping = true
     try {
       while (this.#calls.length > 0) {
+        const woken = new Promise<void>((resolve) => (this.#wake = resolve))
         for (const sequence of this.#abandoned.splice(0)) this.#forget(sequence)
+        this.#takeAnswers()
         this.#admit()
         this.#takeOver()
         const step = nextStep(this.#calls.map(({ running }) => [...running]), this.#settings.batchTokens, this.#calls.some(({ states }) => states), this.#networks)
@@ -124,6 +142,7 @@ export class Scheduler {
         this.#tell()
         this.#prepareAhead()
         if (step !== null && decoding !== null) this.#take(step, await decoding)
+        else if (this.#searched().some(({ asks }) => asks)) await woken
       }
     } catch (error) {
       for (const call of [...this.#calls]) this.#end(call, error instanceof Error ? error : new Error(String(error)))
@@ -136,18 +155,22 @@ export class Scheduler {
     return this.#calls.flatMap(({ running }) => [...running])
   }
 
+  #searched(): SearchedResponse[] {
+    return this.#running().filter((sequence) => sequence instanceof SearchedResponse)
+  }
+
   /** Gives places to sequences until one does not fit: a later one must not keep it waiting. */
   #admit(): void {
     for (const call of [...this.#calls]) {
       for (let next = this.#next(call); next !== undefined && call.running.size < call.parallel; next = this.#next(call)) {
         const running = this.#running()
-        if (this.#freePlaces.length === 0 || (running.length > 0 && (next.alone || running.some(({ alone }) => alone)))) return
+        if (this.#freePlaces.length < next.places || (running.length > 0 && (next.alone || running.some(({ alone }) => alone)))) return
         const beginning = this.#settings.sharesPrefixes ? leaderOf(next, running) : null
         const reserved = running.reduce((cells, one) => cells + one.cells - one.shared, 0)
         if (reserved + next.cells - (beginning?.tokens ?? 0) > this.#settings.contextTokens) return
         call.ready.shift()
         call.running.add(next)
-        next.begin(this.#freePlaces.pop() as number)
+        next.begin(this.#freePlaces.splice(-next.places).reverse())
         if (next.alone) this.#context.clear(false) // its cells are the first ones, whatever ran before
         if (beginning !== null) [next.leader, next.shared] = [beginning.leader, beginning.tokens]
       }
@@ -190,6 +213,12 @@ export class Scheduler {
     throw new Error(`the prompt's ${tokens.length} tokens and ${newTokens} new ones are more than the ${limit} of the model's context`)
   }
 
+  #checkBranches({ places, cells }: SearchedResponse, topK: number): void {
+    if (places > 1 && !this.#settings.sharesPrefixes) throw new Error('this model cannot go on in several ways at once: it has recurrent layers or a sliding window')
+    if (places > this.#settings.sequences) throw new Error(`${topK} tokens cannot compete: the model was loaded for ${this.#settings.sequences} sequences at once`)
+    if (cells > this.#settings.contextTokens) throw new Error(`prompt, response and the ${topK} branches of its tokens need ${cells} cells, more than the ${this.#settings.contextTokens} of the context: fewer candidates or a shorter look-ahead are needed`)
+  }
+
   #takeOver(): void {
     for (const call of this.#calls) {
       for (const tokens of takeOver(call.running, this.#context).values()) call.totals.sharedTokens += tokens
@@ -205,25 +234,35 @@ export class Scheduler {
     }
     const owners = new Map(this.#calls.flatMap((call) => [...call.running].map((sequence) => [sequence, call])))
     const broken = new Map<Sequence, string>()
-    const advanced = new Set<Sequence>()
-    rows.forEach((sequence, row) => {
-      const call = owners.get(sequence)
-      if (call === undefined || broken.has(sequence)) return // its call was cancelled meanwhile
-      const problem = sequence.problem(decoded, row)
+    const advanced = new Map<Sequence, number>()
+    rows.forEach((strand, row) => {
+      const sequence = strand.whole
+      if (!owners.has(sequence) || broken.has(sequence)) return // its call was cancelled meanwhile
+      const problem = strand.problem(decoded, row)
       if (problem !== null) broken.set(sequence, problem)
-      else {
-        sequence.take(decoded, row)
-        call.totals.tokens++
-        advanced.add(sequence)
-      }
+      else advanced.set(sequence, (advanced.get(sequence) ?? 0) + strand.take(decoded, row))
     })
-    for (const sequence of advanced) {
-      const call = owners.get(sequence) as Call
-      this.#untold.push({ call, sequence })
-      if (sequence.finished) this.#release(call, sequence)
-      else if (sequence.isolated && sequence.sampler !== null) this.#requeue(call, sequence, false)
+    for (const [sequence, taken] of advanced) {
+      const searched = sequence instanceof SearchedResponse && !broken.has(sequence)
+      this.#advanced(owners.get(sequence) as Call, sequence, searched ? sequence.advance() : taken)
     }
     if (broken.size > 0) this.#separate(broken, owners)
+  }
+
+  #takeAnswers(): void {
+    for (const call of this.#calls) {
+      for (const sequence of [...call.running]) {
+        if (sequence instanceof SearchedResponse && sequence.answered) this.#advanced(call, sequence, sequence.advance())
+      }
+    }
+  }
+
+  /** @param tokens that it has more */
+  #advanced(call: Call, sequence: Sequence, tokens: number): void {
+    call.totals.tokens += tokens
+    this.#untold.push({ call, sequence })
+    if (sequence.finished) this.#release(call, sequence)
+    else if (sequence.isolated && sequence.sampler !== null && tokens > 0) this.#requeue(call, sequence, false)
   }
 
   /**
@@ -280,13 +319,14 @@ export class Scheduler {
   /** The context can only forget a sequence between two steps. */
   #forget(sequence: Sequence): void {
     leave(sequence, this.#running())
-    this.#context.removeSequence(sequence.place)
-    this.#freePlaces.push(sequence.place)
+    for (const place of sequence.held) this.#context.removeSequence(place)
+    this.#freePlaces.push(...sequence.held)
   }
 
   #end(call: Call, error: Error | null): void {
     const at = this.#calls.indexOf(call)
     if (at === -1) return
+    this.#wake()
     this.#calls.splice(at, 1)
     this.#abandoned.push(...call.running)
     call.running.clear()

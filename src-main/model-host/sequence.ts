@@ -1,12 +1,10 @@
 /** A prompt with its response, drawn or given, on its way through the model: what the scheduler fills its batches with. */
 import type { Decoded, Sampler } from '../../native/llama.ts'
-import type { ControlInput, FinishedEvent, GenerateEvent } from './messages.ts'
+import type { BranchesEvent, ControlInput, FinishedEvent, GenerateEvent } from './messages.ts'
 import type { RenderedPrompt } from './prompt.ts'
 
-export abstract class Sequence {
-  readonly key: number
-  /** KV cells that it may come to need */
-  readonly cells: number
+/** Tokens that are decoded in one place of the context: a response's, or those of one of the ways in which it may go on. */
+export abstract class Strand {
   /** its place in the context while it runs */
   place = -1
   /** tokens that were decoded, or taken over from `leader` */
@@ -14,26 +12,18 @@ export abstract class Sequence {
   /** the sequence that it shares its first `shared` tokens with; it waits until they are decoded there */
   leader: Sequence | null = null
   shared = 0
-  /** runs by itself until it has shown that its states are finite without any neighbour */
-  isolated = false
 
   protected readonly prompt: RenderedPrompt
-  readonly #deterministic: boolean
-  #start = 0
 
-  constructor(key: number, prompt: RenderedPrompt, cells: number, deterministic: boolean) {
-    this.key = key
+  constructor(prompt: RenderedPrompt) {
     this.prompt = prompt
-    this.cells = cells
-    this.#deterministic = deterministic
   }
 
+  /** what it is, or a branch of */
+  abstract readonly whole: Sequence
   /** null: no token is drawn, the response is given */
   abstract readonly sampler: Sampler | null
   abstract readonly control: ControlInput | null
-  /** the part of its tokens that it has, at most 1 */
-  abstract readonly share: number
-  abstract readonly finished: boolean
   /** how many tokens are known, of prompt and response */
   abstract readonly length: number
   /** from this position on the states are wanted */
@@ -41,19 +31,11 @@ export abstract class Sequence {
 
   abstract token(position: number): number
 
-  /** Takes output row `row` of a decoded batch. */
-  abstract take(decoded: Decoded, row: number): void
+  /** Takes output row `row` of a decoded batch. @returns tokens that the response has more */
+  abstract take(decoded: Decoded, row: number): number
 
   /** Why it cannot take that row: its numbers are not finite. */
   abstract problem(decoded: Decoded, row: number): string | null
-
-  /** Events of what was taken since the last call; `tokens`: every token's own, too. */
-  abstract news(tokens: boolean): Generator<GenerateEvent>
-
-  /** No other sequence may be in the context. */
-  get alone(): boolean {
-    return this.#deterministic || this.isolated
-  }
 
   /** Its beginning is still to be decoded by `leader`. */
   get waits(): boolean {
@@ -68,14 +50,59 @@ export abstract class Sequence {
   get promptLength(): number {
     return this.prompt.tokens.length
   }
+}
 
-  begin(place: number): void {
-    this.place = place
+export abstract class Sequence extends Strand {
+  readonly key: number
+  /** KV cells that it may come to need */
+  readonly cells: number
+  /** places in the context that it needs, and those that it has; `place` is one of them */
+  readonly places: number
+  held: number[] = []
+  /** runs by itself until it has shown that its states are finite without any neighbour */
+  isolated = false
+
+  readonly #deterministic: boolean
+  #start = 0
+
+  constructor(key: number, prompt: RenderedPrompt, cells: number, deterministic: boolean, places = 1) {
+    super(prompt)
+    this.key = key
+    this.cells = cells
+    this.places = places
+    this.#deterministic = deterministic
+  }
+
+  /** the part of its tokens that it has, at most 1 */
+  abstract readonly share: number
+  abstract readonly finished: boolean
+
+  /** Events of what was taken since the last call; `tokens`: every token's own, too. */
+  abstract news(tokens: boolean): Generator<GenerateEvent | BranchesEvent>
+
+  get whole(): Sequence {
+    return this
+  }
+
+  /** What of it is to be decoded next. */
+  get strands(): Strand[] {
+    return [this]
+  }
+
+  /** No other sequence may be in the context. */
+  get alone(): boolean {
+    return this.#deterministic || this.isolated
+  }
+
+  begin(places: number[]): void {
+    this.held = places
+    this.place = places[0] as number
     if (this.#start === 0) this.#start = performance.now()
   }
 
-  /** Gives its place up; what it has so far is decoded again when it gets another. */
+  /** Gives its places up; what it has so far is decoded again when it gets others. */
   restart(): void {
+    this.held = []
     this.place = -1
     this.position = 0
   }
