@@ -32,7 +32,7 @@ class EvaluateStage {
       if (other) {
         this.list = []
         this.selected = null
-        if (studio.settings !== null) this.settings = { ...studio.settings.evaluate, dataset: 0, source: '', sourceSettings: null, methods: [] }
+        if (studio.settings !== null) this.settings = { ...studio.settings.evaluate, dataset: 0, source: '', sourceSettings: null, methods: [], sweep: null, further: [], metrics: [] }
         this.#begun = []
       }
       if (studio.project !== null) void this.refresh()
