@@ -9,11 +9,17 @@ export interface TrainerConfig {
   /**
    * 'semi-gradient' is the paper's loss; 'full-gradient' also differentiates V(h_t+1). 'td-lambda' draws V(h_t) to the
    * lambda-return, (1 - lambda) V(h_t+1) + lambda times that of t+1. 'as-published' is what the paper's public code does:
-   * the full gradient, with the reward at the first token instead of the last. The last two train on the processor.
+   * the full gradient, with the reward at the first token instead of the last. 'pref-ctrl' (arXiv:2604.23543) adds to the
+   * semi-gradient's sum of each response with a `pair`, V+ and V- being V at the last tokens of its preferred and its
+   * dispreferred answer and V_gen at its own: marginWeight (-log sigmoid(V+ - V-)) + regulariserWeight (V_gen - V+)^2, all
+   * in the units of the rewards as they are given. The last three train on the processor.
    */
-  objective: 'semi-gradient' | 'full-gradient' | 'td-lambda' | 'as-published'
+  objective: 'semi-gradient' | 'full-gradient' | 'td-lambda' | 'as-published' | 'pref-ctrl'
   /** of td-lambda: 0 is the semi-gradient, 1 Monte Carlo */
   lambda?: number
+  /** of pref-ctrl; 1 unless given */
+  marginWeight?: number
+  regulariserWeight?: number
   learningRate: number
   /** Decoupled (AdamW), of the weights and not the biases: w -= learningRate weightDecay w at each step; 0 unless given. */
   weightDecay?: number
@@ -37,8 +43,11 @@ export interface TrainerConfig {
   initialLayers?: Layer[]
 }
 
-/** One response: its reward and its states, in memory or in a file, little-endian and row-major. */
-export type Trajectory = { reward: number; validation: boolean } & (
+/**
+ * One response: its reward and its states, in memory or in a file, little-endian and row-major. Or an answer of a pair,
+ * which is only trained on by way of the responses whose `pair` has its index in the list.
+ */
+export type Trajectory = ({ reward: number; validation: boolean; pair?: { preferred: number; dispreferred: number } } | { answer: true }) & (
   | { states: Float32Array }
   | {
       file: string
@@ -51,7 +60,7 @@ export type Trajectory = { reward: number; validation: boolean } & (
     }
 )
 
-/** Losses are means over states; the training loss is the one met before each batch's step. */
+/** Losses are means over states, without what an objective adds for pairs; the training loss is the one met before each batch's step. */
 export interface EpochResult {
   trainLoss: number
   /** NaN without validation trajectories */

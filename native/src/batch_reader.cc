@@ -5,8 +5,7 @@
 
 #include "gemm.h"
 
-BatchReader::BatchReader(const TrainingData& data, const Standardisation& by, std::vector<std::vector<Span>> batches,
-                         size_t first)
+BatchReader::BatchReader(const TrainingData& data, const Standardisation& by, std::vector<Pack> batches, size_t first)
     : data_(data), by_(by), batches_(std::move(batches)), position_(first) {
   if (position_ < batches_.size()) readAhead({});
 }
@@ -21,7 +20,8 @@ const StateBatch* BatchReader::next() {
 // Into the buffers of a batch that is done with. A small batch is read when it is asked for: starting a thread
 // would take longer.
 void BatchReader::readAhead(StateBatch buffers) {
-  buffers.spans = batches_[position_];
+  buffers.spans = batches_[position_].spans;
+  buffers.pairs = batches_[position_].pairs;
   size_t rows = 0;
   for (const Span& span : buffers.spans) rows += span.count;
   buffers.next.resize(rows);

@@ -14,16 +14,21 @@ struct StateBatch {
   std::vector<float> input;   // (rows, inputDim)
   std::vector<int32_t> next;  // (rows): as in TrainingBatch
   std::vector<float> reward;  // (rows)
+  std::vector<PairRows> pairs;  // their answers are the last rows, two a pair
 
   int rows() const { return int(next.size()); }
-  TrainingBatch forTraining() const { return {input.data(), next.data(), reward.data(), rows(), int(spans.size())}; }
+  // of the trajectories, without the answers
+  int states() const { return rows() - 2 * int(pairs.size()); }
+  TrainingBatch forTraining() const {
+    const int trajectories = int(spans.size()) - 2 * int(pairs.size());
+    return {input.data(), next.data(), reward.data(), states(), trajectories, pairs.data(), int(pairs.size())};
+  }
 };
 
 class BatchReader {
  public:
   // Of `batches` those from number `first` on, standardised. Both references must stay valid.
-  BatchReader(const TrainingData& data, const Standardisation& by, std::vector<std::vector<Span>> batches,
-              size_t first = 0);
+  BatchReader(const TrainingData& data, const Standardisation& by, std::vector<Pack> batches, size_t first = 0);
 
   // The next batch, valid until the next call; null after the last. Throws what TrainingData::read throws.
   const StateBatch* next();
@@ -34,7 +39,7 @@ class BatchReader {
 
   const TrainingData& data_;
   const Standardisation& by_;
-  const std::vector<std::vector<Span>> batches_;
+  const std::vector<Pack> batches_;
   size_t position_;  // of the batch that is being read
   StateBatch current_;
   std::future<StateBatch> ahead_;  // last, as its end waits for the reading, which uses the others

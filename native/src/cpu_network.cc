@@ -30,13 +30,15 @@ void CpuNetwork::values(const float* input, int rows, float* out) {
 }
 
 StepResult CpuNetwork::step(const TrainingBatch& batch, const StepSettings& settings) {
-  forward(batch.input, batch.rows);
+  const int rows = batch.rows + 2 * batch.pairCount;
+  forward(batch.input, rows);
   StepResult result = {squaredErrors(batch), 0};
   if (!std::isfinite(result.squaredErrors)) {
     result.nonFiniteLayer = firstNonFiniteOutput();
     return result;
   }
-  backward(batch.input, batch.rows);
+  addPairs(batch);
+  backward(batch.input, rows);
   double squares = 0;
   for (size_t l = 0; l < layers_.size(); l++) {
     squares += squaredNorm(layers_[l].weight.gradient, threads_) + squaredNorm(layers_[l].bias.gradient, threads_);
@@ -101,6 +103,22 @@ double CpuNetwork::squaredErrors(const TrainingBatch& batch) {
     first = next < 0;
   }
   return sum;
+}
+
+// Adds the gradient of what Objective::prefCtrl has beside the squared Bellman errors to valueGradients_.
+void CpuNetwork::addPairs(const TrainingBatch& batch) {
+  if (loss_.objective != Objective::prefCtrl) return;
+  const double margin = loss_.marginWeight / batch.trajectories;
+  const double regulariser = 2 * loss_.regulariserWeight / batch.trajectories;
+  for (int i = 0; i < batch.pairCount; i++) {
+    const PairRows& pair = batch.pairs[i];
+    const double preferred = values_[pair.preferred];
+    const double wrong = margin / (1 + std::exp(preferred - values_[pair.dispreferred]));  // times sigmoid(V- - V+)
+    const double apart = regulariser * (values_[pair.generated] - preferred);
+    valueGradients_[pair.generated] += float(apart);
+    valueGradients_[pair.preferred] -= float(wrong + apart);
+    valueGradients_[pair.dispreferred] += float(wrong);
+  }
 }
 
 // What each V is drawn to but for the published code's first tokens. The states of a trajectory are consecutive rows.

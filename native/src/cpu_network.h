@@ -26,6 +26,7 @@ class CpuNetwork : public TrainedNetwork {
 
   void forward(const float* input, size_t rows);
   double squaredErrors(const TrainingBatch& batch);
+  void addPairs(const TrainingBatch& batch);
   std::vector<double> targets(const TrainingBatch& batch) const;
   void backward(const float* input, size_t rows);
   void hiddenGradients(size_t layer, size_t rows);

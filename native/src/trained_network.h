@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "training_data.h"
 #include "value_function.h"
 
 // What V(h_t) of a response h_1 .. h_T with reward r is drawn to, in squared errors summed over t.
@@ -16,20 +17,27 @@ enum class Objective {
   lambdaReturn,  // TD(lambda)'s forward view: (1 - lambda) V(h_t+1) + lambda times the target of t+1, a constant; r at T.
                  // lambda 0 is the semi-gradient, lambda 1 Monte Carlo: r at every token
   asPublished,   // the paper's public code: full gradient, and the error to r is that of the first token, not of the last
+  prefCtrl,      // Pref-CTRL (arXiv:2604.23543): the semi-gradient, and for each response with a pair, with V+ and V- at
+                 // the last tokens of the preferred and the dispreferred answer to its prompt and V_gen at its own last,
+                 // marginWeight (-log sigmoid(V+ - V-)) + regulariserWeight (V_gen - V+)^2. All three are differentiated.
 };
 
 struct Loss {
   Objective objective;
-  double lambda = 0;  // of lambdaReturn
+  double lambda = 0;                                // of lambdaReturn
+  double marginWeight = 1, regulariserWeight = 1;  // of prefCtrl
 };
 
-// Whole trajectories, one state a row, as the network takes them (standardised).
+// Whole trajectories, one state a row, as the network takes them (standardised). Behind their rows are the last states
+// of the pairs' answers, two a pair.
 struct TrainingBatch {
-  const float* input;   // (rows, inputDim)
+  const float* input;   // (rows + 2 pairCount, inputDim)
   const int32_t* next;  // (rows): the row of the trajectory's next state; -1 at its last
   const float* reward;  // (rows): of the row's trajectory
   int rows;
   int trajectories;
+  const PairRows* pairs = nullptr;
+  int pairCount = 0;
 };
 
 // The step's settings, which change from step to step.
@@ -56,8 +64,8 @@ class TrainedNetwork {
   virtual ~TrainedNetwork() = default;
   // V of each row. input (rows, inputDim), out (rows).
   virtual void values(const float* input, int rows, float* out) = 0;
-  // One step of Adam along the gradient of the batch's loss: the squared Bellman errors summed over its rows,
-  // over the number of its trajectories. A result that is not finite is the caller's to name.
+  // One step of Adam along the gradient of the batch's loss: the squared Bellman errors summed over its rows, with what
+  // the objective adds for its pairs, over the number of its trajectories. A result that is not finite is the caller's to name.
   virtual StepResult step(const TrainingBatch& batch, const StepSettings& settings) = 0;
   virtual OptimiserState state() const = 0;
   virtual void restore(const OptimiserState& state) = 0;

@@ -48,6 +48,7 @@ std::vector<LinearLayer> layersOf(std::vector<std::vector<float>> tensors, int i
 Trainer::Trainer(TrainerConfig config, TrainingData data, NetworkFactory makeNetwork)
     : config_(std::move(config)), data_(std::move(data)), makeNetwork_(std::move(makeNetwork)), random_(config_.seed) {
   for (size_t i = 0; i < data_.trajectories().size(); i++) {
+    if (data_.trajectories()[i].answer) continue;
     (data_.trajectories()[i].validation ? validation_ : training_).push_back(i);
   }
   if (training_.empty()) throw std::invalid_argument("there is no trajectory to train on");
@@ -86,7 +87,9 @@ EpochResult Trainer::epoch(const std::atomic<bool>& cancelled) {
   std::mt19937_64 random = random_;
   std::vector<size_t> order = training_;
   for (size_t i = order.size(); i > 1; i--) std::swap(order[i - 1], order[randomBelow(random, i)]);
-  BatchReader reader(data_, standardisation_, packTrajectories(data_, order, config_.batchStates), progress_.batches);
+  const bool pairs = config_.loss.objective == Objective::prefCtrl;
+  BatchReader reader(data_, standardisation_, packTrajectories(data_, order, config_.batchStates, pairs),
+                     progress_.batches);
   while (const StateBatch* batch = reader.next()) {
     trainOn(*batch);
     if (cancelled) throw TrainingCancelled();
@@ -111,7 +114,7 @@ void Trainer::trainOn(const StateBatch& batch) {
   if (!std::isfinite(step.gradientNorm)) refuse("the gradient", progress_.batches + 1, step.nonFiniteLayer);
   steps_++;
   progress_.batches++;
-  progress_.states += batch.rows();
+  progress_.states += batch.states();
   progress_.squaredErrors += step.squaredErrors;
 }
 
@@ -123,7 +126,7 @@ void Trainer::refuse(const std::string& what, uint64_t batch, int layer) const {
 
 void Trainer::validate(const std::atomic<bool>& cancelled) {
   std::vector<float> values;
-  BatchReader reader(data_, standardisation_, packTrajectories(data_, validation_, config_.batchStates),
+  BatchReader reader(data_, standardisation_, packTrajectories(data_, validation_, config_.batchStates, false),
                      validated_.batches);
   while (const StateBatch* batch = reader.next()) {
     values.resize(batch->rows());
@@ -151,11 +154,11 @@ std::vector<LinearLayer> Trainer::layers() const {
 }
 
 std::vector<float> Trainer::predict(const std::atomic<bool>& cancelled) const {
-  std::vector<std::vector<Span>> batches;
+  std::vector<Pack> batches;
   const std::vector<Trajectory>& trajectories = data_.trajectories();
   for (size_t i = 0; i < trajectories.size(); i++) {
     if (i % config_.batchStates == 0) batches.emplace_back();
-    batches.back().push_back({i, trajectories[i].count - 1, 1});
+    batches.back().spans.push_back({i, trajectories[i].count - 1, 1});
   }
   std::vector<float> predicted(trajectories.size());
   float* to = predicted.data();
@@ -174,6 +177,14 @@ uint64_t Trainer::fingerprint() const {
   for (const int units : config_.hiddenDims) of.add(units);
   of.add(config_.loss.objective);
   if (config_.loss.lambda != 0) of.add(config_.loss.lambda);  // without it as it always was
+  if (config_.loss.objective == Objective::prefCtrl) {
+    of.add(config_.loss.marginWeight);
+    of.add(config_.loss.regulariserWeight);
+    for (const Trajectory& trajectory : data_.trajectories()) {
+      of.add(trajectory.preferred);
+      of.add(trajectory.dispreferred);
+    }
+  }
   of.add(config_.step.learningRate);
   of.add(config_.step.weightDecay);
   of.add(config_.step.clipNorm);

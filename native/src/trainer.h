@@ -2,7 +2,7 @@
 // h_1 .. h_T of a response with reward r, the loss of one trajectory is
 //   sum over t < T of (V(h_t) - V(h_t+1))^2, plus (V(h_T) - r)^2,
 // or another of Objective, and that of a batch the mean over its trajectories. Adam as in PyTorch. The validation loss is
-// always the one above.
+// always the one above, and the training loss never has what an objective adds for pairs.
 #pragma once
 
 #include <atomic>

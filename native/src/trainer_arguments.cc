@@ -34,23 +34,32 @@ Loss lossFromJs(Napi::Object object) {
   const std::map<std::string, Objective> objectives = {{"semi-gradient", Objective::semiGradient},
                                                        {"full-gradient", Objective::fullGradient},
                                                        {"td-lambda", Objective::lambdaReturn},
-                                                       {"as-published", Objective::asPublished}};
+                                                       {"as-published", Objective::asPublished},
+                                                       {"pref-ctrl", Objective::prefCtrl}};
   const std::string name = requireString(object.Get("objective"), "objective");
   const auto objective = objectives.find(name);
   if (objective == objectives.end()) {
     throw Napi::RangeError::New(
         object.Env(),
-        "objective must be 'semi-gradient', 'full-gradient', 'td-lambda' or 'as-published', not '" + name + "'");
+        "objective must be 'semi-gradient', 'full-gradient', 'td-lambda', 'as-published' or 'pref-ctrl', not '" + name +
+            "'");
   }
   const double lambda = optionalNumber(object, "lambda", 0);
   if (lambda < 0 || lambda > 1) throw Napi::RangeError::New(object.Env(), "lambda must be from 0 to 1");
-  return {objective->second, lambda};
+  Loss loss = {objective->second, lambda};
+  loss.marginWeight = optionalNumber(object, "marginWeight", 1);
+  loss.regulariserWeight = optionalNumber(object, "regulariserWeight", 1);
+  if (loss.marginWeight < 0 || loss.regulariserWeight < 0) {
+    throw Napi::RangeError::New(object.Env(), "marginWeight and regulariserWeight must not be below 0");
+  }
+  return loss;
 }
 
 void addTrajectory(TrainingData& data, Napi::Value value, const std::string& name) {
   const Napi::Object object = requireObject(value, name);
-  const double reward = requireNumber(object.Get("reward"), name + ".reward");
-  const bool validation = requireBoolean(object.Get("validation"), name + ".validation");
+  const bool answer = !object.Get("answer").IsUndefined();
+  const double reward = answer ? 0 : requireNumber(object.Get("reward"), name + ".reward");
+  const bool validation = answer || requireBoolean(object.Get("validation"), name + ".validation");
   const Napi::Value inlineStates = object.Get("states");
   if (inlineStates.IsUndefined()) {
     const std::string file = requireString(object.Get("file"), name + ".file");
@@ -62,6 +71,7 @@ void addTrajectory(TrainingData& data, Napi::Value value, const std::string& nam
     const uint64_t offset = uint64_t(requireInteger(object.Get("offset"), name + ".offset", 0, largestSafeInteger));
     const uint64_t count = uint64_t(requireInteger(object.Get("count"), name + ".count", 1, 1 << 24));
     data.add(reward, validation, file, type == "f16" ? StateType::float16 : StateType::bfloat16, offset, count);
+    if (answer) data.markAnswer();
     return;
   }
   const Napi::Float32Array states = requireFloat32Array(inlineStates, name + ".states");
@@ -71,6 +81,17 @@ void addTrajectory(TrainingData& data, Napi::Value value, const std::string& nam
                                                  std::to_string(data.inputDim()));
   }
   data.add(reward, validation, states.Data(), states.ElementLength() / data.inputDim());
+  if (answer) data.markAnswer();
+}
+
+// Behind all trajectories, as the answers may come after what they are answers of.
+void setPair(TrainingData& data, Napi::Value value, size_t trajectory, const std::string& name) {
+  const Napi::Value pair = value.As<Napi::Object>().Get("pair");
+  if (pair.IsUndefined()) return;
+  const Napi::Object object = requireObject(pair, name);
+  const size_t preferred = size_t(requireInteger(object.Get("preferred"), name + ".preferred", 0, 1 << 30));
+  const size_t dispreferred = size_t(requireInteger(object.Get("dispreferred"), name + ".dispreferred", 0, 1 << 30));
+  data.setPair(trajectory, preferred, dispreferred);
 }
 
 }  // namespace
@@ -112,6 +133,10 @@ TrainingData trainingDataFromJs(Napi::Value trajectories, int inputDim) {
   for (uint32_t i = 0; i < array.Length(); i++) {
     const Napi::HandleScope scope(env);  // there may be very many
     addTrajectory(data, array.Get(i), "trajectories[" + std::to_string(i) + "]");
+  }
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    const Napi::HandleScope scope(env);
+    setPair(data, array.Get(i), i, "trajectories[" + std::to_string(i) + "].pair");
   }
   return data;
 }

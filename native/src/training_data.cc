@@ -31,6 +31,22 @@ void TrainingData::add(double reward, bool validation, const std::string& path, 
   trajectories_.push_back({reward, validation, count, offset, file.get(), type});
 }
 
+void TrainingData::markAnswer() {
+  trajectories_.back().answer = true;
+  trajectories_.back().validation = true;  // read and checked, but not measured
+}
+
+void TrainingData::setPair(size_t trajectory, size_t preferred, size_t dispreferred) {
+  for (const size_t i : {preferred, dispreferred}) {
+    if (i >= trajectories_.size() || !trajectories_[i].answer) {
+      throw std::invalid_argument(name(trajectory) + " has " + name(i) + " in its pair, which is no answer");
+    }
+  }
+  if (trajectories_[trajectory].answer) throw std::invalid_argument(name(trajectory) + " is an answer and has a pair");
+  trajectories_[trajectory].preferred = int64_t(preferred);
+  trajectories_[trajectory].dispreferred = int64_t(dispreferred);
+}
+
 void TrainingData::read(const std::vector<Span>& spans, float* states) const {
   const size_t D = inputDim_;
   std::vector<unsigned char> bytes;
@@ -55,24 +71,47 @@ void TrainingData::read(const std::vector<Span>& spans, float* states) const {
   }
 }
 
-std::vector<std::vector<Span>> packTrajectories(const TrainingData& data, const std::vector<size_t>& order,
-                                                int states) {
-  std::vector<std::vector<Span>> batches;
+std::vector<Pack> packTrajectories(const TrainingData& data, const std::vector<size_t>& order, int states, bool pairs) {
+  const std::vector<Trajectory>& trajectories = data.trajectories();
+  std::vector<Pack> packs;
+  std::vector<Span> answers;  // of the pack at hand
   uint64_t packed = 0;
-  for (const size_t i : order) {
-    const uint64_t count = data.trajectories()[i].count;
-    if (batches.empty() || packed + count > uint64_t(states)) {
-      batches.emplace_back();
-      packed = 0;
+  const auto close = [&] {
+    if (packs.empty()) return;
+    Pack& pack = packs.back();
+    int32_t row = int32_t(packed - answers.size());
+    for (PairRows& pair : pack.pairs) {
+      pair.preferred = row++;
+      pair.dispreferred = row++;
     }
-    batches.back().push_back({i, 0, count});
-    packed += count;
+    pack.spans.insert(pack.spans.end(), answers.begin(), answers.end());
+    answers.clear();
+    packed = 0;
+  };
+  for (const size_t i : order) {
+    const Trajectory& trajectory = trajectories[i];
+    const bool paired = pairs && trajectory.preferred >= 0;
+    const uint64_t rows = trajectory.count + (paired ? 2 : 0);
+    if (packs.empty() || packed + rows > uint64_t(states)) {
+      close();
+      packs.emplace_back();
+    }
+    Pack& pack = packs.back();
+    pack.spans.push_back({i, 0, trajectory.count});
+    if (paired) {
+      pack.pairs.push_back({int32_t(packed - answers.size() + trajectory.count) - 1, 0, 0});
+      for (const int64_t answer : {trajectory.preferred, trajectory.dispreferred}) {
+        answers.push_back({size_t(answer), trajectories[answer].count - 1, 1});
+      }
+    }
+    packed += rows;
   }
-  return batches;
+  close();
+  return packs;
 }
 
-std::vector<std::vector<Span>> splitEvenly(const TrainingData& data, int states) {
-  std::vector<std::vector<Span>> pieces;
+std::vector<Pack> splitEvenly(const TrainingData& data, int states) {
+  std::vector<Pack> pieces;
   uint64_t room = 0;
   for (size_t i = 0; i < data.trajectories().size(); i++) {
     const uint64_t count = data.trajectories()[i].count;
@@ -82,7 +121,7 @@ std::vector<std::vector<Span>> splitEvenly(const TrainingData& data, int states)
         room = uint64_t(states);
       }
       const uint64_t taken = std::min(room, count - first);
-      pieces.back().push_back({i, first, taken});
+      pieces.back().spans.push_back({i, first, taken});
       first += taken;
       room -= taken;
     }

@@ -20,6 +20,10 @@ struct Trajectory {
   uint64_t offset;
   const StateFile* file;
   StateType type;
+  // An answer of a pair: neither trained on nor validated by itself.
+  bool answer = false;
+  // Indices of the answers to this response's prompt that people prefer and do not; -1 without a pair.
+  int64_t preferred = -1, dispreferred = -1;
 };
 
 // The states [first, first + count) of one trajectory.
@@ -37,6 +41,10 @@ class TrainingData {
   void add(double reward, bool validation, const float* states, uint64_t count);
   // From byte `offset` of a file that stays open. Throws UnreadableStates when it cannot be read or is too short.
   void add(double reward, bool validation, const std::string& file, StateType type, uint64_t offset, uint64_t count);
+  // Makes the trajectory that was added last an answer, which does not count in the standardisation.
+  void markAnswer();
+  // Throws std::invalid_argument unless the two are answers and `trajectory` is none.
+  void setPair(size_t trajectory, size_t preferred, size_t dispreferred);
 
   int inputDim() const { return inputDim_; }
   const std::vector<Trajectory>& trajectories() const { return trajectories_; }
@@ -55,8 +63,20 @@ class TrainingData {
   std::map<std::string, std::unique_ptr<const StateFile>> files_;
 };
 
-// Whole trajectories in the order given, up to `states` states a batch; a longer one is a batch of its own.
-std::vector<std::vector<Span>> packTrajectories(const TrainingData& data, const std::vector<size_t>& order, int states);
+// Rows of a batch: the last states of a response and of the two answers of its pair.
+struct PairRows {
+  int32_t generated, preferred, dispreferred;
+};
+
+// What is read as one batch: whole trajectories, and behind them the last states of the pairs' answers, two a pair.
+struct Pack {
+  std::vector<Span> spans;
+  std::vector<PairRows> pairs;
+};
+
+// Whole trajectories in the order given, up to `states` states a batch; a longer one is a batch of its own. With
+// `pairs` each has the last states of its answers in its batch, which count, too.
+std::vector<Pack> packTrajectories(const TrainingData& data, const std::vector<size_t>& order, int states, bool pairs);
 
 // All states in order, `states` a piece.
-std::vector<std::vector<Span>> splitEvenly(const TrainingData& data, int states);
+std::vector<Pack> splitEvenly(const TrainingData& data, int states);
