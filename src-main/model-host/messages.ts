@@ -92,6 +92,13 @@ export interface ControlInput {
   maxEdit: number | null
 }
 
+/** What changes the whole model: everything that runs at once has the same one. Its file was checked against the model. */
+export type Adapter =
+  /** @property version tells a file that was changed from what it was */
+  | { kind: 'lora'; file: string; version: string; scale: number }
+  /** (layers - 1, D): added to the output of each layer from the second on */
+  | { kind: 'control-vector'; data: Float32Array }
+
 export interface GenerationRequest {
   /** the caller's own number for it */
   key: number
@@ -100,6 +107,8 @@ export interface GenerationRequest {
   seed: number
   maxTokens: number
   control: ControlInput | null
+  /** set by `adapter.set` before; without one the model is as it is */
+  adapter?: string | null
 }
 
 export interface GenerateInput {
@@ -266,6 +275,8 @@ export interface HostMethods {
   /** one text at a time: a text's logits do not depend on what else is scored */
   score: { input: ScoreInput; output: null; event: ScoredEvent | SkippedEvent }
   'network.set': { input: { name: string; network: Network }; output: null; event: never }
+  /** What has a name keeps it: another adapter takes another name. */
+  'adapter.set': { input: { name: string; adapter: Adapter }; output: null; event: never }
   generate: { input: GenerateInput; output: Totals; event: GenerateEvent }
   prefill: { input: PrefillInput; output: Totals; event: PrefillEvent }
   train: { input: TrainInput; output: TrainOutput; event: TrainEvent }

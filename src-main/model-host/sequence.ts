@@ -16,6 +16,8 @@ export abstract class Sequence {
   shared = 0
   /** runs by itself until it has shown that its states are finite without any neighbour */
   isolated = false
+  /** shared by all that run at once; null: the model as it is */
+  readonly adapter: string | null = null
 
   protected readonly prompt: RenderedPrompt
   readonly #deterministic: boolean
