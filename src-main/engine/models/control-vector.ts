@@ -4,7 +4,6 @@
  */
 import { GGMLQuantizationType as T } from '@huggingface/gguf'
 import { closeSync, openSync, readSync } from 'node:fs'
-import { endianness } from 'node:os'
 import { StudioError } from '../../contract/errors.ts'
 import { readGguf, unusable } from './gguf-file.ts'
 
@@ -50,9 +49,7 @@ export async function readControlVector(path: string, { layers, size, strength, 
   return data
 }
 
-/** GGUF of version 3 is little-endian, as every machine is that this runs on. */
 function floatsAt(descriptor: number, position: number, count: number): Float32Array {
-  if (endianness() !== 'LE') throw new StudioError('internal', 'GGUF files are little-endian, this machine is not')
   const floats = new Float32Array(count)
   const read = readSync(descriptor, floats, 0, floats.byteLength, position)
   if (read !== floats.byteLength) throw new StudioError('not-usable', 'the file is cut off')

@@ -20,8 +20,6 @@ export interface GgufHeader {
   /** absolute */
   file: string
   bytes: number
-  /** changes with the file's contents, as far as size and date tell */
-  version: string
   metadata: Record<string, unknown>
   /** the types of its values, as GGUF numbers them */
   types: Record<string, number | undefined>
@@ -34,7 +32,7 @@ export interface GgufHeader {
 /** @param purpose what it is to be, e.g. 'a model' @throws StudioError 'not-found' or 'not-usable', saying what the file is instead */
 export async function readGguf(path: string, purpose: string): Promise<GgufHeader> {
   const file = resolve(path)
-  const { size, mtimeMs } = checked(file, purpose)
+  const { size } = checked(file, purpose)
   let header: Awaited<ReturnType<typeof parse>>
   try {
     header = await parse(file)
@@ -49,7 +47,6 @@ export async function readGguf(path: string, purpose: string): Promise<GgufHeade
   return {
     file,
     bytes: size,
-    version: `${size} ${mtimeMs}`,
     metadata: Object.fromEntries(typed.map(([key, { value }]) => [key, value])),
     types: Object.fromEntries(typed.map(([key, { type }]) => [key, type])),
     tensors: tensorInfos,
@@ -64,7 +61,7 @@ export function unusable(file: string, purpose: string, reason: string): StudioE
 
 const parse = (file: string) => gguf(file, { allowLocalFile: true, computeParametersCount: true, typedMetadata: true })
 
-function checked(file: string, purpose: string): { size: number; mtimeMs: number } {
+function checked(file: string, purpose: string): { size: number } {
   const stat = statOf(file)
   if (stat === undefined) throw new StudioError('not-found', `there is no file ${file}`)
   if (stat.isDirectory()) throw unusable(file, purpose, 'it is a folder')

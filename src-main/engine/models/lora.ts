@@ -13,9 +13,9 @@ interface Pair {
   b?: GgufTensor
 }
 
-/** @returns the file's absolute path, and a version that changes with it @throws StudioError 'not-found' or 'not-usable', saying what does not fit */
-export async function checkLora(path: string, modelFile: string): Promise<{ file: string; version: string }> {
-  const { file, version, metadata, types, tensors } = await readGguf(path, purpose)
+/** @throws StudioError 'not-found' or 'not-usable', saying what does not fit */
+export async function checkLora(path: string, modelFile: string): Promise<void> {
+  const { file, metadata, types, tensors } = await readGguf(path, purpose)
   const no = (reason: string): StudioError => unusable(file, purpose, reason)
   if (metadata['general.type'] !== 'adapter') throw no(`its general.type is ${shown(metadata['general.type'])}, not adapter`)
   if (metadata['adapter.type'] !== 'lora') throw no(`its adapter.type is ${shown(metadata['adapter.type'])}, not lora`)
@@ -39,7 +39,6 @@ export async function checkLora(path: string, modelFile: string): Promise<{ file
   }
   // llama.cpp takes a tied head for the token embedding, whose adapter has its matrices the other way round, and aborts
   if (pairs.has('token_embd.weight') && !shapes.has('output.weight')) throw no('it adapts the token embedding, which in this model is the output head too; llama.cpp cannot do that')
-  return { file, version }
 }
 
 /** The matrices of each adapted tensor. llama.cpp leaves adapted norms out, and refuses all else. */
