@@ -4,6 +4,7 @@
       "target_name": "re_control",
       "sources": [
         "src/adam.cc",
+        "src/adapter.cc",
         "src/addon.cc",
         "src/arguments.cc",
         "src/ascender.cc",

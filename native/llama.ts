@@ -119,7 +119,16 @@ export interface Context {
   /** Forgets every sequence; with `data` their keys and values are overwritten too. */
   clear(data: boolean): void
   setThreads(threads: number): void
+  /** From the next decode on; keys and values from before stay as they are, so the sequences should be forgotten. */
+  setLora(adapter: LoraAdapter | null, scale: number): void
+  /** (layers - 1, D): added to the output of each layer from the second on. As `setLora` otherwise. */
+  setControlVector(data: Float32Array | null): void
   free(): void
+}
+
+/** A LoRA adapter beside one model's weights, for its contexts. */
+export interface LoraAdapter {
+  readonly adapter: unique symbol
 }
 
 /** A classification head: rank pooling, one text at a time, so that no other text has a part in its logits. */
@@ -165,8 +174,10 @@ interface Exports {
   /** Writes the weights of `source` as another type, from whatever type they have. Rejects with llama.cpp's reason. */
   quantizeModel(source: string, target: string, settings: { type: 'q4_0' | 'q4_k_m' | 'q8_0'; threads: number }): Promise<void>
   Context: new (model: Model, settings: ContextSettings) => Context
+  /** The file must have been checked against the model, as llama.cpp aborts on some that do not fit. Not while a context of it decodes. */
+  LoraAdapter: new (model: Model, file: string) => LoraAdapter
   RankContext: new (model: Model, settings: RankSettings) => RankContext
   Sampler: new (settings: SamplerSettings) => Sampler
 }
 
-export const { openLibraries, libraryProblem, loadModel, quantizeModel, Context, RankContext, Sampler } = addon as unknown as Exports
+export const { openLibraries, libraryProblem, loadModel, quantizeModel, Context, LoraAdapter, RankContext, Sampler } = addon as unknown as Exports

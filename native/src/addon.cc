@@ -2,6 +2,7 @@
 // and their trainer.
 #include <napi.h>
 
+#include "adapter.h"
 #include "context.h"
 #include "graph_binding.h"
 #include "graph_network_binding.h"
@@ -53,6 +54,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   initModel(env, exports);
   initQuantize(env, exports);
   initSampler(env, exports);
+  initAdapter(env, exports);
   initContext(env, exports);
   initRank(env, exports);
   initValueFunction(env, exports);

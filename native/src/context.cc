@@ -192,7 +192,10 @@ Napi::Function ContextBinding::define(Napi::Env env) {
        InstanceMethod<&ContextBinding::candidates>("candidates"),
        InstanceMethod<&ContextBinding::removeSequence>("removeSequence"),
        InstanceMethod<&ContextBinding::copySequence>("copySequence"), InstanceMethod<&ContextBinding::clear>("clear"),
-       InstanceMethod<&ContextBinding::setThreads>("setThreads"), InstanceMethod<&ContextBinding::free>("free")});
+       InstanceMethod<&ContextBinding::setThreads>("setThreads"),
+       InstanceMethod<&ContextBinding::setLora>("setLora"),
+       InstanceMethod<&ContextBinding::setControlVector>("setControlVector"),
+       InstanceMethod<&ContextBinding::free>("free")});
 }
 
 ContextBinding::ContextBinding(const Napi::CallbackInfo &info)
@@ -456,6 +459,7 @@ void ContextBinding::free(const Napi::CallbackInfo &info) {
   context.reset();
   hook.reset();
   teams.clear();
+  lora.reset();
   model.reset();
 }
 

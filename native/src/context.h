@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "adapter.h"
 #include "ggml_team.h"
 #include "model.h"
 #include "state_hook.h"
@@ -26,6 +27,8 @@ class ContextBinding : public Napi::ObjectWrap<ContextBinding> {
   void copySequence(const Napi::CallbackInfo& info);
   void clear(const Napi::CallbackInfo& info);
   void setThreads(const Napi::CallbackInfo& info);
+  void setLora(const Napi::CallbackInfo& info);           // adapter.cc
+  void setControlVector(const Napi::CallbackInfo& info);  // adapter.cc
   void free(const Napi::CallbackInfo& info);
 
   void useThreads(int threads);
@@ -35,6 +38,8 @@ class ContextBinding : public Napi::ObjectWrap<ContextBinding> {
   int checkedOutput(const Napi::CallbackInfo& info) const;
 
   ModelPointer model;  // a context must not outlive its model
+  LoraPointer lora;    // nor the adapter that it uses
+  bool hasControlVector = false;
   std::unique_ptr<StateHook> hook;
   bool observes = true;                          // whether llama.cpp calls the hook
   std::vector<std::unique_ptr<GgmlTeam>> teams;  // the last is in use; llama.cpp still pauses the ones before

@@ -123,6 +123,10 @@
   X(llama_memory_seq_cp)                  \
   X(llama_memory_seq_pos_max)             \
   X(llama_memory_clear)                   \
+  X(llama_adapter_lora_init)              \
+  X(llama_adapter_lora_free)              \
+  X(llama_set_adapters_lora)              \
+  X(llama_set_adapter_cvec)               \
   X(llama_decode)                         \
   X(llama_get_logits_ith)                 \
   X(llama_sampler_chain_default_params)   \

@@ -9,3 +9,9 @@ export function statOf(path: string): Stats | undefined {
     return undefined
   }
 }
+
+/** Changes with the file's contents, as far as size and date tell. */
+export function versionOf(path: string): string {
+  const stat = statOf(path)
+  return stat === undefined ? '' : `${stat.size} ${stat.mtimeMs}`
+}

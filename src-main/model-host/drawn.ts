@@ -7,6 +7,7 @@ import { KeptStates, Sequence } from './sequence.ts'
 export class DrawnResponse extends Sequence {
   readonly sampler: Sampler
   readonly control: ControlInput | null
+  override readonly adapter: string | null
 
   protected readonly model: Model
   protected readonly maxTokens: number
@@ -28,6 +29,7 @@ export class DrawnResponse extends Sequence {
     this.#states = options.states ? new KeptStates() : null
     this.sampler = new Sampler({ ...request.sampling, seed: request.seed })
     this.control = request.control
+    this.adapter = request.adapter ?? null
   }
 
   get share(): number {

@@ -115,6 +115,11 @@ export function createHost(): Handlers {
       return null
     },
 
+    async 'adapter.set'({ name, adapter }) {
+      await scheduler().setAdapter(name, adapter)
+      return null
+    },
+
     generate: (input, emit, signal) => scheduler().generate(input, emit, signal),
 
     choose(input) {

@@ -110,6 +110,12 @@ export type SearchInput = {
       draws: boolean
     }
 )
+/** What changes the whole model: everything that runs at once has the same one. Its file was checked against the model. */
+export type Adapter =
+  /** @property version tells a file that was changed from what it was */
+  | { kind: 'lora'; file: string; version: string; scale: number }
+  /** (layers - 1, D): added to the output of each layer from the second on */
+  | { kind: 'control-vector'; data: Float32Array }
 
 export interface GenerationRequest {
   /** the caller's own number for it */
@@ -120,6 +126,8 @@ export interface GenerationRequest {
   maxTokens: number
   control: ControlInput | null
   search?: SearchInput | null
+  /** set by `adapter.set` before; without one the model is as it is */
+  adapter?: string | null
 }
 
 export interface GenerateInput {
@@ -301,6 +309,8 @@ export interface HostMethods {
   /** one text at a time: a text's logits do not depend on what else is scored */
   score: { input: ScoreInput; output: null; event: ScoredEvent | SkippedEvent }
   'network.set': { input: { name: string; network: Network }; output: null; event: never }
+  /** What has a name keeps it: another adapter takes another name. */
+  'adapter.set': { input: { name: string; adapter: Adapter }; output: null; event: never }
   generate: { input: GenerateInput; output: Totals; event: GenerateEvent | BranchesEvent }
   /** What a `branches` event asks for, while its `generate` runs; nothing when that has ended. */
   choose: { input: ChooseInput; output: null; event: never }

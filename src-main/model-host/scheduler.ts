@@ -2,15 +2,16 @@
  * Continuous batching: every step decodes one token of each running response and fills the rest of the batch with
  * prompts of new ones; a finished response's place is taken at once. What a step brought is told, and the next
  * prompts are rendered, while the step after it is being decoded. Later calls are served first, so that a chat does
- * not wait for a collection.
+ * not wait for a collection. An adapter applies to the whole context: it is changed when nothing runs.
  */
 import type { Context, Decoded, Model } from '../../native/llama.ts'
 import type { ValueFunction } from '../../native/value-function.ts'
 import { StudioError } from '../contract/errors.ts'
+import { Adapters } from './adapters.ts'
 import { nextStep, type Step } from './batch.ts'
 import { DrawnResponse } from './drawn.ts'
 import { GivenResponse } from './given.ts'
-import type { BranchesEvent, ChooseInput, GenerateEvent, GenerateInput, PrefillEvent, PrefillInput, Prompt, SkippedEvent, Totals } from './messages.ts'
+import type { Adapter, BranchesEvent, ChooseInput, GenerateEvent, GenerateInput, GenerationRequest, PrefillEvent, PrefillInput, Prompt, SkippedEvent, Totals } from './messages.ts'
 import { leaderOf, leave, takeOver } from './prefixes.ts'
 import type { PromptRenderer, RenderedPrompt } from './prompt.ts'
 import { SearchedResponse } from './search.ts'
@@ -52,10 +53,13 @@ export class Scheduler {
   readonly #context: Context
   readonly #renderer: PromptRenderer
   readonly #networks: Map<string, ValueFunction>
+  readonly #adapters: Adapters
   readonly #settings: SchedulerSettings
   readonly #calls: Call[] = []
   readonly #freePlaces: number[]
   readonly #abandoned: Sequence[] = []
+  /** done before the next step begins */
+  readonly #between: (() => void)[] = []
   #untold: { call: Call; sequence: Sequence }[] = []
   #stepping = false
   /** called by whatever gives the loop something to do */
@@ -66,17 +70,19 @@ export class Scheduler {
     this.#context = context
     this.#renderer = renderer
     this.#networks = networks
+    this.#adapters = new Adapters(model, context)
     this.#settings = settings
     this.#freePlaces = Array.from({ length: settings.sequences }, (_, i) => settings.sequences - 1 - i)
   }
 
   /** Runs all requests; resolves with the totals. Throws 'cancelled' on abort; what had finished was emitted. */
   generate(input: GenerateInput, emit: (event: GenerateEvent | BranchesEvent) => void, signal: AbortSignal): Promise<Totals> {
-    for (const { control, search } of input.requests) {
+    for (const { control, search, adapter = null } of input.requests) {
+      if (adapter !== null && !this.#adapters.has(adapter)) throw new StudioError('bad-request', `adapter ${adapter} is not in the model host`)
       if (search !== undefined && search !== null && input.states) throw new StudioError('bad-request', 'the states of a response are not handed out where its tokens are searched for')
       if (control !== null && !this.#networks.has(control.network)) throw new StudioError('bad-request', `value function ${control.network} is not in the model host`)
     }
-    const waiting = input.requests.map((request) => ({
+    const waiting = byAdapter(input.requests).map((request) => ({
       key: request.key,
       prepare: () => {
         const prompt = this.#render(request.prompt, request.maxTokens)
@@ -87,6 +93,21 @@ export class Scheduler {
       }
     }))
     return this.#call({ parallel: input.parallel, states: input.states, tokens: input.tokens, waiting, emit }, signal)
+  }
+
+  /** Makes an adapter known under a name; resolves once no step can be in its way. @throws StudioError 'not-usable' */
+  setAdapter(name: string, adapter: Adapter): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#between.push(() => {
+        try {
+          resolve(this.#adapters.set(name, adapter))
+        } catch (error) {
+          reject(error as Error)
+        }
+      })
+      this.#wake()
+      void this.#run()
+    })
   }
 
   /** The states of responses that are there already, without drawing a token; as `generate` otherwise. */
@@ -131,8 +152,9 @@ export class Scheduler {
     if (this.#stepping) return
     this.#stepping = true
     try {
-      while (this.#calls.length > 0) {
+      while (this.#calls.length > 0 || this.#between.length > 0) {
         const woken = new Promise<void>((resolve) => (this.#wake = resolve))
+        for (const work of this.#between.splice(0)) work()
         for (const sequence of this.#abandoned.splice(0)) this.#forget(sequence)
         this.#takeAnswers()
         this.#admit()
@@ -148,6 +170,7 @@ export class Scheduler {
       for (const call of [...this.#calls]) this.#end(call, error instanceof Error ? error : new Error(String(error)))
     } finally {
       this.#stepping = false
+      for (const work of this.#between.splice(0)) work() // came while a step failed
     }
   }
 
@@ -164,13 +187,14 @@ export class Scheduler {
     for (const call of [...this.#calls]) {
       for (let next = this.#next(call); next !== undefined && call.running.size < call.parallel; next = this.#next(call)) {
         const running = this.#running()
-        if (this.#freePlaces.length < next.places || (running.length > 0 && (next.alone || running.some(({ alone }) => alone)))) return
+        if (this.#freePlaces.length < next.places || (running.length > 0 && (next.alone || next.adapter !== this.#adapters.current || running.some(({ alone }) => alone)))) return
         const beginning = this.#settings.sharesPrefixes ? leaderOf(next, running) : null
         const reserved = running.reduce((cells, one) => cells + one.cells - one.shared, 0)
         if (reserved + next.cells - (beginning?.tokens ?? 0) > this.#settings.contextTokens) return
         call.ready.shift()
         call.running.add(next)
         next.begin(this.#freePlaces.splice(-next.places).reverse())
+        this.#adapters.use(next.adapter)
         if (next.alone) this.#context.clear(false) // its cells are the first ones, whatever ran before
         if (beginning !== null) [next.leader, next.shared] = [beginning.leader, beginning.tokens]
       }
@@ -336,6 +360,11 @@ export class Scheduler {
     if (error === null) call.resolve(call.totals)
     else call.reject(error)
   }
+}
+
+/** In their order but for those of one adapter, which come together: the context changes as seldom as it can. */
+function byAdapter(requests: GenerationRequest[]): GenerationRequest[] {
+  return [...Map.groupBy(requests, ({ adapter }) => adapter ?? null).values()].flat()
 }
 
 function skipped(key: number, reason: string): SkippedEvent {

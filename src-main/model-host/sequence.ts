@@ -61,6 +61,8 @@ export abstract class Sequence extends Strand {
   held: number[] = []
   /** runs by itself until it has shown that its states are finite without any neighbour */
   isolated = false
+  /** shared by all that run at once; null: the model as it is */
+  readonly adapter: string | null = null
 
   readonly #deterministic: boolean
   #start = 0

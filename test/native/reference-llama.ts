@@ -17,12 +17,18 @@ interface Cache {
   values: number[][]
 }
 
+/** layer, from 0 -> what is added to the residual after it, (D) */
+export type Directions = ReadonlyMap<number, Float32Array>
+
 export class ReferenceLlama {
   readonly #weights: TinyWeights
+  readonly #directions: Directions
   readonly #caches: Cache[]
 
-  constructor(weights: TinyWeights) {
+  /** @param directions what a control vector adds */
+  constructor(weights: TinyWeights, directions: Directions = new Map()) {
     this.#weights = weights
+    this.#directions = directions
     this.#caches = weights.layers.map(() => ({ keys: [], values: [] }))
   }
 
@@ -37,6 +43,8 @@ export class ReferenceLlama {
     layers.forEach((layer, l) => {
       x = sum(x, this.#attention(layer, this.#caches[l]!, this.#norm(x, layer.attentionNorm)))
       x = sum(x, feedForward(layer, this.#norm(x, layer.feedForwardNorm)))
+      const direction = this.#directions.get(l)
+      if (direction !== undefined) x = sum(x, [...direction])
     })
     const state = this.#norm(x, outputNorm)
     return { state, logits: multiply(output, state) }

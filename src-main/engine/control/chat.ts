@@ -51,12 +51,12 @@ export class Chat {
     const panes = input.panes.map((method): ChatPane => ({ method, text: '', steps: [], end: null, rating: null }))
     const open = new Set(panes.keys())
     let start = performance.now()
-    const close = (index: number, finish: AnswerEnd['finish']): void => {
+    const close = (index: number, finish: AnswerEnd['finish'], seconds = (performance.now() - start) / 1000): void => {
       const pane = panes[index] as ChatPane
       open.delete(index)
       pane.end = {
         finish,
-        tokensPerSecond: pane.steps.length / ((performance.now() - start) / 1000),
+        tokensPerSecond: pane.steps.length / seconds,
         reward: toneIfAny(pane.text)
       }
       this.#events.pane({ turn, pane: index, text: pane.text, ...pane.end })
@@ -83,7 +83,8 @@ export class Chat {
           } else if (event.kind === 'finished') {
             const pane = panes[event.key] as ChatPane
             pane.text = event.text
-            close(event.key, event.finish)
+            // panes of one model wait for those of another; of several candidates the event knows only the chosen one's time
+            close(event.key, event.finish, methods[event.key]?.candidates === null ? event.seconds : undefined)
           } else if (event.kind === 'skipped') failure = event.reason
         }
       })

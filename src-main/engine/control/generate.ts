@@ -1,15 +1,18 @@
 /** Responses by any method: what the terminal's generate, the chat and an evaluation all go through. */
 import { sampling, type Message, type Sampling } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { ControlInput, GenerateEvent } from '../../model-host/messages.ts'
+import type { ControlInput, GenerateEvent, GenerationRequest } from '../../model-host/messages.ts'
 import { responseSeed } from '../collect/seed.ts'
 import type { HostClient } from '../models/host-client.ts'
+import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
 import type { Scorer, Surroundings } from '../reward/source.ts'
 import { rewardNamed, sourceNamed } from '../reward/sources.ts'
 import { weightedSum } from '../value/weighted-sum.ts'
+import { sendAdapter } from './adapters.ts'
 import { Candidates } from './candidates.ts'
-import type { ControlPlan } from './method.ts'
+import { openGates, reading, type Gated } from './gate.ts'
+import type { AdapterPlan, ControlPlan } from './method.ts'
 import type { ResolvedMethod } from './methods.ts'
 
 export interface GenerationTask {
@@ -34,13 +37,23 @@ export interface GenerationOptions {
 
 /**
  * Resolves when all are finished or skipped. @returns tokens of the responses that were handed on, and wall seconds of
- * the whole call @throws also what the reward that chooses among candidates throws
+ * the whole call but for the loading of models @throws also what the reward that chooses among candidates throws, and
+ * StudioError 'not-usable' for a file of an adapter or a model that is none
  */
-export async function generate({ project, models, secrets }: Around, host: HostClient, tasks: GenerationTask[], options: GenerationOptions): Promise<{ tokens: number; seconds: number }> {
+export async function generate({ project, models, secrets }: Around, given: HostClient, tasks: GenerationTask[], options: GenerationOptions): Promise<{ tokens: number; seconds: number }> {
+  // a model of a call before may have needed the room that the project's model had
+  const host = given.alive ? given : await models.use(project)
   const controls = new Map<ControlPlan, ControlInput>()
-  for (const { method } of tasks) {
-    if (method.control === null || controls.has(method.control)) continue
-    controls.set(method.control, await sendControl(project, host, method.control))
+  const adapters = new Map<AdapterPlan, string>()
+  for (const { method: { control, adapter } } of tasks) {
+    if (control !== null && !controls.has(control)) controls.set(control, await sendControl(project, host, control))
+    if (adapter !== null && !adapters.has(adapter)) adapters.set(adapter, await sendAdapter(host, adapter))
+  }
+  const gated: Gated[] = []
+  for (const [key, { method, messages }] of tasks.entries()) {
+    if (method.gate === null) continue
+    const control = await sendControl(project, host, reading(method.gate.valueFunction))
+    gated.push({ key, gate: method.gate, control, prompt: { messages: method.messages(messages) } })
   }
   const failed = new AbortController()
   const signal = options.signal === undefined ? failed.signal : AbortSignal.any([options.signal, failed.signal])
@@ -71,36 +84,74 @@ export async function generate({ project, models, secrets }: Around, host: HostC
       choosing.push(candidates.best(key).then((events) => events.forEach(hand)).catch((error: unknown) => failed.abort(error)))
     }
     const start = performance.now()
+    const { parallel, deterministic } = options
+    const open = await openGates(host, gated, { parallel, deterministic, signal })
     let place = 0
-    await host.request(
-      'generate',
-      {
-        parallel: options.parallel,
-        states: false,
-        tokens: options.tokens,
-        deterministic: options.deterministic,
-        requests: tasks.flatMap(({ method, messages, seed }) =>
-          Array.from({ length: method.candidates?.count ?? 1 }, (_, candidate) => ({
-            key: place++,
-            seed: candidate === 0 ? seed : responseSeed(seed, 0, candidate),
-            prompt: { messages: method.messages(messages) },
-            sampling: method.candidates === null || options.sampling.temperature > 0 ? options.sampling : candidateSampling,
-            maxTokens: options.maxTokens,
-            control: method.control && (controls.get(method.control) ?? null)
-          }))
-        )
-      },
-      { onEvent, signal }
-    )
+    const requests = tasks.flatMap(({ method, messages, seed }, task) => {
+      const edits = method.gate === null || open.has(task)
+      return Array.from({ length: method.candidates?.count ?? 1 }, (_, candidate) => ({
+        model: method.model,
+        key: place++,
+        seed: candidate === 0 ? seed : responseSeed(seed, 0, candidate),
+        prompt: { messages: method.messages(messages) },
+        sampling: method.candidates === null || options.sampling.temperature > 0 ? options.sampling : candidateSampling,
+        maxTokens: options.maxTokens,
+        control: method.control && edits ? (controls.get(method.control) ?? null) : null,
+        adapter: method.adapter && edits ? (adapters.get(method.adapter) ?? null) : null
+      }))
+    })
+    const run: Run = async (on, some, onEvent) => {
+      await on.request('generate', { parallel, states: false, tokens: options.tokens, deterministic, requests: some }, { onEvent, signal })
+    }
+    const own = requests.filter(({ model }) => model === null)
+    if (own.length > 0) await run(host, own, onEvent)
+    let loading = 0
+    for (const [file, some] of Map.groupBy(requests, ({ model }) => model)) {
+      if (file !== null) loading += await generateBySecond(models, file, some, run, onEvent, { tokens: options.tokens, signal })
+    }
     await Promise.all(choosing)
     failed.signal.throwIfAborted()
-    return { tokens, seconds: (performance.now() - start) / 1000 }
+    return { tokens, seconds: (performance.now() - start) / 1000 - loading }
   } catch (error) {
     throw failed.signal.aborted ? failed.signal.reason : error
   } finally {
     await Promise.all(choosing)
     for (const scorer of scorers.values()) scorer.close()
   }
+}
+
+type Run = (host: HostClient, requests: GenerationRequest[], onEvent: (event: GenerateEvent) => void) => Promise<void>
+
+/**
+ * By another model than the project's, loaded for as long as this takes. When its process dies, what is left is asked of
+ * a new one, unless tokens were told already. @returns seconds before it was loaded
+ */
+async function generateBySecond(models: Models, file: string, requests: GenerationRequest[], run: Run, onEvent: (event: GenerateEvent) => void, { tokens, signal }: { tokens: boolean; signal: AbortSignal }): Promise<number> {
+  const left = new Map(requests.map((request) => [request.key, request]))
+  let asked = performance.now()
+  let loading = 0
+  const work = async (host: HostClient, progressed: () => void): Promise<void> => {
+    loading += (performance.now() - asked) / 1000
+    try {
+      await run(host, [...left.values()], (event) => {
+        if (event.kind === 'finished' || event.kind === 'skipped') {
+          left.delete(event.key)
+          progressed()
+        }
+        onEvent(event)
+      })
+    } finally {
+      asked = performance.now()
+    }
+  }
+  if (tokens) {
+    const { host, close } = await models.openSecond(file, signal)
+    await work(host, () => {}).finally(close)
+  } else {
+    const second = models.second(file, signal)
+    await second.use(work).finally(() => second.close())
+  }
+  return loading
 }
 
 /** Greedy candidates would all be the same. The paper's sampling where it draws several. */

@@ -18,6 +18,20 @@ export interface ControlPlan {
   maxEdit: number | null
 }
 
+/** What llama.cpp applies to the model's layers while the response is generated; paths of GGUF files are absolute. */
+export type AdapterPlan =
+  | { kind: 'lora'; file: string; scale: number }
+  /** of the directions of these layers, both ends included; null: to the last */
+  | { kind: 'control-vector'; file: string; strength: number; firstLayer: number; lastLayer: number | null }
+
+/** Control and adapter are left out unless the value of the prompt's last state lies on this side of the threshold. */
+export interface GatePlan {
+  valueFunction: number
+  side: 'below' | 'above'
+  /** in standard deviations of the reward above its mean */
+  threshold: number
+}
+
 export interface CandidatePlan {
   count: number
   reward: string
@@ -33,7 +47,13 @@ export interface SteeringMethod<S extends z.ZodObject = z.ZodObject> {
   /** Changes the conversation before the model gets it. */
   messages?(messages: Message[], settings: z.output<S>): Message[]
   /** Edits states while the response is generated. */
-  control?(settings: z.output<S>): ControlPlan
+  control?(settings: z.output<S>): ControlPlan | null
+  /** Changes the layers of the model while the response is generated. */
+  adapter?(settings: z.output<S>): AdapterPlan | null
+  /** Edits only the responses to some prompts. */
+  gate?(settings: z.output<S>): GatePlan
+  /** Generates with the model in this file instead of the project's. */
+  model?(settings: z.output<S>): string
   /** Draws so many candidates, and keeps the best by the project's reward of this name. */
   candidates?(settings: z.output<S>): CandidatePlan
 }

@@ -4,14 +4,18 @@ import type { Message, MethodChoice, SteeringMethod as Summary } from '../../con
 import { StudioError } from '../../contract/errors.ts'
 import { base } from './base.ts'
 import { bestOfN } from './best-of-n.ts'
-import type { CandidatePlan, ControlPlan, SteeringMethod } from './method.ts'
+import { controlVector } from './control-vector.ts'
+import { inferAligner } from './infer-aligner.ts'
+import { lora } from './lora.ts'
+import type { AdapterPlan, CandidatePlan, ControlPlan, GatePlan, SteeringMethod } from './method.ts'
+import { model } from './model.ts'
 import { preControl } from './pre-control.ts'
 import { prompting } from './prompting.ts'
 import { reControl } from './re-control.ts'
 import { staticRe } from './static-re.ts'
 
-const single: readonly SteeringMethod[] = [base, prompting, reControl, preControl, staticRe, bestOfN]
-const composed = ['re-control+prompting', 'pre-control+prompting', 'static-re+prompting', 'best-of-n+prompting']
+const single: readonly SteeringMethod[] = [base, prompting, reControl, preControl, staticRe, bestOfN, inferAligner, controlVector, lora, model]
+const composed = ['re-control+prompting', 'pre-control+prompting', 'static-re+prompting', 'best-of-n+prompting', 'infer-aligner+prompting', 'control-vector+prompting', 'lora+prompting', 'lora+re-control', 'model+prompting']
 
 /** A method with its settings checked: what to ask the model, and how to edit its states. */
 export interface ResolvedMethod {
@@ -20,6 +24,10 @@ export interface ResolvedMethod {
   messages(messages: Message[]): Message[]
   control: ControlPlan | null
   candidates: CandidatePlan | null
+  adapter: AdapterPlan | null
+  gate: GatePlan | null
+  /** another model's file, absolute; null: the project's model */
+  model: string | null
 }
 
 /** @throws StudioError 'bad-request' for an unknown name, ZodError for settings that do not fit */
@@ -31,7 +39,10 @@ export function resolveMethod({ name, settings }: MethodChoice): ResolvedMethod 
     settings: checked,
     messages: (messages) => method.messages?.(messages, checked) ?? messages,
     control: method.control?.(checked) ?? null,
-    candidates: method.candidates?.(checked) ?? null
+    candidates: method.candidates?.(checked) ?? null,
+    adapter: method.adapter?.(checked) ?? null,
+    gate: method.gate?.(checked) ?? null,
+    model: method.model?.(checked) ?? null
   }
 }
 
@@ -60,12 +71,19 @@ export function methodNamed(name: string): SteeringMethod {
 
 /** Both at once; each takes its own settings out of the union. */
 function compose(a: SteeringMethod, b: SteeringMethod): SteeringMethod {
-  if (a.control !== undefined && b.control !== undefined) throw new StudioError('bad-request', `${a.name} and ${b.name} both edit states and do not compose`)
+  const no = (why: string): StudioError => new StudioError('bad-request', `${a.name} and ${b.name} ${why} and do not compose`)
+  if (a.control !== undefined && b.control !== undefined) throw no('both edit states')
+  if (a.adapter !== undefined && b.adapter !== undefined) throw no('both change the model\'s layers')
+  const ofProjectsModel = (method: SteeringMethod): boolean => method.control !== undefined || method.adapter !== undefined
+  if (a.model !== undefined ? b.model !== undefined || ofProjectsModel(b) : b.model !== undefined && ofProjectsModel(a)) throw no('are of different models')
   const control = a.control ?? b.control
   const candidates = a.candidates ?? b.candidates
+  const adapter = a.adapter ?? b.adapter
+  const gate = a.gate ?? b.gate
+  const file = a.model ?? b.model
   return {
     name: `${a.name}+${b.name}`,
-    title: `${a.title} + ${b.title.toLowerCase()}`,
+    title: `${a.title} + ${/[A-Z].*[A-Z]/.test(b.title) ? b.title : b.title.toLowerCase()}`,
     description: `${a.description} ${b.description}`,
     source: [a.source, b.source].filter((source) => source !== '').join('; '),
     settings: z.object({ ...a.settings.shape, ...b.settings.shape }),
@@ -74,6 +92,9 @@ function compose(a: SteeringMethod, b: SteeringMethod): SteeringMethod {
       return a.messages?.(inner, settings) ?? inner
     },
     ...(control !== undefined && { control }),
-    ...(candidates !== undefined && { candidates })
+    ...(candidates !== undefined && { candidates }),
+    ...(adapter !== undefined && { adapter }),
+    ...(gate !== undefined && { gate }),
+    ...(file !== undefined && { model: file })
   }
 }

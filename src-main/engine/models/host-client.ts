@@ -1,7 +1,7 @@
 /** The engine's end of a model host: requests, events while they run, cancellation, and what happens when it dies. */
 import type { LoadedModel } from '../../contract/device.ts'
 import { fromFailure, StudioError } from '../../contract/errors.ts'
-import type { FromHost, HostMethod, HostMethods, ToHost } from '../../model-host/messages.ts'
+import type { Adapter, FromHost, HostMethod, HostMethods, ToHost } from '../../model-host/messages.ts'
 
 /** A running model host process, however it was started. */
 export interface HostProcess {
@@ -27,6 +27,7 @@ export class HostClient {
   readonly #process: HostProcess
   readonly #pending = new Map<number, Pending>()
   readonly #sentNetworks = new Set<string>()
+  readonly #sentAdapters = new Set<string>()
   #loaded: HostedModel | null = null
   #nextId = 1
   #exit: string | null = null
@@ -91,6 +92,13 @@ export class HostClient {
     if (this.#sentNetworks.has(name)) return
     await this.request('network.set', { name, network: read() })
     this.#sentNetworks.add(name)
+  }
+
+  /** Makes sure that the host has this adapter. @throws also what `read` throws */
+  async setAdapter(name: string, read: () => Promise<Adapter>): Promise<void> {
+    if (this.#sentAdapters.has(name)) return
+    await this.request('adapter.set', { name, adapter: await read() })
+    this.#sentAdapters.add(name)
   }
 
   kill(): void {
