@@ -119,6 +119,10 @@ export const methods = {
   'train.start': { input: e.trainSettings, output: job },
   'value.list': { input: nothing, output: z.array(e.valueFunction) },
   'value.detail': { input: z.object({ id: e.id }), output: e.valueFunctionDetail },
+  /** As safetensors with the public code's names. */
+  'value.export': { input: z.object({ id: e.id, file }), output: nothing },
+  /** Safetensors, or a state_dict that torch.save wrote (.pth): read as data, never run. */
+  'value.import': { input: z.object({ file }), output: z.object({ valueFunction: e.id }) },
 
   'control.methods': { input: nothing, output: z.array(e.steeringMethod) },
 

@@ -17,6 +17,7 @@ import { nextTask, rate, ratingSummary } from './reward/rating/rate.ts'
 import { listSources, sourceNamed, usableRewards } from './reward/sources.ts'
 import { rewardCorrelations, rewardSummaries } from './reward/summary.ts'
 import { openSample } from './sample.ts'
+import { exportValueFunction, importValueFunction } from './value/exchange.ts'
 import { version } from './version.ts'
 
 export function createHandlers(engine: Engine): Handlers {
@@ -157,6 +158,16 @@ export function createHandlers(engine: Engine): Handlers {
     'train.start': (input) => engine.jobs.start('train', input),
     'value.list': () => engine.project.valueFunctions.list(),
     'value.detail': ({ id }) => engine.project.valueFunctions.detail(id),
+    'value.export': async ({ id, file }) => {
+      await exportValueFunction(engine.project, id, file)
+      return {}
+    },
+    'value.import': async ({ file }) => {
+      const { id, warning } = await importValueFunction(engine.project, file)
+      if (warning !== null) engine.options.tell('notice', { level: 'warning', text: warning })
+      engine.tellProject()
+      return { valueFunction: id }
+    },
 
     'control.methods': listMethods,
     'chat.send': (input) => engine.chat.send(engine.project, input),
