@@ -125,6 +125,10 @@ export const methods = {
     input: z.object({ id: e.id, response: e.id, token: z.int().min(0).max(1_000_000), alpha: z.number().positive().max(1000), updates: z.int().min(1).max(500) }),
     output: e.landscapePath
   },
+  /** As safetensors with the public code's names. */
+  'value.export': { input: z.object({ id: e.id, file }), output: nothing },
+  /** Safetensors, or a state_dict that torch.save wrote (.pth): read as data, never run. */
+  'value.import': { input: z.object({ file }), output: z.object({ valueFunction: e.id }) },
 
   'control.methods': { input: nothing, output: z.array(e.steeringMethod) },
 

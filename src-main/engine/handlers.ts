@@ -22,6 +22,7 @@ import { nextTask, rate, ratingSummary } from './reward/rating/rate.ts'
 import { listSources, sourceNamed, usableRewards } from './reward/sources.ts'
 import { rewardCorrelations, rewardSummaries } from './reward/summary.ts'
 import { openSample } from './sample.ts'
+import { exportValueFunction, importValueFunction } from './value/exchange.ts'
 import { landscapeOf, pathOf } from './value/landscape.ts'
 import { version } from './version.ts'
 
@@ -165,6 +166,16 @@ export function createHandlers(engine: Engine): Handlers {
     'value.detail': ({ id }) => engine.project.valueFunctions.detail(id),
     'value.landscape': ({ id, collection }) => landscapeOf(engine.project, id, collection),
     'value.path': ({ id, response, token, alpha, updates }) => pathOf(engine.project, id, response, token, alpha, updates),
+    'value.export': async ({ id, file }) => {
+      await exportValueFunction(engine.project, id, file)
+      return {}
+    },
+    'value.import': async ({ file }) => {
+      const { id, warning } = await importValueFunction(engine.project, file)
+      if (warning !== null) engine.options.tell('notice', { level: 'warning', text: warning })
+      engine.tellProject()
+      return { valueFunction: id }
+    },
 
     'control.methods': listMethods,
     'chat.send': (input) => engine.chat.send(engine.project, input),

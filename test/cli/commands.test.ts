@@ -1,7 +1,7 @@
 /** What scripts depend on: the words of each command, and the keys of its --json. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { readSafetensors } from '../../src-main/engine/value/safetensors.ts'
+import { readValueFunction } from '../../src-main/engine/value/value-file.ts'
 import { makeHome, type Home, type Result } from './terminal.ts'
 
 let home: Home
@@ -129,7 +129,7 @@ describe('the commands in their order', () => {
 
   test('value-function export and import', async () => {
     expect(await good('value-function', 'export', 'p', 'v.safetensors')).toMatchObject({ valueFunction: 1, inputDim: 64, hiddenDims: [16, 16] })
-    expect(readSafetensors(home.path('v.safetensors')).network.layers).toHaveLength(3)
+    expect((await readValueFunction(home.path('v.safetensors'))).network.layers).toHaveLength(3)
     expect(await good('value-function', 'import', 'p', 'v.safetensors')).toMatchObject({ valueFunction: 2, inputDim: 64, hiddenDims: [16, 16] })
     const words = ['--prompt', 'Why?', '--max-tokens', '4', '--alpha', '1', '--temperature', '0']
     const [own, imported] = [await good('generate', 'p', '--method', 're-control', '--value-function', '1', ...words), await good('generate', 'p', '--method', 're-control', '--value-function', '2', ...words)]

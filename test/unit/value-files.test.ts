@@ -1,10 +1,10 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { toFailure } from '../../src-main/contract/errors.ts'
 import { packNetwork, unpackNetwork } from '../../src-main/engine/value/network.ts'
-import { readSafetensors, writeSafetensors } from '../../src-main/engine/value/safetensors.ts'
+import { readValueFunction, writeValueFunction } from '../../src-main/engine/value/value-file.ts'
 import type { Network } from '../../src-main/model-host/messages.ts'
 import { normals, seededRandom } from '../fixtures/random.ts'
 
@@ -35,14 +35,14 @@ describe.each([[[6, 5, 1]], [[6, 5, 3, 1]]])('a value function of %j', (dims) =>
 
   test('comes back from a safetensors file as it was, with what it says of itself', async () => {
     const file = join(directory, 'round.safetensors')
-    const metadata = { name: 'tone, "1 x 5"', scale: '0.25' }
-    await writeSafetensors(file, network, metadata)
-    expect(readSafetensors(file)).toEqual({ network, metadata })
+    const about = { name: 'tone, "1 x 5"', source: 'tone', scale: 0.25, rewardMean: -1.5, rewardScale: 3, model: 'ab'.repeat(32) }
+    await writeValueFunction(file, { network, ...about })
+    expect(await readValueFunction(file)).toEqual({ network, ...about })
   })
 
   test('the file is what other readers expect: names, shapes (out, in), float32, offsets without gaps', async () => {
     const file = join(directory, 'layout.safetensors')
-    await writeSafetensors(file, network, {})
+    await writeValueFunction(file, { network, name: 'v', source: 'tone', scale: 1, rewardMean: 0, rewardScale: 1, model: null })
     const bytes = readFileSync(file)
     const headerBytes = Number(bytes.readBigUInt64LE(0))
     const { __metadata__: _metadata, ...tensors } = JSON.parse(bytes.toString('utf8', 8, 8 + headerBytes)) as Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>
@@ -85,18 +85,12 @@ function written(bytes: Buffer): string {
   return file
 }
 
-const codeOf = (file: string): string => {
-  try {
-    readSafetensors(file)
-    return 'read'
-  } catch (error) {
-    return toFailure(error).code
-  }
-}
+const codeOf = (file: string): Promise<string> => readValueFunction(file).then(() => 'read', (error: unknown) => toFailure(error).code)
 
 describe('a file that is no value function', () => {
-  test('the file that the others change is read', () => {
-    expect(readSafetensors(fileOf(() => {})).network.inputDim).toBe(3)
+  test('the file that the others change is read, with c = 1 and rewards as they are', async () => {
+    const file = fileOf(() => {})
+    expect(await readValueFunction(file)).toMatchObject({ network: { inputDim: 3 }, name: basename(file), source: 'imported', scale: 1, rewardMean: 0, rewardScale: 1, model: null })
   })
 
   const tensor = (header: Header, name: string): Tensor => header[name] as Tensor
@@ -119,19 +113,23 @@ describe('a file that is no value function', () => {
     ['no inputs', (h) => void (tensor(h, 'fc1.weight').shape = [2, 0])],
     ['layers that do not follow each other', (h) => void (tensor(h, 'fc2.weight').shape = [2, 1])],
     ['several outputs', (h) => { tensor(h, 'fc2.weight').shape = [2, 2]; tensor(h, 'fc2.weight').data_offsets = [24, 40]; tensor(h, 'fc2.bias').shape = [2]; tensor(h, 'fc2.bias').data_offsets = [36, 44] }],
+    ['a tensor of nothing known', (h) => void (h['fc1.scale'] = { dtype: 'F32', shape: [0], data_offsets: [0, 0] })],
+    ['bytes behind the last tensor', (h) => { delete h['fc2.bias'] }],
+    ['a scale that is no number', (h) => void (h['__metadata__'] = { scale: 'much' })],
+    ['a scale of zero', (h) => void (h['__metadata__'] = { scale: '0' })],
     ['metadata that is not text', (h) => void (h['__metadata__'] = { scale: 1 } as never)]
   ]
-  test.each(changes)('%s', (_what, change) => {
-    expect(codeOf(fileOf(change))).toBe('not-usable')
+  test.each(changes)('%s', async (_what, change) => {
+    expect(await codeOf(fileOf(change))).toBe('not-usable')
   })
 
   test.each([
     ['NaN', NaN],
     ['infinity', -Infinity]
-  ])('%s among the weights', (_what, value) => {
+  ])('%s among the weights', async (_what, value) => {
     const data = Buffer.alloc(44)
     data.writeFloatLE(value, 36)
-    expect(codeOf(fileOf(() => {}, data))).toBe('not-usable')
+    expect(await codeOf(fileOf(() => {}, data))).toBe('not-usable')
   })
 
   test.each([
@@ -141,18 +139,18 @@ describe('a file that is no value function', () => {
     ['a length beyond all numbers', Buffer.alloc(16, 255)],
     ['a pickle', Buffer.from('\x80\x02}q\x00X\x0a\x00\x00\x00fc1.weight', 'latin1')],
     ['a header that is not JSON', Buffer.from('\x04\0\0\0\0\0\0\0nope', 'latin1')]
-  ])('%s', (_what, bytes) => {
-    expect(codeOf(written(bytes))).toBe('not-usable')
+  ])('%s', async (_what, bytes) => {
+    expect(await codeOf(written(bytes))).toBe('not-usable')
   })
 
-  test('no file, and a folder', () => {
+  test('no file, and a folder', async () => {
     mkdirSync(join(directory, 'folder'))
-    expect(codeOf(join(directory, 'none'))).toBe('not-found')
-    expect(codeOf(join(directory, 'folder'))).toBe('not-usable')
+    expect(await codeOf(join(directory, 'none'))).toBe('not-found')
+    expect(await codeOf(join(directory, 'folder'))).toBe('not-usable')
   })
 
-  test('every cut of a good file', () => {
+  test('every cut of a good file', async () => {
     const whole = readFileSync(fileOf(() => {}))
-    for (let length = 0; length < whole.length; length++) expect(codeOf(written(whole.subarray(0, length)))).toBe('not-usable')
+    for (let length = 0; length < whole.length; length++) expect(await codeOf(written(whole.subarray(0, length)))).toBe('not-usable')
   })
 })
