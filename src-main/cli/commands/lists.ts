@@ -1,4 +1,5 @@
 import { listMethods } from '../../engine/control/methods.ts'
+import { listMetrics } from '../../engine/evaluate/metrics.ts'
 import { listSources } from '../../engine/reward/sources.ts'
 import type { Command } from '../command.ts'
 import { definitions } from '../terminal.ts'
@@ -23,6 +24,18 @@ export const rewardList: Command = {
   async run({ terminal }) {
     const sources = listSources()
     terminal.result({ sources }, definitions(sources.map((s) => [s.name, s.description])))
+    return 0
+  }
+}
+
+export const metricList: Command = {
+  name: 'metric list',
+  usage: 'metric list',
+  positionals: [],
+  flags: [],
+  async run({ terminal }) {
+    const metrics = listMetrics()
+    terminal.result({ metrics }, definitions(metrics.map((m) => [m.name, m.description])))
     return 0
   }
 }
