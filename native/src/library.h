@@ -125,6 +125,8 @@
   X(llama_memory_clear)                   \
   X(llama_decode)                         \
   X(llama_get_logits_ith)                 \
+  X(llama_get_embeddings_seq)             \
+  X(llama_pooling_type)                   \
   X(llama_sampler_chain_default_params)   \
   X(llama_sampler_chain_init)             \
   X(llama_sampler_chain_add)              \
