@@ -32,7 +32,10 @@ const fewestPairs = 10
 const resamples = 1000
 const seed = 20240404
 const maxIterations = 50
-const precision = 1e-10
+/** of a and b */
+const precision = 1e-9
+/** of the objective, relative: what less it falls by is rounding */
+const rounding = 1e-12
 
 /** null where there are too few pairs, or where all differ in length by the same: then the two cannot be told apart. */
 export function lengthControlled(pairs: Pair[]): Interval {
@@ -61,14 +64,19 @@ function rateOf(outcomes: number[], { a }: Fit): number {
 
 /** The maximum of sum(y log p + (1 - y) log(1 - p)) - b^2 / 2 over these rows, by Newton's method with halved steps. */
 function fitted(x: number[], y: number[], rows: number[], start: Fit): Fit {
-  const objective = ({ a, b }: Fit): number => rows.reduce((sum, i) => sum + y[i]! * (a + b * x[i]!) - softplus(a + b * x[i]!), -(b * b) / 2)
+  const objective = ({ a, b }: Fit): number => {
+    let sum = -(b * b) / 2
+    for (const i of rows) sum += y[i]! * (a + b * x[i]!) - softplus(a + b * x[i]!)
+    return sum
+  }
   let fit = start
   let value = objective(fit)
   for (let iteration = 0; iteration < maxIterations; iteration++) {
     let [gradientA, gradientB, aa, ab, bb] = [0, -fit.b, 0, 0, 1]
     for (const i of rows) {
       const p = sigmoid(fit.a + fit.b * x[i]!)
-      const [rest, weight] = [y[i]! - p, p * (1 - p)]
+      const rest = y[i]! - p
+      const weight = p * (1 - p)
       gradientA += rest
       gradientB += rest * x[i]!
       aa += weight
@@ -78,15 +86,17 @@ function fitted(x: number[], y: number[], rows: number[], start: Fit): Fit {
     const determinant = aa * bb - ab * ab
     if (determinant < 1e-12) break // every outcome is a win, or every one a loss
     const move = { a: (bb * gradientA - ab * gradientB) / determinant, b: (aa * gradientB - ab * gradientA) / determinant }
+    if (Math.abs(move.a) + Math.abs(move.b) < precision) break
     let step = 1
-    let next = { a: fit.a + move.a, b: fit.b + move.b }
-    while (objective(next) < value && step > 1e-6) {
-      step /= 2
+    let next = fit
+    let nextValue = -Infinity
+    for (; step > 1e-6; step /= 2) {
       next = { a: fit.a + step * move.a, b: fit.b + step * move.b }
+      nextValue = objective(next)
+      if (nextValue >= value - rounding * Math.abs(value)) break
     }
     fit = next
-    value = objective(fit)
-    if (Math.abs(move.a) + Math.abs(move.b) < precision) break
+    value = nextValue
   }
   return fit
 }
