@@ -131,18 +131,20 @@ export interface LoraAdapter {
   readonly adapter: unique symbol
 }
 
-/** A classification head: rank pooling, one text at a time, so that no other text has a part in its logits. */
-export interface RankContext {
-  /** The head's raw logits, one a label, for a whole text. Only one call may run at a time. */
-  logits(tokens: Int32Array): Promise<Float32Array>
+/** Whole texts, one at a time, so that no other text has a part in a text's vector. */
+export interface PooledContext {
+  /** A text's vector. Only one call may run at a time. */
+  read(tokens: Int32Array): Promise<Float32Array>
   setThreads(threads: number): void
   free(): void
 }
 
-export interface RankSettings {
+export interface PooledSettings {
+  /** the raw logits of the file's classification head, one a label; or the text's embedding, not normalised, pooled as the file says, else the mean over its tokens */
+  vector: 'logits' | 'embedding'
   /** of the longest text; at most what the model was trained for */
   contextTokens: number
-  /** of one step, where attention is causal; else a text is one step */
+  /** of one step, for logits where attention is causal; else a text is one step */
   batchTokens: number
   threads: number
 }
@@ -176,8 +178,8 @@ interface Exports {
   Context: new (model: Model, settings: ContextSettings) => Context
   /** The file must have been checked against the model, as llama.cpp aborts on some that do not fit. Not while a context of it decodes. */
   LoraAdapter: new (model: Model, file: string) => LoraAdapter
-  RankContext: new (model: Model, settings: RankSettings) => RankContext
+  PooledContext: new (model: Model, settings: PooledSettings) => PooledContext
   Sampler: new (settings: SamplerSettings) => Sampler
 }
 
-export const { openLibraries, libraryProblem, loadModel, quantizeModel, Context, LoraAdapter, RankContext, Sampler } = addon as unknown as Exports
+export const { openLibraries, libraryProblem, loadModel, quantizeModel, Context, LoraAdapter, PooledContext, Sampler } = addon as unknown as Exports

@@ -1,4 +1,4 @@
-// The addon: llama.cpp's libraries, the steered model with its hooked context, classification heads, value functions
+// The addon: llama.cpp's libraries, the steered model with its hooked context, pooled texts, value functions
 // and their trainer.
 #include <napi.h>
 
@@ -8,8 +8,8 @@
 #include "graph_network_binding.h"
 #include "library.h"
 #include "model.h"
+#include "pooled_context.h"
 #include "quantize.h"
-#include "rank.h"
 #include "sampler.h"
 #include "trainer_binding.h"
 #include "value_function_binding.h"
@@ -56,7 +56,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   initSampler(env, exports);
   initAdapter(env, exports);
   initContext(env, exports);
-  initRank(env, exports);
+  initPooled(env, exports);
   initValueFunction(env, exports);
   initTrainer(env, exports);
   initGraph(env, exports);

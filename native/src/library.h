@@ -129,6 +129,8 @@
   X(llama_set_adapter_cvec)               \
   X(llama_decode)                         \
   X(llama_get_logits_ith)                 \
+  X(llama_get_embeddings_seq)             \
+  X(llama_pooling_type)                   \
   X(llama_sampler_chain_default_params)   \
   X(llama_sampler_chain_init)             \
   X(llama_sampler_chain_add)              \

@@ -9,7 +9,7 @@ import { dataSearch } from './commands/data-search.ts'
 import { deviceList } from './commands/device-list.ts'
 import { evaluate } from './commands/evaluate.ts'
 import { generateCommand } from './commands/generate.ts'
-import { methodList, rewardList } from './commands/lists.ts'
+import { methodList, metricList, rewardList } from './commands/lists.ts'
 import { modelInspect } from './commands/model-inspect.ts'
 import { preferenceList, preferenceTrain } from './commands/preference.ts'
 import { projectNew } from './commands/project-new.ts'
@@ -21,5 +21,5 @@ import { valueFunctionExport, valueFunctionImport } from './commands/value-funct
 
 // "reward list" before "reward": the first whose words match is taken
 export const commands: readonly Command[] = [
-  projectNew, modelInspect, dataImport, dataPreview, dataHub, dataFetch, dataSearch, dataExport, collect, rewardList, rewardShow, reward, preferenceTrain, preferenceList, train, generateCommand, evaluate, valueFunctionExport, valueFunctionImport, methodList, deviceList, run
+  projectNew, modelInspect, dataImport, dataPreview, dataHub, dataFetch, dataSearch, dataExport, collect, rewardList, rewardShow, reward, preferenceTrain, preferenceList, train, generateCommand, evaluate, valueFunctionExport, valueFunctionImport, methodList, metricList, deviceList, run
 ]

@@ -3,10 +3,12 @@ import { Context, loadModel, type Device, type Model } from '../../native/llama.
 import { openVariant, type Opened } from '../../native/variants.ts'
 import { ValueFunction } from '../../native/value-function.ts'
 import { StudioError } from '../contract/errors.ts'
+import { embedAll } from './embed.ts'
 import type { HostMethod, HostMethods, LoadInput, RenderOutput } from './messages.ts'
 import { PromptRenderer, type RenderedPrompt } from './prompt.ts'
 import { Scheduler } from './scheduler.ts'
-import { createScorer, scoreAll, type TextScorer } from './score.ts'
+import { scoreAll } from './score.ts'
+import { createReader, type TextReader } from './text-reader.ts'
 import { batchSizes, bestBatch, bestThreads, measureBatches, measureThreads } from './measure.ts'
 import { train } from './train.ts'
 
@@ -19,9 +21,10 @@ type Handlers = {
 }
 
 interface Loaded {
+  model: Model
   renderer: PromptRenderer
   /** what it was loaded for */
-  work: Scheduler | TextScorer
+  work: Scheduler | TextReader
 }
 
 export function createHost(): Handlers {
@@ -38,7 +41,7 @@ export function createHost(): Handlers {
   const scheduler = (): Scheduler => {
     const { work } = ready()
     if (work instanceof Scheduler) return work
-    throw new StudioError('bad-request', 'this model was loaded to give rewards, not to write or read responses')
+    throw new StudioError('bad-request', 'this model was loaded to give rewards or embeddings, not to write or read responses')
   }
 
   return {
@@ -68,8 +71,8 @@ export function createHost(): Handlers {
         stateSize: facts.stateSize
       }
       if (input.scores !== undefined) {
-        const { scorer, ...measured } = await createScorer(model, input, input.scores)
-        loaded = { renderer: new PromptRenderer(model), work: scorer }
+        const { reader, ...measured } = await createReader(model, input, input.scores)
+        loaded = { model, renderer: new PromptRenderer(model), work: reader }
         return { ...hosted, ...measured }
       }
       const { sequences } = input
@@ -85,7 +88,7 @@ export function createHost(): Handlers {
       const batchTokens = input.batchTokens ?? bestBatch(batchMeasurement)
       const renderer = new PromptRenderer(model)
       const settings = { contextTokens, sequenceTokens: facts.trainedContext, sequences, batchTokens, stateSize: facts.stateSize, sharesPrefixes: facts.sharesPrefixes }
-      loaded = { renderer, work: new Scheduler(model, context, renderer, networks, settings) }
+      loaded = { model, renderer, work: new Scheduler(model, context, renderer, networks, settings) }
       return { ...hosted, threads, threadMeasurement, batchTokens, batchMeasurement, contextTokens, sequences }
     },
 
@@ -103,8 +106,15 @@ export function createHost(): Handlers {
 
     async score(input, emit, signal) {
       const { renderer, work } = ready()
-      if (work instanceof Scheduler) throw new StudioError('bad-request', 'this model was not loaded to give rewards')
+      if (work instanceof Scheduler || work.gives !== 'logits') throw new StudioError('bad-request', 'this model was not loaded to give rewards')
       await scoreAll(work, renderer, input, emit, signal)
+      return null
+    },
+
+    async embed(input, emit, signal) {
+      const { model, work } = ready()
+      if (work instanceof Scheduler || work.gives !== 'embedding') throw new StudioError('bad-request', 'this model was not loaded to give embeddings')
+      await embedAll(work, model, input, emit, signal)
       return null
     },
 

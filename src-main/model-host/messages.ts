@@ -39,8 +39,8 @@ export interface LoadInput {
   threads: number | null
   /** on the GPUs of the open backend, from the last layer on, the output head counted as one */
   gpuLayers: number
-  /** It writes text, unless it is to give a text's logits by the classification head of its file, or by this one. */
-  scores?: 'own-head' | Head
+  /** It writes text, unless it is to give a text's logits by the classification head of its file, or by this one, or a text's embedding. */
+  scores?: 'own-head' | Head | 'embedding'
 }
 
 /** logits = W h + b of the state of a text's last token */
@@ -77,6 +77,19 @@ export interface ScoredEvent {
   key: number
   /** raw, one a label */
   logits: Float32Array
+}
+
+export interface EmbedInput {
+  requests: { key: number; text: string }[]
+}
+
+export interface EmbeddedEvent {
+  kind: 'embedded'
+  key: number
+  /** not normalised */
+  embedding: Float32Array
+  /** whether the text was longer than the model takes */
+  cut: boolean
 }
 
 export interface ControlInput {
@@ -308,6 +321,7 @@ export interface HostMethods {
   'render.file': { input: { file: string; prompt: Prompt }; output: RenderOutput; event: never }
   /** one text at a time: a text's logits do not depend on what else is scored */
   score: { input: ScoreInput; output: null; event: ScoredEvent | SkippedEvent }
+  embed: { input: EmbedInput; output: null; event: EmbeddedEvent | SkippedEvent }
   'network.set': { input: { name: string; network: Network }; output: null; event: never }
   /** What has a name keeps it: another adapter takes another name. */
   'adapter.set': { input: { name: string; adapter: Adapter }; output: null; event: never }

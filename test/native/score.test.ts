@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { loadModel, RankContext } from '../../native/llama.ts'
+import { loadModel, PooledContext } from '../../native/llama.ts'
 import { openVariant } from '../../native/variants.ts'
 import type { Prompt, ScoredEvent, SkippedEvent } from '../../src-main/model-host/messages.ts'
 import { relativeError } from '../fixtures/batches.ts'
@@ -83,16 +83,16 @@ describe('a classification head in the file', () => {
     writeTinyModel(at('llama.gguf'))
     writeTinyBert(at('headless.gguf'), null)
     for (const name of ['llama.gguf', 'headless.gguf']) {
-      const context = new RankContext(await loadModel(at(name), 0), { contextTokens: 64, batchTokens: 64, threads: 1 })
-      await expect(context.logits(Int32Array.of(1, 5))).rejects.toThrow('no classification head')
-      expect(() => context.logits(new Int32Array(65))).toThrow(RangeError)
-      expect(() => context.logits(Int32Array.of(-1))).toThrow('out of range')
-      expect(() => context.logits(new Int32Array())).toThrow('1 to 64 tokens')
+      const context = new PooledContext(await loadModel(at(name), 0), { vector: 'logits', contextTokens: 64, batchTokens: 64, threads: 1 })
+      await expect(context.read(Int32Array.of(1, 5))).rejects.toThrow('no classification head')
+      expect(() => context.read(new Int32Array(65))).toThrow(RangeError)
+      expect(() => context.read(Int32Array.of(-1))).toThrow('out of range')
+      expect(() => context.read(new Int32Array())).toThrow('1 to 64 tokens')
       context.free()
-      expect(() => context.logits(Int32Array.of(1))).toThrow('freed')
+      expect(() => context.read(Int32Array.of(1))).toThrow('freed')
     }
     const model = await loadModel(at('headless.gguf'), 0)
-    expect(() => new RankContext(model, { contextTokens: 1000, batchTokens: 64, threads: 1 })).toThrow('trained for')
+    expect(() => new PooledContext(model, { vector: 'logits', contextTokens: 1000, batchTokens: 64, threads: 1 })).toThrow('trained for')
   })
 })
 

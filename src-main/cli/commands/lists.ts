@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { listMethods, methodNamed } from '../../engine/control/methods.ts'
+import { listMetrics, metricNamed } from '../../engine/evaluate/metrics.ts'
 import { listSources, sourceNamed } from '../../engine/reward/sources.ts'
 import { flagsOf } from '../arguments.ts'
 import type { Command } from '../command.ts'
@@ -25,6 +26,18 @@ export const rewardList: Command = {
   async run({ terminal }) {
     const sources = listSources()
     terminal.result({ sources }, definitions(sources.map(({ name, description }) => [name, withFlags(description, sourceNamed(name).settings)])))
+    return 0
+  }
+}
+
+export const metricList: Command = {
+  name: 'metric list',
+  usage: 'metric list',
+  positionals: [],
+  flags: [],
+  async run({ terminal }) {
+    const metrics = listMetrics()
+    terminal.result({ metrics }, definitions(metrics.map(({ name, description }) => [name, withFlags(description, metricNamed(name).settings)])))
     return 0
   }
 }

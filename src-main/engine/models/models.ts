@@ -63,6 +63,11 @@ export class Models {
     this.#events = events
   }
 
+  /** models, checksums, measurements: what can be made again */
+  get cacheDirectory(): string {
+    return this.#directories.cacheDirectory
+  }
+
   /** How models are to run: as it is kept for this machine, with what was set for this run. */
   get choice(): DeviceChoice {
     return { ...readDeviceChoice(this.#directories.dataDirectory), ...this.#override }
@@ -129,7 +134,7 @@ export class Models {
   /**
    * A model beside the project's, in a process of its own until it is closed. Where both do not fit, the project's is
    * unloaded, unless it is at work. The death of its process is an error of the request that runs, for the caller.
-   * @param scores what it is read with, where it is to give rewards and not text
+   * @param scores what it is read with, where it is to give rewards or embeddings and not text
    * @throws StudioError 'not-found', 'not-usable', 'not-enough-memory', 'model-host-exited' or 'cancelled'
    */
   async openSecond(file: string, signal: AbortSignal, scores?: LoadInput['scores']): Promise<{ host: HostClient; close(): void }> {

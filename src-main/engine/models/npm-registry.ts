@@ -32,9 +32,25 @@ async function npm(words: string[], timeout: number, signal: AbortSignal): Promi
   const script = process.env['npm_execpath']
   const node = process.env['npm_node_execpath']
   const command = [...words, '--loglevel=error']
-  const { stdout } =
+  const running =
     script !== undefined && node !== undefined
-      ? await run(node, [script, ...command], { timeout, signal })
-      : await run('npm', command, { timeout, signal, shell: process.platform === 'win32' })
+      ? run(node, [script, ...command], { timeout, signal })
+      : run('npm', command, { timeout, signal, shell: process.platform === 'win32' })
+  const { stdout } = await running.catch((error: unknown) => {
+    signal.throwIfAborted()
+    throw inOneLine(error, timeout)
+  })
   return stdout.trim().split('\n').at(-1) ?? ''
+}
+
+const unreachable = ['ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'ENETUNREACH', 'EHOSTUNREACH']
+
+/** What npm says when it fails, of which most is where its log is. */
+function inOneLine(error: unknown, timeout: number): Error {
+  const { stderr = '', killed = false, code = '' } = error as { stderr?: string; killed?: boolean; code?: unknown }
+  if (killed) return new Error(`npm did not come to an end within ${timeout / 1000} s`, { cause: error })
+  if (code === 'ENOENT') return new Error('npm is not installed here', { cause: error })
+  const [, reason = ''] = /^npm (?:error|ERR!) code (\w+)/m.exec(stderr) ?? []
+  if (unreachable.includes(reason)) return new Error(`npm cannot reach its registry (${reason})`, { cause: error })
+  return new Error(reason === '' ? 'npm failed' : `npm failed (${reason})`, { cause: error })
 }

@@ -3,30 +3,27 @@ import { StudioError } from '../../contract/errors.ts'
 import { Endpoint, NoAnswer, type EndpointSettings } from './endpoint.ts'
 import { inParallel } from './in-parallel.ts'
 import { Pace } from './pace.ts'
-import { verdictOf, type Scale } from './parse-score.ts'
-import { judgeMessages } from './rubric.ts'
-import type { Scorer } from './source.ts'
+import type { Judge, Question } from './question.ts'
 
-export interface JudgeAt extends EndpointSettings, Scale {
-  rubric: string
+export interface JudgeAt extends EndpointSettings {
   concurrency: number
   requestsPerMinute: number | null
 }
 
-/** Responses in a row that the endpoint leaves without an answer, each with all its retries. */
+/** Requests in a row that the endpoint leaves without an answer, each with all its retries. */
 const giveUpAfter = 10
 
-/** Nothing is asked before the first response is scored. */
-export function judgeAt(settings: JudgeAt, key: string | null, signal: AbortSignal): Scorer {
+/** Nothing is asked before there is an item. */
+export function judgeAt<T>(settings: JudgeAt, question: Question<T>, key: string | null, signal: AbortSignal): Judge<T> {
   const endpoint = new Endpoint(settings, key, new Pace(settings.requestsPerMinute))
   let inARow = 0
   return {
-    score: (items, tell) =>
+    ask: (items, tell) =>
       inParallel(items, settings.concurrency, signal, async (item, stop) => {
         try {
-          const answer = await endpoint.ask(judgeMessages(settings.rubric, item, settings), stop)
+          const answer = await endpoint.ask(question.messages(item), stop)
           inARow = 0
-          tell(item, verdictOf(answer, settings, endpoint.withoutKey(answer.text)))
+          tell(item, question.read(answer, endpoint.withoutKey(answer.text)))
         } catch (error) {
           if (!(error instanceof NoAnswer) || stop.aborted) throw error
           tell(item, { failure: error.message })

@@ -3,29 +3,27 @@ import type { GenerateEvent } from '../../model-host/messages.ts'
 import type { HostClient } from '../models/host-client.ts'
 import { inspectModel } from '../models/inspect.ts'
 import type { Models } from '../models/models.ts'
-import { verdictOf, type Scale } from './parse-score.ts'
-import { judgeMessages } from './rubric.ts'
-import type { Scorer, ToScore, Verdict } from './source.ts'
+import type { Judge, Question } from './question.ts'
+import type { Verdict } from './source.ts'
 
-export interface LocalJudge extends Scale {
+export interface LocalJudge {
   file: string
-  rubric: string
   concurrency: number
   maxTokens: number
   temperature: number
 }
 
-/** Responses of one call to the model. */
+/** Requests of one call to the model. */
 const callSize = 64
 
-/** The model is loaded when the first response comes. @throws StudioError for a file that is no model */
-export async function localJudge(settings: LocalJudge, models: Models, signal: AbortSignal): Promise<Scorer> {
+/** The model is loaded when the first item comes. @throws StudioError for a file that is no model */
+export async function localJudge<T>(settings: LocalJudge, question: Question<T>, models: Models, signal: AbortSignal): Promise<Judge<T>> {
   await inspectModel(settings.file)
   const second = models.second(settings.file, signal)
   return {
-    score(items, tell) {
+    ask(items, tell) {
       const iterator = items[Symbol.iterator]()
-      const waiting = new Set<ToScore>()
+      const waiting = new Set<T>()
       // where the model's process dies, what waits is asked again
       const judgeAll = async (host: HostClient, progressed: () => void): Promise<void> => {
         for (;;) {
@@ -35,7 +33,7 @@ export async function localJudge(settings: LocalJudge, models: Models, signal: A
             waiting.add(next.value)
           }
           if (waiting.size === 0) return
-          await ask(host, settings, [...waiting], signal, (item, verdict) => {
+          await ask(host, settings, question, [...waiting], signal, (item, verdict) => {
             progressed()
             waiting.delete(item)
             tell(item, verdict)
@@ -49,14 +47,14 @@ export async function localJudge(settings: LocalJudge, models: Models, signal: A
 }
 
 /** Each answer is decoded by itself, so that a score does not depend on what else is labelled. */
-async function ask(host: HostClient, settings: LocalJudge, items: ToScore[], signal: AbortSignal, tell: (item: ToScore, verdict: Verdict) => void): Promise<void> {
+async function ask<T>(host: HostClient, settings: LocalJudge, question: Question<T>, items: T[], signal: AbortSignal, tell: (item: T, verdict: Verdict) => void): Promise<void> {
   const onEvent = (event: GenerateEvent): void => {
-    if (event.kind === 'skipped') tell(items[event.key] as ToScore, { failure: event.reason })
-    else if (event.kind === 'finished') tell(items[event.key] as ToScore, verdictOf({ text: event.text, cutOff: event.finish === 'length' }, settings))
+    if (event.kind === 'skipped') tell(items[event.key] as T, { failure: event.reason })
+    else if (event.kind === 'finished') tell(items[event.key] as T, question.read({ text: event.text, cutOff: event.finish === 'length' }, event.text))
   }
   const requests = items.map((item, key) => ({
     key,
-    prompt: { messages: judgeMessages(settings.rubric, item, settings) },
+    prompt: { messages: question.messages(item) },
     sampling: { temperature: settings.temperature, topK: 0, topP: 1, minP: 0 },
     seed: 0,
     maxTokens: settings.maxTokens,
