@@ -16,6 +16,7 @@ export class DrawnResponse extends Sequence {
   readonly #valueBefore: number[] = []
   readonly #valueAfter: number[] = []
   readonly #edits: number[] = []
+  readonly #logProbabilities: number[] = []
   #told = 0
   #text = ''
   #finish: 'end' | 'length' | null = null
@@ -62,6 +63,7 @@ export class DrawnResponse extends Sequence {
     const token = decoded.drawn[row] as number
     this.#states?.add(decoded, row, decoded.drawn.length)
     this.#tokens.push(token)
+    this.#logProbabilities.push(decoded.logProbabilities[row] ?? NaN)
     if (this.#model.isEndOfGeneration(token)) this.#finish = 'end'
     else if (this.#tokens.length === this.#maxTokens) this.#finish = 'length'
     if (this.control === null) return
@@ -102,7 +104,8 @@ export class DrawnResponse extends Sequence {
       states: this.#states?.joined() ?? null,
       valueBefore: Float32Array.from(this.#valueBefore),
       valueAfter: Float32Array.from(this.#valueAfter),
-      edits: Float32Array.from(this.#edits)
+      edits: Float32Array.from(this.#edits),
+      logProbabilities: Float32Array.from(this.#logProbabilities)
     }
   }
 }

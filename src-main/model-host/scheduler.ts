@@ -8,9 +8,10 @@ import type { Context, Decoded, Model } from '../../native/llama.ts'
 import type { ValueFunction } from '../../native/value-function.ts'
 import { StudioError } from '../contract/errors.ts'
 import { nextStep, type Step } from './batch.ts'
+import { ComparedResponse } from './compared.ts'
 import { DrawnResponse } from './drawn.ts'
 import { GivenResponse } from './given.ts'
-import type { GenerateEvent, GenerateInput, PrefillEvent, PrefillInput, Prompt, SkippedEvent, Totals } from './messages.ts'
+import type { ControlInput, GenerateEvent, GenerateInput, HostMethods, LikelihoodEvent, LikelihoodInput, PrefillEvent, PrefillInput, Prompt, SkippedEvent, Totals } from './messages.ts'
 import { leaderOf, leave, takeOver } from './prefixes.ts'
 import type { PromptRenderer, RenderedPrompt } from './prompt.ts'
 import type { Sequence } from './sequence.ts'
@@ -36,7 +37,7 @@ interface Call {
   /** prepared, and without a place */
   ready: Sequence[]
   running: Set<Sequence>
-  emit(event: GenerateEvent): void
+  emit(event: GenerateEvent | LikelihoodEvent): void
   totals: Totals
   start: number
   reported: number
@@ -69,14 +70,12 @@ export class Scheduler {
 
   /** Runs all requests; resolves with the totals. Throws 'cancelled' on abort; what had finished was emitted. */
   generate(input: GenerateInput, emit: (event: GenerateEvent) => void, signal: AbortSignal): Promise<Totals> {
-    for (const { control } of input.requests) {
-      if (control !== null && !this.#networks.has(control.network)) throw new StudioError('bad-request', `value function ${control.network} is not in the model host`)
-    }
+    for (const { control } of input.requests) this.#checkNetwork(control)
     const waiting = input.requests.map((request) => ({
       key: request.key,
       prepare: () => new DrawnResponse(this.#model, request, this.#render(request.prompt, request.maxTokens), input)
     }))
-    return this.#call({ parallel: input.parallel, states: input.states, tokens: input.tokens, waiting, emit }, signal)
+    return this.#call({ parallel: input.parallel, states: input.states, tokens: input.tokens, waiting, emit: emit as Call['emit'] }, signal)
   }
 
   /** The states of responses that are there already, without drawing a token; as `generate` otherwise. */
@@ -92,6 +91,25 @@ export class Scheduler {
       }
     }))
     return this.#call({ parallel: this.#settings.sequences, states: true, tokens: false, waiting, emit: emit as Call['emit'] }, signal)
+  }
+
+  /** What the base model, and a method, say of responses that are there already: one after the other. As `generate` otherwise. */
+  likelihood({ requests }: LikelihoodInput, emit: (event: HostMethods['likelihood']['event']) => void, signal: AbortSignal): Promise<Totals> {
+    const { vocabularySize } = this.#model.facts()
+    for (const { own } of requests) this.#checkNetwork(own?.control ?? null)
+    const waiting = requests.map(({ key, prompt, response, own }) => ({
+      key,
+      prepare: () => {
+        const base = this.#render(prompt, 0)
+        const tokens = typeof response === 'string' ? this.#renderer.unended(base, response) : response
+        if (tokens.length === 0) throw new Error('the response is empty')
+        if (tokens.some((token) => token < 0 || token >= vocabularySize)) throw new Error("the response has a token that is not in the model's vocabulary: it is another model's")
+        this.#checkRoom(base, tokens.length)
+        const other = own && { prompt: this.#render(own.prompt, tokens.length), control: own.control }
+        return new ComparedResponse(key, base, tokens, other, this.#settings)
+      }
+    }))
+    return this.#call({ parallel: 1, states: false, tokens: false, waiting, emit: emit as Call['emit'] }, signal)
   }
 
   #call(work: Work, signal: AbortSignal): Promise<Totals> {
@@ -119,7 +137,7 @@ export class Scheduler {
         for (const sequence of this.#abandoned.splice(0)) this.#forget(sequence)
         this.#admit()
         this.#takeOver()
-        const step = nextStep(this.#calls.map(({ running }) => [...running]), this.#settings.batchTokens, this.#calls.some(({ states }) => states), this.#networks)
+        const step = this.#nextStep()
         const decoding = step === null ? null : this.#context.decode(step.batch)
         this.#tell()
         this.#prepareAhead()
@@ -130,6 +148,12 @@ export class Scheduler {
     } finally {
       this.#stepping = false
     }
+  }
+
+  #nextStep(): Step | null {
+    const [first] = this.#running()
+    if (first instanceof ComparedResponse) return first.step(this.#context, this.#networks)
+    return nextStep(this.#calls.map(({ running }) => [...running]), this.#settings.batchTokens, this.#calls.some(({ states }) => states), this.#networks)
   }
 
   #running(): Sequence[] {
@@ -174,6 +198,11 @@ export class Scheduler {
     for (const call of [...this.#calls]) {
       while (call.waiting.length > 0 && call.ready.length < Math.min(call.parallel, this.#settings.sequences)) this.#prepare(call)
     }
+  }
+
+  /** @throws StudioError 'bad-request' */
+  #checkNetwork(control: ControlInput | null): void {
+    if (control !== null && !this.#networks.has(control.network)) throw new StudioError('bad-request', `value function ${control.network} is not in the model host`)
   }
 
   /** @throws Error when the model cannot take it */
@@ -280,7 +309,8 @@ export class Scheduler {
   /** The context can only forget a sequence between two steps. */
   #forget(sequence: Sequence): void {
     leave(sequence, this.#running())
-    this.#context.removeSequence(sequence.place)
+    if (sequence.alone) this.#context.clear(false) // it may have used more places than its own
+    else this.#context.removeSequence(sequence.place)
     this.#freePlaces.push(sequence.place)
   }
 

@@ -1,6 +1,6 @@
 /** A prompt with its response, drawn or given, on its way through the model: what the scheduler fills its batches with. */
 import type { Decoded, Sampler } from '../../native/llama.ts'
-import type { ControlInput, FinishedEvent, GenerateEvent } from './messages.ts'
+import type { ControlInput, FinishedEvent, GenerateEvent, LikelihoodEvent } from './messages.ts'
 import type { RenderedPrompt } from './prompt.ts'
 
 export abstract class Sequence {
@@ -48,7 +48,7 @@ export abstract class Sequence {
   abstract problem(decoded: Decoded, row: number): string | null
 
   /** Events of what was taken since the last call; `tokens`: every token's own, too. */
-  abstract news(tokens: boolean): Generator<GenerateEvent>
+  abstract news(tokens: boolean): Generator<GenerateEvent | LikelihoodEvent>
 
   /** No other sequence may be in the context. */
   get alone(): boolean {
