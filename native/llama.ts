@@ -54,6 +54,25 @@ export interface Model {
   free(): void
 }
 
+/** What the logits of output rows say of tokens that are there already: P is of row `own`, Q of row `base`, which may be the same. */
+export interface Comparisons {
+  own: Int32Array
+  base: Int32Array
+  tokens: Int32Array
+}
+
+/** One number a comparison, in nats, over the whole vocabulary at temperature 1; NaN where a logit is not finite. */
+export interface Likelihoods {
+  /** log P of the token */
+  own: Float64Array
+  /** log Q of the token */
+  base: Float64Array
+  /** KL(P || Q) */
+  divergence: Float64Array
+  /** of P */
+  entropy: Float64Array
+}
+
 /** How the states of these output rows are edited, which no other control names. */
 export interface Control extends AscentOptions {
   valueFunction: ValueFunction
@@ -73,6 +92,7 @@ export interface Batch {
   states?: 'none' | 'float16' | 'float32'
   /** false stops the graph at the states: there are no logits and no tokens */
   head?: boolean
+  comparisons?: Comparisons
 }
 
 export interface Decoded {
@@ -84,6 +104,10 @@ export interface Decoded {
   finite: Uint8Array
   /** each row's token; -1 without a sampler, and where its state or its logits are not finite */
   drawn: Int32Array
+  /** of each drawn token, over the whole vocabulary at temperature 1, in nats; NaN where none was drawn */
+  logProbabilities: Float32Array
+  /** null without comparisons */
+  likelihoods: Likelihoods | null
   /** (rows, D) as the output head saw them; null when no row was edited, or states were not asked for as float32 */
   edited: Float32Array | null
   /** V of each row before and after the edit; NaN without control, and where the ascent left the finite numbers: such a row is not edited */

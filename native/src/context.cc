@@ -6,6 +6,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "comparisons.h"
 #include "float16.h"
 #include "sampler.h"
 #include "top_k.h"
@@ -80,6 +81,7 @@ class DecodeWorker : public Napi::AsyncWorker {
   std::vector<llama_seq_id> sequences;
   std::vector<int8_t> outputs;
   std::vector<std::shared_ptr<TokenSampler>> samplers;  // one a row, null where no token is drawn; or none at all
+  std::vector<RowComparison> comparisons;
   StateFormat format = StateFormat::float32;
   bool head = true;
 
@@ -115,6 +117,7 @@ class DecodeWorker : public Napi::AsyncWorker {
     }
     takeStates();
     drawTokens();
+    compareRows();
   }
 
   void OnOK() override {
@@ -127,6 +130,8 @@ class DecodeWorker : public Napi::AsyncWorker {
     result["statesF16"] = toTypedArray<Napi::Uint16Array>(Env(), halves);
     result["finite"] = toTypedArray<Napi::Uint8Array>(Env(), finite);
     result["drawn"] = toTypedArray<Napi::Int32Array>(Env(), drawn);
+    result["logProbabilities"] = toFloat32Array(Env(), logProbabilities);
+    result["likelihoods"] = comparisons.empty() ? Env().Null() : Napi::Value(toJs(Env(), likelihoods));
     result["editedOn"] = hook.editedOn.empty() ? Env().Null() : Napi::Value(Napi::String::New(Env(), hook.editedOn));
     result["edited"] = !hook.edited.empty() ? Napi::Value(toFloat32Array(Env(), hook.edited)) : Env().Null();
     result["valueBefore"] = toFloat32Array(Env(), hook.valueBefore);
@@ -162,23 +167,43 @@ class DecodeWorker : public Napi::AsyncWorker {
     }
   }
 
+  const float *logitsOf(size_t row) const {
+    const float *logits = library().llama_get_logits_ith(binding.context.get(), binding.outputTokens[row]);
+    if (!logits) {
+      throw std::runtime_error("llama.cpp has no logits for an output row");
+    }
+    return logits;
+  }
+
   void drawTokens() {
     drawn.assign(binding.outputTokens.size(), -1);
+    logProbabilities.assign(binding.outputTokens.size(), NAN);
     for (size_t row = 0; row < samplers.size(); row++) {
       if (!samplers[row] || !finite[row]) {
         continue;
       }
-      const float *logits = library().llama_get_logits_ith(binding.context.get(), binding.outputTokens[row]);
-      if (!logits) {
-        throw std::runtime_error("llama.cpp has no logits for an output row");
-      }
+      const float *logits = logitsOf(row);
       drawn[row] = samplers[row]->draw(logits, binding.vocabularySize);
+      if (drawn[row] >= 0) {
+        logProbabilities[row] =
+            static_cast<float>(logits[drawn[row]] - logSumExp(logits, binding.vocabularySize));
+      }
     }
+  }
+
+  void compareRows() {
+    std::vector<Comparison> pairs;
+    for (const RowComparison &c : comparisons) {
+      pairs.push_back({logitsOf(c.own), logitsOf(c.base), c.token});
+    }
+    likelihoods = likelihoodsOf(pairs, binding.vocabularySize, *binding.teams.back());
   }
 
   std::vector<uint16_t> halves;
   std::vector<uint8_t> finite;
   std::vector<llama_token> drawn;
+  std::vector<float> logProbabilities;
+  std::vector<Likelihood> likelihoods;
   Napi::Promise::Deferred deferred;
   ContextBinding &binding;
   Napi::ObjectReference self;  // keeps the context alive until the batch is through
@@ -266,8 +291,8 @@ llama_context *ContextBinding::idle(Napi::Env env) const {
 
 // decode({tokens, positions, sequences: Int32Array(n), outputs: Uint8Array(n), controls: [{valueFunction, stepSize,
 // updates, rows: Int32Array}], samplers?: (Sampler | null)[rows], states?: "none" | "float16" | "float32", head?:
-// boolean}) -> Promise<{states, statesF16, finite, drawn, edited, edits, valueBefore, valueAfter}>. Rows count the
-// outputs.
+// boolean, comparisons?: {own, base, tokens: Int32Array}}) -> Promise<{states, statesF16, finite, drawn,
+// logProbabilities, likelihoods, edited, edits, valueBefore, valueAfter}>. Rows count the outputs.
 Napi::Value ContextBinding::decode(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
   idle(env);
@@ -343,6 +368,11 @@ Napi::Value ContextBinding::decode(const Napi::CallbackInfo &info) {
     if (!worker->head) {
       throw Napi::TypeError::New(env, "without the head there are no logits to draw from");
     }
+  }
+  worker->comparisons =
+      requireComparisons(batch.Get("comparisons"), static_cast<int>(outputs.size()), vocabularySize);
+  if (!worker->comparisons.empty() && !worker->head) {
+    throw Napi::TypeError::New(env, "without the head there are no logits to compare");
   }
 
   outputTokens = std::move(outputs);

@@ -17,6 +17,7 @@ export class DrawnResponse extends Sequence {
   readonly #valueBefore: number[] = []
   readonly #valueAfter: number[] = []
   readonly #edits: number[] = []
+  readonly #logProbabilities: number[] = []
   #told = 0
   #text = ''
   #finish: 'end' | 'length' | null = null
@@ -63,13 +64,14 @@ export class DrawnResponse extends Sequence {
 
   take(decoded: Decoded, row: number): number {
     this.#states?.add(decoded, row, decoded.drawn.length)
-    this.keep(decoded.drawn[row] as number, decoded.valueBefore[row] ?? NaN, decoded.valueAfter[row] ?? NaN, decoded.edits[row] ?? 0)
+    this.keep(decoded.drawn[row] as number, decoded.logProbabilities[row] ?? NaN, decoded.valueBefore[row] ?? NaN, decoded.valueAfter[row] ?? NaN, decoded.edits[row] ?? 0)
     return 1
   }
 
   /** The next token, with what is known of its state under control. */
-  protected keep(token: number, valueBefore: number, valueAfter: number, edit: number): void {
+  protected keep(token: number, logProbability: number, valueBefore: number, valueAfter: number, edit: number): void {
     this.#tokens.push(token)
+    this.#logProbabilities.push(logProbability)
     if (this.model.isEndOfGeneration(token)) this.#finish = 'end'
     else if (this.#tokens.length === this.maxTokens) this.#finish = 'length'
     if (this.control === null) return
@@ -110,7 +112,8 @@ export class DrawnResponse extends Sequence {
       states: this.#states?.joined() ?? null,
       valueBefore: Float32Array.from(this.#valueBefore),
       valueAfter: Float32Array.from(this.#valueAfter),
-      edits: Float32Array.from(this.#edits)
+      edits: Float32Array.from(this.#edits),
+      logProbabilities: Float32Array.from(this.#logProbabilities)
     }
   }
 }

@@ -69,7 +69,8 @@ export class GivenResponse extends Sequence {
       states: this.#states.joined(),
       valueBefore: none,
       valueAfter: none,
-      edits: none
+      edits: none,
+      logProbabilities: none
     }
   }
 }

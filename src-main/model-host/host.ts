@@ -139,6 +139,8 @@ export function createHost(): Handlers {
 
     prefill: (input, emit, signal) => scheduler().prefill(input, emit, signal),
 
+    likelihood: (input, emit, signal) => scheduler().likelihood(input, emit, signal),
+
     train: (input, emit, signal) => train(input, gpu, emit, signal)
   }
 }

@@ -169,6 +169,36 @@ export interface PrefillInput {
   deterministic: boolean
 }
 
+/** A response that is there already, to be measured by the probabilities of its tokens. */
+export interface LikelihoodRequest {
+  key: number
+  /** of the base model: the conversation without any method */
+  prompt: Prompt
+  /** its tokens; of a text the tokens without an end token, as nobody knows whether it was cut */
+  response: Int32Array | string
+  /** What a method makes of the base: its own prompt, its edit of the states. null: nothing to compare with */
+  own: { prompt: Prompt; control: ControlInput | null } | null
+}
+
+export interface LikelihoodInput {
+  /** each is read by itself: its figures do not depend on what else there is */
+  requests: LikelihoodRequest[]
+}
+
+/** In nats, one number a token of the response, over the whole vocabulary at temperature 1. */
+export interface LikelihoodEvent {
+  kind: 'likelihood'
+  key: number
+  tokens: Int32Array
+  /** log of the token's probability under the base model, and under the method; null without one */
+  base: Float64Array
+  own: Float64Array | null
+  /** KL(method || base) after the tokens before this one */
+  divergence: Float64Array | null
+  /** of the method's distribution, or else of the base's */
+  entropy: Float64Array
+}
+
 /** What a call came to. */
 export interface Totals {
   steps: number
@@ -206,6 +236,11 @@ export interface FinishedEvent {
   valueAfter: Float32Array
   /** |Delta h| / |h| */
   edits: Float32Array
+  /**
+   * log probability of each drawn token in nats, of the distribution that it was drawn from before the sampler cut or
+   * sharpened it: whole vocabulary, temperature 1; NaN where a search chose it; empty where the response was given
+   */
+  logProbabilities: Float32Array
   /** wall time from its first to its last step, shared with what ran beside it */
   seconds: number
 }
@@ -329,6 +364,7 @@ export interface HostMethods {
   /** What a `branches` event asks for, while its `generate` runs; nothing when that has ended. */
   choose: { input: ChooseInput; output: null; event: never }
   prefill: { input: PrefillInput; output: Totals; event: PrefillEvent }
+  likelihood: { input: LikelihoodInput; output: Totals; event: LikelihoodEvent | SkippedEvent | ProgressEvent }
   train: { input: TrainInput; output: TrainOutput; event: TrainEvent }
 }
 

@@ -40,12 +40,16 @@ export class PromptRenderer {
    * or read a special token out of the response; then the response is tokenized by itself.
    */
   response(prompt: RenderedPrompt, text: string): Int32Array {
+    return Int32Array.from([...this.unended(prompt, text), ...(this.#endToken < 0 ? [] : [this.#endToken])])
+  }
+
+  /** The same without the end token. */
+  unended(prompt: RenderedPrompt, text: string): Int32Array {
     const alone = this.#model.tokenize(text, false, false)
-    const end = this.#endToken < 0 ? [] : [this.#endToken]
-    if (!sameTokens(alone, this.#model.tokenize(text, false, true))) return Int32Array.from([...alone, ...end])
+    if (!sameTokens(alone, this.#model.tokenize(text, false, true))) return alone
     const { tokens } = this.#tokenized(prompt.text + text, prompt.templated)
     const goesOn = sameTokens(tokens.subarray(0, prompt.tokens.length), prompt.tokens)
-    return Int32Array.from([...(goesOn ? tokens.subarray(prompt.tokens.length) : alone), ...end])
+    return goesOn ? tokens.subarray(prompt.tokens.length) : alone
   }
 
   #tokenized(text: string, templated: boolean): RenderedPrompt {

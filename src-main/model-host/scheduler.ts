@@ -9,9 +9,10 @@ import type { ValueFunction } from '../../native/value-function.ts'
 import { StudioError } from '../contract/errors.ts'
 import { Adapters } from './adapters.ts'
 import { nextStep, type Step } from './batch.ts'
+import { ComparedResponse } from './compared.ts'
 import { DrawnResponse } from './drawn.ts'
 import { GivenResponse } from './given.ts'
-import type { Adapter, BranchesEvent, ChooseInput, GenerateEvent, GenerateInput, GenerationRequest, PrefillEvent, PrefillInput, Prompt, SkippedEvent, Totals } from './messages.ts'
+import type { Adapter, BranchesEvent, ChooseInput, ControlInput, GenerateEvent, GenerateInput, GenerationRequest, HostMethods, LikelihoodEvent, LikelihoodInput, PrefillEvent, PrefillInput, Prompt, SkippedEvent, Totals } from './messages.ts'
 import { leaderOf, leave, takeOver } from './prefixes.ts'
 import type { PromptRenderer, RenderedPrompt } from './prompt.ts'
 import { SearchedResponse } from './search.ts'
@@ -38,7 +39,7 @@ interface Call {
   /** prepared, and without a place */
   ready: Sequence[]
   running: Set<Sequence>
-  emit(event: GenerateEvent | BranchesEvent): void
+  emit(event: GenerateEvent | BranchesEvent | LikelihoodEvent): void
   totals: Totals
   start: number
   reported: number
@@ -80,7 +81,7 @@ export class Scheduler {
     for (const { control, search, adapter = null } of input.requests) {
       if (adapter !== null && !this.#adapters.has(adapter)) throw new StudioError('bad-request', `adapter ${adapter} is not in the model host`)
       if (search !== undefined && search !== null && input.states) throw new StudioError('bad-request', 'the states of a response are not handed out where its tokens are searched for')
-      if (control !== null && !this.#networks.has(control.network)) throw new StudioError('bad-request', `value function ${control.network} is not in the model host`)
+      this.#checkNetwork(control)
     }
     const waiting = byAdapter(input.requests).map((request) => ({
       key: request.key,
@@ -92,7 +93,7 @@ export class Scheduler {
         return sequence
       }
     }))
-    return this.#call({ parallel: input.parallel, states: input.states, tokens: input.tokens, waiting, emit }, signal)
+    return this.#call({ parallel: input.parallel, states: input.states, tokens: input.tokens, waiting, emit: emit as Call['emit'] }, signal)
   }
 
   /** Makes an adapter known under a name; resolves once no step can be in its way. @throws StudioError 'not-usable' */
@@ -130,6 +131,25 @@ export class Scheduler {
     if (this.#searched().some((sequence) => sequence.answer(decision, rewards))) this.#wake()
   }
 
+  /** What the base model, and a method, say of responses that are there already: one after the other. As `generate` otherwise. */
+  likelihood({ requests }: LikelihoodInput, emit: (event: HostMethods['likelihood']['event']) => void, signal: AbortSignal): Promise<Totals> {
+    const { vocabularySize } = this.#model.facts()
+    for (const { own } of requests) this.#checkNetwork(own?.control ?? null)
+    const waiting = requests.map(({ key, prompt, response, own }) => ({
+      key,
+      prepare: () => {
+        const base = this.#render(prompt, 0)
+        const tokens = typeof response === 'string' ? this.#renderer.unended(base, response) : response
+        if (tokens.length === 0) throw new Error('the response is empty')
+        if (tokens.some((token) => token < 0 || token >= vocabularySize)) throw new Error("the response has a token that is not in the model's vocabulary: it is another model's")
+        this.#checkRoom(base, tokens.length)
+        const other = own && { prompt: this.#render(own.prompt, tokens.length), control: own.control }
+        return new ComparedResponse(key, base, tokens, other, this.#settings)
+      }
+    }))
+    return this.#call({ parallel: 1, states: false, tokens: false, waiting, emit: emit as Call['emit'] }, signal)
+  }
+
   #call(work: Work, signal: AbortSignal): Promise<Totals> {
     if (signal.aborted) throw new StudioError('cancelled', 'generation was stopped')
     return new Promise((resolve, reject) => {
@@ -159,7 +179,7 @@ export class Scheduler {
         this.#takeAnswers()
         this.#admit()
         this.#takeOver()
-        const step = nextStep(this.#calls.map(({ running }) => [...running]), this.#settings.batchTokens, this.#calls.some(({ states }) => states), this.#networks)
+        const step = this.#nextStep()
         const decoding = step === null ? null : this.#context.decode(step.batch)
         this.#tell()
         this.#prepareAhead()
@@ -172,6 +192,12 @@ export class Scheduler {
       this.#stepping = false
       for (const work of this.#between.splice(0)) work() // came while a step failed
     }
+  }
+
+  #nextStep(): Step | null {
+    const [first] = this.#running()
+    if (first instanceof ComparedResponse) return first.step(this.#context, this.#networks)
+    return nextStep(this.#calls.map(({ running }) => [...running]), this.#settings.batchTokens, this.#calls.some(({ states }) => states), this.#networks)
   }
 
   #running(): Sequence[] {
@@ -221,6 +247,11 @@ export class Scheduler {
     for (const call of [...this.#calls]) {
       while (call.waiting.length > 0 && call.ready.length < Math.min(call.parallel, this.#settings.sequences)) this.#prepare(call)
     }
+  }
+
+  /** @throws StudioError 'bad-request' */
+  #checkNetwork(control: ControlInput | null): void {
+    if (control !== null && !this.#networks.has(control.network)) throw new StudioError('bad-request', `value function ${control.network} is not in the model host`)
   }
 
   /** @throws Error when the model cannot take it */

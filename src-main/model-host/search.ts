@@ -144,7 +144,7 @@ export class SearchedResponse extends DrawnResponse {
   #follow(branch: Branch): number {
     const keep = this.#search.by === 'value' ? 1 : this.#search.keep
     const kept = branch.tokens.slice(0, keep)
-    for (const token of kept) this.keep(token, this.#value, branch.value, 0)
+    for (const token of kept) this.keep(token, NaN, this.#value, branch.value, 0)
     if (branch.place >= 0) this.place = branch.place
     this.position = Math.min(this.position + branch.decoded, this.length)
     for (const { place } of this.#branches) {

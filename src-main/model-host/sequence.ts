@@ -1,6 +1,6 @@
 /** A prompt with its response, drawn or given, on its way through the model: what the scheduler fills its batches with. */
 import type { Decoded, Sampler } from '../../native/llama.ts'
-import type { BranchesEvent, ControlInput, FinishedEvent, GenerateEvent } from './messages.ts'
+import type { BranchesEvent, ControlInput, FinishedEvent, GenerateEvent, LikelihoodEvent } from './messages.ts'
 import type { RenderedPrompt } from './prompt.ts'
 
 /** Tokens that are decoded in one place of the context: a response's, or those of one of the ways in which it may go on. */
@@ -80,7 +80,7 @@ export abstract class Sequence extends Strand {
   abstract readonly finished: boolean
 
   /** Events of what was taken since the last call; `tokens`: every token's own, too. */
-  abstract news(tokens: boolean): Generator<GenerateEvent | BranchesEvent>
+  abstract news(tokens: boolean): Generator<GenerateEvent | BranchesEvent | LikelihoodEvent>
 
   get whole(): Sequence {
     return this

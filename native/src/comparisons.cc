@@ -1,0 +1,47 @@
+#include "comparisons.h"
+
+#include "arguments.h"
+
+namespace {
+
+int within(int32_t number, int count, Napi::Env env, const char* what) {
+  if (number < 0 || number >= count) {
+    throw Napi::RangeError::New(env, std::string("a comparison names ") + what + " out of range");
+  }
+  return number;
+}
+
+Napi::Float64Array column(Napi::Env env, const std::vector<Likelihood>& likelihoods, double Likelihood::* figure) {
+  Napi::Float64Array array = Napi::Float64Array::New(env, likelihoods.size());
+  for (size_t i = 0; i < likelihoods.size(); i++) array[i] = likelihoods[i].*figure;
+  return array;
+}
+
+}  // namespace
+
+std::vector<RowComparison> requireComparisons(Napi::Value value, int rows, int vocabulary) {
+  std::vector<RowComparison> comparisons;
+  if (value.IsUndefined()) return comparisons;
+  const Napi::Env env = value.Env();
+  const Napi::Object object = requireObject(value, "comparisons");
+  const Napi::Int32Array own = requireInt32Array(object.Get("own"), "own");
+  const Napi::Int32Array base = requireInt32Array(object.Get("base"), "base");
+  const Napi::Int32Array tokens = requireInt32Array(object.Get("tokens"), "tokens");
+  if (base.ElementLength() != own.ElementLength() || tokens.ElementLength() != own.ElementLength()) {
+    throw Napi::RangeError::New(env, "comparisons have as many rows of each kind as tokens");
+  }
+  for (size_t i = 0; i < own.ElementLength(); i++) {
+    comparisons.push_back({within(own[i], rows, env, "an output row"), within(base[i], rows, env, "an output row"),
+                           within(tokens[i], vocabulary, env, "a token")});
+  }
+  return comparisons;
+}
+
+Napi::Object toJs(Napi::Env env, const std::vector<Likelihood>& likelihoods) {
+  Napi::Object result = Napi::Object::New(env);
+  result["own"] = column(env, likelihoods, &Likelihood::own);
+  result["base"] = column(env, likelihoods, &Likelihood::base);
+  result["divergence"] = column(env, likelihoods, &Likelihood::divergence);
+  result["entropy"] = column(env, likelihoods, &Likelihood::entropy);
+  return result;
+}
