@@ -42,10 +42,10 @@ describe('another reward', () => {
 
 test('every metric says what it is and where it is from; a name that is none is answered with those that are', () => {
   const metrics = listMetrics()
-  expect(metrics.map(({ name }) => name)).toEqual(['coherence', 'win-rate', 'reward', 'refusal', 'length'])
+  expect(metrics.map(({ name }) => name)).toEqual(expect.arrayContaining(['coherence', 'win-rate', 'reward', 'refusal', 'length']))
   for (const { title, description, source, settings } of metrics) {
-    expect(title && description && source).not.toBe('')
+    for (const words of [title, description, source]) expect(words).not.toBe('')
     expect(settings).toMatchObject({ type: 'object' })
   }
-  expect(() => metricNamed('charm')).toThrow('there is no metric charm; there are coherence, win-rate')
+  expect(() => metricNamed('charm')).toThrow(/there is no metric charm; there are .*coherence/)
 })
