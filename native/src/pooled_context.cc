@@ -94,7 +94,8 @@ Napi::Function PooledBinding::define(Napi::Env env) {
        InstanceMethod<&PooledBinding::free>("free")});
 }
 
-PooledBinding::PooledBinding(const Napi::CallbackInfo &info) : ObjectWrap(info), context(nullptr, library().llama_free) {
+PooledBinding::PooledBinding(const Napi::CallbackInfo &info)
+    : ObjectWrap(info), context(nullptr, library().llama_free) {
   const Library &lib = library();
   model = requireInstance<ModelBinding>(info[0], "the first argument")->model(info.Env());
   const Napi::Object settings = requireObject(info[1], "the settings");

@@ -1,5 +1,5 @@
-// Whole texts, a vector each: a context that pools a text's states and hands out the raw logits of a classification head
-// (LLAMA_POOLING_TYPE_RANK), or the text's embedding, pooled as the file says. JS class `PooledContext`.
+// Whole texts, a vector each: a context that pools a text's states and hands out the raw logits of a classification
+// head (LLAMA_POOLING_TYPE_RANK), or the text's embedding, pooled as the file says. JS class `PooledContext`.
 #pragma once
 
 #include <napi.h>
@@ -28,8 +28,8 @@ class PooledBinding : public Napi::ObjectWrap<PooledBinding> {
   void useThreads(int threads);
   void refuseUnlessIdle(Napi::Env env) const;
 
-  ModelPointer model;  // a context must not outlive its model
-  std::unique_ptr<RankHook> hook;  // null for embeddings
+  ModelPointer model;                            // a context must not outlive its model
+  std::unique_ptr<RankHook> hook;                // null for embeddings
   std::vector<std::unique_ptr<GgmlTeam>> teams;  // the last is in use; llama.cpp still pauses the ones before
   std::unique_ptr<llama_context, decltype(&llama_free)> context;
   int contextTokens = 0, batchTokens = 0, vocabularySize = 0, embeddingSize = 0;

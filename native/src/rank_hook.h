@@ -1,5 +1,5 @@
-// The raw logits of a classification head, taken where the graph makes them, as what llama.cpp hands out is a softmax of
-// them for some architectures (qwen3): with one label that is always 1.
+// The raw logits of a classification head, taken where the graph makes them, as what llama.cpp hands out is a softmax
+// of them for some architectures (qwen3): with one label that is always 1.
 #pragma once
 
 #include <string>

@@ -161,6 +161,12 @@ test('method list and reward list', async () => {
   for (const source of sources) expect(source).toMatchObject({ description: expect.any(String), settings: { type: 'object' } })
 })
 
+test('metric list', async () => {
+  const { metrics } = await good('metric', 'list')
+  expect(metrics.map((m: { name: string }) => m.name)).toEqual(expect.arrayContaining(['coherence', 'win-rate', 'reward', 'refusal', 'length']))
+  for (const metric of metrics) expect(metric).toMatchObject({ source: expect.any(String), settings: { type: 'object' } })
+})
+
 test('without --json people get lines, and --help shows the words', async () => {
   const list: Result = await home.cli('method', 'list')
   expect(list).toMatchObject({ code: 0, stderr: '' })

@@ -29,7 +29,7 @@ export function judgeAt<T>(settings: JudgeAt, question: Question<T>, key: string
           tell(item, { failure: error.message })
           inARow = error.endpoint ? inARow + 1 : 0
           if (inARow < giveUpAfter) return
-          throw new StudioError('not-usable', `${giveUpAfter} responses in a row got no answer from the judge: ${error.message}. What is labelled is kept; label again to go on from there`, { retryable: true })
+          throw new StudioError('not-usable', `${giveUpAfter} responses in a row got no answer from the judge: ${error.message}. What was judged is kept; start again to go on from there`, { retryable: true })
         }
       }),
     close: () => {}

@@ -64,6 +64,7 @@ function byEncoder(encoder: { use(work: (host: HostClient, progressed: () => voi
       const chunks = new Chunks(items, chunkSize, tell)
       await encoder.use(async (host, progressed) => {
         for (let chunk = chunks.next(); chunk.length > 0; chunk = chunks.next()) {
+          signal.throwIfAborted()
           const prompts = [...new Set(chunk.map(promptOf))].filter((prompt) => !ofPrompts.has(prompt))
           const embedded = await embed(host, [...prompts, ...chunk.map(({ text }) => text)])
           for (const [i, prompt] of prompts.entries()) ofPrompts.set(prompt, embedded[i] as Embedded)
