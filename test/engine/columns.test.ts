@@ -121,6 +121,17 @@ describe('columns of one call', () => {
     expect(column!.map(({ text }) => text)).toEqual(questions.map(() => 'abc'))
   })
 
+  test('the project\'s model comes back where another one needed its room', async () => {
+    const host = await studio.engine.models.use(studio.project)
+    studio.engine.models.unload()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(host.alive).toBe(false)
+    const told: GenerateEvent[] = []
+    const task = { key: 0, method: resolveMethod({ name: 'base', settings: {} }), messages: [{ role: 'user' as const, content: 'why?' }], seed: 1 }
+    await generate(studio.around, host, [task], { maxTokens: 2, parallel: 1, sampling: greedy, tokens: false, deterministic: false, onEvent: (event) => void told.push(event) })
+    expect(told.some(({ kind }) => kind === 'finished')).toBe(true)
+  })
+
   test('in an evaluation', async () => {
     const dataset = await studio.importRows(scoredPrompts(3))
     const methods = choices().slice(0, 3).concat(choices()[5]!)
@@ -264,7 +275,7 @@ describe('InferAligner', () => {
   async function valuesOf(base: FinishedEvent[]): Promise<number[]> {
     openLibraries(findVariant().directory)
     const vocabulary = await loadModel(studio.modelFile, 0, true)
-    const { layers: [{ weight, bias }] } = studio.project.valueFunctions.network(linear) as { layers: [{ weight: Float32Array; bias: Float32Array }] }
+    const { weight, bias } = studio.project.valueFunctions.network(linear).layers[0]!
     return base.map(({ promptText }) => {
       const { state } = new ReferenceLlama(weights).decode(vocabulary.tokenize(promptText, false, true)).at(-1)!
       return state.reduce((sum, h, i) => sum + h * weight[i]!, bias[0]!)
