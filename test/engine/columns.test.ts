@@ -145,7 +145,7 @@ describe('columns of one call', () => {
 })
 
 test('methods of two models, or with two adapters, do not compose', () => {
-  for (const name of ['lora+control-vector', 'model+re-control', 'lora+model', 'model+model', 'infer-aligner+lora', 'infer-aligner+re-control']) {
+  for (const name of ['lora+control-vector', 'model+re-control', 'lora+model', 'model+model', 'inferaligner+lora', 'inferaligner+re-control']) {
     expect(() => resolveMethod({ name, settings: { loraFile: 'a', vectorFile: 'b', modelFile: 'c', valueFunction: 1 } }), name).toThrow(/do not compose/)
   }
 })
@@ -289,7 +289,7 @@ describe('InferAligner', () => {
     const threshold = (sorted[1]! + sorted[2]!) / 2
     expect(sorted[2]! - sorted[1]!).toBeGreaterThan(0.01)
     for (const steer of ['below', 'above']) {
-      const [aligned] = await answers([{ name: 'infer-aligner', settings: { valueFunction: linear, edit: 0.6, threshold, steer } }])
+      const [aligned] = await answers([{ name: 'inferaligner', settings: { valueFunction: linear, edit: 0.6, threshold, steer } }])
       aligned!.forEach((event, i) => {
         const edited = steer === 'below' ? values[i]! < threshold : values[i]! > threshold
         expect([...event.tokens]).toEqual([...(edited ? steered![i]! : base![i]!).tokens])
@@ -304,20 +304,20 @@ describe('InferAligner', () => {
     const shared = { valueFunction: linear, probe: bent }
     const [base, all, none, vector, own] = await answers([
       { name: 'base' },
-      { name: 'infer-aligner', settings: { ...shared, threshold: 20, edit: 0.6 } },
-      { name: 'infer-aligner', settings: { ...shared, threshold: -20, edit: 0.6 } },
-      { name: 'infer-aligner', settings: { ...shared, threshold: 20, vector: file('vector.gguf') } },
+      { name: 'inferaligner', settings: { ...shared, threshold: 20, edit: 0.6 } },
+      { name: 'inferaligner', settings: { ...shared, threshold: -20, edit: 0.6 } },
+      { name: 'inferaligner', settings: { ...shared, threshold: 20, vector: file('vector.gguf') } },
       { name: 'control-vector', settings: { vectorFile: file('vector.gguf') } }
     ])
     expect(tokensOf(none!)).toEqual(tokensOf(base!))
     expect(all!.every(({ edits }) => edits.length > 0)).toBe(true)
     expect(tokensOf(vector!)).toEqual(tokensOf(own!))
     expect(vector!.every(({ edits }) => edits.length === 0)).toBe(true)
-    await expect(answers([{ name: 'infer-aligner', settings: { valueFunction: bent } }])).rejects.toThrow(/is not linear/)
+    await expect(answers([{ name: 'inferaligner', settings: { valueFunction: bent } }])).rejects.toThrow(/is not linear/)
   })
 
   test('reads the prompt as it is asked, with an instruction where there is one', async () => {
-    const [aligned, prompted] = await answers([{ name: 'infer-aligner+prompting', settings: { valueFunction: linear, threshold: -20 } }, { name: 'prompting' }])
+    const [aligned, prompted] = await answers([{ name: 'inferaligner+prompting', settings: { valueFunction: linear, threshold: -20 } }, { name: 'prompting' }])
     expect(tokensOf(aligned!)).toEqual(tokensOf(prompted!))
   })
 })
