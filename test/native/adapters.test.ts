@@ -195,6 +195,18 @@ describe('in the scheduler', () => {
     expect(order.indexOf('lora')).toBeLessThan(10)
   })
 
+  test('becomes known between two steps of what runs', async () => {
+    let known: unknown = null
+    const { finished } = await generateOn(host, [request(0), request(1)], {
+      onEvent: (event) => {
+        if (event.kind === 'token' && known === null) known = set('late', { kind: 'lora', file: loraFile, version: '2', scale: 1 })
+      }
+    })
+    await known
+    expect(finished).toHaveLength(2)
+    expect(tokensOf(await generateOn(host, [request(0, { adapter: 'late' })]))).toEqual(tokensOf(await generateOn(host, [request(0, { adapter: 'lora' })])))
+  })
+
   test('nothing is shared between adapters, and everything within one', async () => {
     const twice = [0, 1, 2, 3].map((key) => request(key, { prompt: request(0).prompt, adapter: key < 2 ? 'lora' : null }))
     const { finished, totals } = await generateOn(host, twice)
