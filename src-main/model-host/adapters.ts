@@ -34,9 +34,10 @@ export class Adapters {
   set(name: string, adapter: Adapter): void {
     if (this.#ready.has(name)) return // what has a name never changes: it may be in use
     try {
-      this.#ready.set(name, adapter.kind === 'lora' ? { kind: 'lora', lora: this.#lora(adapter.file, adapter.version), scale: adapter.scale } : adapter)
+      this.#ready.set(name, adapter.kind === 'lora' ? { kind: adapter.kind, lora: this.#lora(adapter.file, adapter.version), scale: adapter.scale } : adapter)
     } catch (error) {
-      throw new StudioError('not-usable', `the adapter ${name} is not usable with this model: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+      const what = adapter.kind === 'lora' ? `${adapter.file} is not usable as a LoRA adapter` : 'the control vector is not usable'
+      throw new StudioError('not-usable', `${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
     }
   }
 

@@ -4,6 +4,7 @@ export function describeSettings(settings: Record<string, unknown>, valueFunctio
     .flatMap(([name, value]) => {
       if (value === null || value === undefined || value === '') return []
       if (name === 'valueFunction') return [valueFunctions.find((one) => one.id === value)?.name ?? `value function ${String(value)}`]
+      if (typeof value === 'string' && value.endsWith('.gguf')) return [value.split(/[\\/]/).at(-1)]
       if (typeof value === 'string') return [value.length > 40 ? `${value.slice(0, 40)}…` : value]
       if (typeof value === 'boolean') return value ? [name] : []
       return [`${name} ${typeof value === 'number' ? String(value) : JSON.stringify(value)}`]

@@ -34,7 +34,8 @@ class Control {
 
   /** Whether the choice can be run as it is. */
   complete(choice: MethodChoice): boolean {
-    return !this.needsValueFunction(choice.name) || typeof choice.settings['valueFunction'] === 'number'
+    const required = this.methods.find((one) => one.name === choice.name)?.settings['required']
+    return !Array.isArray(required) || required.every((name: string) => ![undefined, null, ''].includes(choice.settings[name] as string | null | undefined))
   }
 
   /** The two methods to begin with: the bare model, and the best way to steer it that is possible now. */

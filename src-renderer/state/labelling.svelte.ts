@@ -65,10 +65,6 @@ class Labelling {
     this.looking = false
   }
 
-  async chooseFile(title: string, extensions: string[]): Promise<string | null> {
-    return (await notices.guard(() => call('dialog.file', { title, extensions }))) ?? null
-  }
-
   async start(): Promise<void> {
     const { source, name, settings } = this.#choice
     if (this.ready) await reward.start({ source, name, settings })

@@ -16,6 +16,8 @@ export interface NumberField extends Named {
 export interface TextField extends Named {
   kind: 'text'
   long: boolean
+  /** what the names of files end in that it takes a path of; null: it is no path */
+  extensions: string[] | null
 }
 export interface FlagField extends Named {
   kind: 'flag'
@@ -83,7 +85,7 @@ function settingField(name: string, property: Schema): SettingField | null {
     case 'boolean':
       return { ...named, kind: 'flag' }
     case 'string':
-      return { ...named, kind: 'text', long: isLong(named, schema) }
+      return { ...named, kind: 'text', long: isLong(named, schema), extensions: extensionsOf(schema) }
     case 'array':
       return asSchema(schema['items'])['type'] === 'string' ? { ...named, kind: 'lines' } : null
     default:
@@ -101,6 +103,12 @@ function choices(schema: Schema, branches: Schema[]): ChoiceField['options'] {
 /** Schemas of whole numbers carry the largest safe integers as bounds, which bound nothing. */
 function bound(value: unknown): number | null {
   return typeof value === 'number' && Math.abs(value) < 1e9 ? value : null
+}
+
+/** A path has the format gguf-file, say. */
+function extensionsOf(schema: Schema): string[] | null {
+  const extension = /^(\w+)-file$/.exec(text(schema['format']) ?? '')?.[1]
+  return extension === undefined ? null : [extension]
 }
 
 function isLong(named: Named, schema: Schema): boolean {

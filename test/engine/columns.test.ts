@@ -121,6 +121,17 @@ describe('columns of one call', () => {
     expect(column!.map(({ text }) => text)).toEqual(questions.map(() => 'abc'))
   })
 
+  test('the project\'s model comes back where another one needed its room', async () => {
+    const host = await studio.engine.models.use(studio.project)
+    studio.engine.models.unload()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(host.alive).toBe(false)
+    const told: GenerateEvent[] = []
+    const task = { key: 0, method: resolveMethod({ name: 'base', settings: {} }), messages: [{ role: 'user' as const, content: 'why?' }], seed: 1 }
+    await generate(studio.around, host, [task], { maxTokens: 2, parallel: 1, sampling: greedy, tokens: false, deterministic: false, onEvent: (event) => void told.push(event) })
+    expect(told.some(({ kind }) => kind === 'finished')).toBe(true)
+  })
+
   test('in an evaluation', async () => {
     const dataset = await studio.importRows(scoredPrompts(3))
     const methods = choices().slice(0, 3).concat(choices()[5]!)
@@ -134,7 +145,7 @@ describe('columns of one call', () => {
 })
 
 test('methods of two models, or with two adapters, do not compose', () => {
-  for (const name of ['lora+control-vector', 'model+re-control', 'lora+model', 'model+model', 'infer-aligner+lora', 'infer-aligner+re-control']) {
+  for (const name of ['lora+control-vector', 'model+re-control', 'lora+model', 'model+model', 'inferaligner+lora', 'inferaligner+re-control']) {
     expect(() => resolveMethod({ name, settings: { loraFile: 'a', vectorFile: 'b', modelFile: 'c', valueFunction: 1 } }), name).toThrow(/do not compose/)
   }
 })
@@ -264,7 +275,7 @@ describe('InferAligner', () => {
   async function valuesOf(base: FinishedEvent[]): Promise<number[]> {
     openLibraries(findVariant().directory)
     const vocabulary = await loadModel(studio.modelFile, 0, true)
-    const { layers: [{ weight, bias }] } = studio.project.valueFunctions.network(linear) as { layers: [{ weight: Float32Array; bias: Float32Array }] }
+    const { weight, bias } = studio.project.valueFunctions.network(linear).layers[0]!
     return base.map(({ promptText }) => {
       const { state } = new ReferenceLlama(weights).decode(vocabulary.tokenize(promptText, false, true)).at(-1)!
       return state.reduce((sum, h, i) => sum + h * weight[i]!, bias[0]!)
@@ -278,7 +289,7 @@ describe('InferAligner', () => {
     const threshold = (sorted[1]! + sorted[2]!) / 2
     expect(sorted[2]! - sorted[1]!).toBeGreaterThan(0.01)
     for (const steer of ['below', 'above']) {
-      const [aligned] = await answers([{ name: 'infer-aligner', settings: { valueFunction: linear, edit: 0.6, threshold, steer } }])
+      const [aligned] = await answers([{ name: 'inferaligner', settings: { valueFunction: linear, edit: 0.6, threshold, steer } }])
       aligned!.forEach((event, i) => {
         const edited = steer === 'below' ? values[i]! < threshold : values[i]! > threshold
         expect([...event.tokens]).toEqual([...(edited ? steered![i]! : base![i]!).tokens])
@@ -293,20 +304,20 @@ describe('InferAligner', () => {
     const shared = { valueFunction: linear, probe: bent }
     const [base, all, none, vector, own] = await answers([
       { name: 'base' },
-      { name: 'infer-aligner', settings: { ...shared, threshold: 20, edit: 0.6 } },
-      { name: 'infer-aligner', settings: { ...shared, threshold: -20, edit: 0.6 } },
-      { name: 'infer-aligner', settings: { ...shared, threshold: 20, vector: file('vector.gguf') } },
+      { name: 'inferaligner', settings: { ...shared, threshold: 20, edit: 0.6 } },
+      { name: 'inferaligner', settings: { ...shared, threshold: -20, edit: 0.6 } },
+      { name: 'inferaligner', settings: { ...shared, threshold: 20, vector: file('vector.gguf') } },
       { name: 'control-vector', settings: { vectorFile: file('vector.gguf') } }
     ])
     expect(tokensOf(none!)).toEqual(tokensOf(base!))
     expect(all!.every(({ edits }) => edits.length > 0)).toBe(true)
     expect(tokensOf(vector!)).toEqual(tokensOf(own!))
     expect(vector!.every(({ edits }) => edits.length === 0)).toBe(true)
-    await expect(answers([{ name: 'infer-aligner', settings: { valueFunction: bent } }])).rejects.toThrow(/is not linear/)
+    await expect(answers([{ name: 'inferaligner', settings: { valueFunction: bent } }])).rejects.toThrow(/is not linear/)
   })
 
   test('reads the prompt as it is asked, with an instruction where there is one', async () => {
-    const [aligned, prompted] = await answers([{ name: 'infer-aligner+prompting', settings: { valueFunction: linear, threshold: -20 } }, { name: 'prompting' }])
+    const [aligned, prompted] = await answers([{ name: 'inferaligner+prompting', settings: { valueFunction: linear, threshold: -20 } }, { name: 'prompting' }])
     expect(tokensOf(aligned!)).toEqual(tokensOf(prompted!))
   })
 })

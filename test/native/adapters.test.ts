@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Context, LoraAdapter, loadModel, type Model } from '../../native/llama.ts'
+import { checkLora } from '../../src-main/engine/models/lora.ts'
 import type { Adapter, GenerationRequest } from '../../src-main/model-host/messages.ts'
 import { randomDirections, writeControlVector, writeTinyLora } from '../fixtures/adapters.ts'
 import { batchOf, bits, relativeError, row } from '../fixtures/batches.ts'
 import { floats, generateOn, greedy, lively, loadHost, prefillOn, question, type Host } from '../fixtures/hosts.ts'
+import { normals, seededRandom } from '../fixtures/random.ts'
 import { writeTinyModel, writeTinyWeights, type TinyWeights } from '../fixtures/tiny-model.ts'
 import { randomValueFunction } from '../fixtures/value-functions.ts'
 import { ReferenceLlama } from './reference-llama.ts'
@@ -78,6 +80,25 @@ describe('a LoRA adapter', () => {
 
     context.setLora(null, 0)
     expect(bits((await read(context)).states)).toEqual(bits(plain.states))
+    context.free()
+  })
+
+  test('of the token embedding, whose matrices lie the other way round', async () => {
+    const rank = 2
+    const random = seededRandom(31)
+    const { tokenEmbedding } = weights
+    const a = normals(random, tokenEmbedding.rows * rank, 1) // (V, r)
+    const b = normals(random, D * rank, 1) // (D, r)
+    const embeddingFile = join(folder, 'embedding.gguf')
+    writeTinyLora(embeddingFile, weights, {
+      alpha: 4, // times 4 / r
+      tensors: () => [{ name: 'token_embd.weight.lora_a', dims: [rank, tokenEmbedding.rows], data: a }, { name: 'token_embd.weight.lora_b', dims: [rank, D], data: b }]
+    })
+    await checkLora(embeddingFile, file)
+    const context = new Context(model, settings)
+    context.setLora(new LoraAdapter(model, embeddingFile), 1)
+    const data = tokenEmbedding.data.map((w, i) => w + 2 * (a[Math.floor(i / D) * rank]! * b[(i % D) * rank]! + a[Math.floor(i / D) * rank + 1]! * b[(i % D) * rank + 1]!))
+    expectLike(await read(context), new ReferenceLlama({ ...weights, tokenEmbedding: { ...tokenEmbedding, data } }))
     context.free()
   })
 
@@ -193,6 +214,18 @@ describe('in the scheduler', () => {
       together.finished.forEach(({ states }, i) => expect(relativeError(floats(states!).slice(0, D), floats(alone.finished[i]!.states!).slice(0, D))).toBeLessThan(1e-3))
     }
     expect(order.indexOf('lora')).toBeLessThan(10)
+  })
+
+  test('becomes known between two steps of what runs', async () => {
+    let known: unknown = null
+    const { finished } = await generateOn(host, [request(0), request(1)], {
+      onEvent: (event) => {
+        if (event.kind === 'token' && known === null) known = set('late', { kind: 'lora', file: loraFile, version: '2', scale: 1 })
+      }
+    })
+    await known
+    expect(finished).toHaveLength(2)
+    expect(tokensOf(await generateOn(host, [request(0, { adapter: 'late' })]))).toEqual(tokensOf(await generateOn(host, [request(0, { adapter: 'lora' })])))
   })
 
   test('nothing is shared between adapters, and everything within one', async () => {

@@ -8,7 +8,7 @@ const question: Message[] = [{ role: 'user', content: 'Why?' }]
 describe('every method', () => {
   test('can be chosen by its name and says where it comes from', () => {
     const methods = listMethods()
-    expect(methods.map((method) => method.name)).toEqual(['base', 'prompting', 're-control', 'pre-control', 'static-re', 'best-of-n', 're-control+prompting', 'pre-control+prompting', 'static-re+prompting', 'best-of-n+prompting'])
+    expect(methods.map((method) => method.name)).toEqual(['base', 'prompting', 're-control', 'pre-control', 'static-re', 'best-of-n', 'inferaligner', 'control-vector', 'lora', 'model', 're-control+prompting', 'pre-control+prompting', 'static-re+prompting', 'best-of-n+prompting', 'inferaligner+prompting', 'control-vector+prompting', 'lora+prompting', 'lora+re-control', 'model+prompting'])
     for (const method of methods) expect(steeringMethod.parse(method)).toEqual(method)
     expect(methods.find((method) => method.name === 're-control')?.source).toContain('2406.05954')
   })

@@ -12,7 +12,7 @@ import { weightedSum } from '../value/weighted-sum.ts'
 import { sendAdapter } from './adapters.ts'
 import { Candidates } from './candidates.ts'
 import { openGates, reading, type Gated } from './gate.ts'
-import type { AdapterPlan, ControlPlan } from './method.ts'
+import type { AdapterPlan, ControlPlan, GatePlan } from './method.ts'
 import type { ResolvedMethod } from './methods.ts'
 
 export interface GenerationTask {
@@ -41,19 +41,22 @@ export interface GenerationOptions {
  * StudioError 'not-usable' for a file of an adapter or a model that is none
  */
 export async function generate({ project, models, secrets }: Around, given: HostClient, tasks: GenerationTask[], options: GenerationOptions): Promise<{ tokens: number; seconds: number }> {
-  // a model of a call before may have needed the room that the project's model had
-  const host = given.alive ? given : await models.use(project)
+  // another model may have needed the room that the project's had
+  const host = given.alive || tasks.every(({ method }) => method.model !== null) ? given : await models.use(project)
   const controls = new Map<ControlPlan, ControlInput>()
   const adapters = new Map<AdapterPlan, string>()
   for (const { method: { control, adapter } } of tasks) {
     if (control !== null && !controls.has(control)) controls.set(control, await sendControl(project, host, control))
     if (adapter !== null && !adapters.has(adapter)) adapters.set(adapter, await sendAdapter(host, adapter))
   }
+  const probes = new Map<GatePlan, ControlInput>()
   const gated: Gated[] = []
   for (const [key, { method, messages }] of tasks.entries()) {
-    if (method.gate === null) continue
-    const control = await sendControl(project, host, reading(method.gate.valueFunction))
-    gated.push({ key, gate: method.gate, control, prompt: { messages: method.messages(messages) } })
+    const { gate } = method
+    if (gate === null) continue
+    const control = probes.get(gate) ?? (await sendControl(project, host, reading(gate.valueFunction)))
+    probes.set(gate, control)
+    gated.push({ key, gate, control, prompt: { messages: method.messages(messages) } })
   }
   const failed = new AbortController()
   const signal = options.signal === undefined ? failed.signal : AbortSignal.any([options.signal, failed.signal])
@@ -87,10 +90,11 @@ export async function generate({ project, models, secrets }: Around, given: Host
     const { parallel, deterministic } = options
     const open = await openGates(host, gated, { parallel, deterministic, signal })
     let place = 0
-    const requests = tasks.flatMap(({ method, messages, seed }, task) => {
+    // the project's model goes first: another one may need its room
+    const byModel = new Map<string | null, GenerationRequest[]>([[null, []]])
+    for (const [task, { method, messages, seed }] of tasks.entries()) {
       const edits = method.gate === null || open.has(task)
-      return Array.from({ length: method.candidates?.count ?? 1 }, (_, candidate) => ({
-        model: method.model,
+      const requests = Array.from({ length: method.candidates?.count ?? 1 }, (_, candidate): GenerationRequest => ({
         key: place++,
         seed: candidate === 0 ? seed : responseSeed(seed, 0, candidate),
         prompt: { messages: method.messages(messages) },
@@ -99,15 +103,17 @@ export async function generate({ project, models, secrets }: Around, given: Host
         control: method.control && edits ? (controls.get(method.control) ?? null) : null,
         adapter: method.adapter && edits ? (adapters.get(method.adapter) ?? null) : null
       }))
-    })
+      const theirs = byModel.get(method.model)
+      if (theirs === undefined) byModel.set(method.model, requests)
+      else theirs.push(...requests)
+    }
     const run: Run = async (on, some, onEvent) => {
       await on.request('generate', { parallel, states: false, tokens: options.tokens, deterministic, requests: some }, { onEvent, signal })
     }
-    const own = requests.filter(({ model }) => model === null)
-    if (own.length > 0) await run(host, own, onEvent)
     let loading = 0
-    for (const [file, some] of Map.groupBy(requests, ({ model }) => model)) {
+    for (const [file, some] of byModel) {
       if (file !== null) loading += await generateBySecond(models, file, some, run, onEvent, { tokens: options.tokens, signal })
+      else if (some.length > 0) await run(host, some, onEvent)
     }
     await Promise.all(choosing)
     failed.signal.throwIfAborted()

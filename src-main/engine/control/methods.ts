@@ -5,7 +5,7 @@ import { StudioError } from '../../contract/errors.ts'
 import { base } from './base.ts'
 import { bestOfN } from './best-of-n.ts'
 import { controlVector } from './control-vector.ts'
-import { inferAligner } from './infer-aligner.ts'
+import { inferAligner } from './inferaligner.ts'
 import { lora } from './lora.ts'
 import type { AdapterPlan, CandidatePlan, ControlPlan, GatePlan, SteeringMethod } from './method.ts'
 import { model } from './model.ts'
@@ -15,7 +15,7 @@ import { reControl } from './re-control.ts'
 import { staticRe } from './static-re.ts'
 
 const single: readonly SteeringMethod[] = [base, prompting, reControl, preControl, staticRe, bestOfN, inferAligner, controlVector, lora, model]
-const composed = ['re-control+prompting', 'pre-control+prompting', 'static-re+prompting', 'best-of-n+prompting', 'infer-aligner+prompting', 'control-vector+prompting', 'lora+prompting', 'lora+re-control', 'model+prompting']
+const composed = ['re-control+prompting', 'pre-control+prompting', 'static-re+prompting', 'best-of-n+prompting', 'inferaligner+prompting', 'control-vector+prompting', 'lora+prompting', 'lora+re-control', 'model+prompting']
 
 /** A method with its settings checked: what to ask the model, and how to edit its states. */
 export interface ResolvedMethod {

@@ -22,7 +22,7 @@ const settings = z.object({
 })
 
 export const inferAligner: SteeringMethod<typeof settings> = {
-  name: 'infer-aligner',
+  name: 'inferaligner',
   title: 'InferAligner',
   description:
     "Steers a response along a fixed direction only where a probe of the prompt's last state says so; otherwise it is the base model's. The paper steers the activations of all layers; here the last hidden state, or all layers where a control vector is named.",
