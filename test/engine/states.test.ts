@@ -312,7 +312,7 @@ describe("the public code's features", () => {
     expect(failure).toBeNull()
     const states = statesOf(subject!).map((one) => [...new Float16Array(one.buffer)])
     expect(states.slice(R)).toEqual(states.slice(0, R))
-    expect(responsesOf(subject!).map(({ text, task }) => [text, task.split]).slice(R)).toEqual(given.map((_, i) => [' yes', 'held-out']))
+    expect(responsesOf(subject!).map(({ text, task }) => [text, task.split]).slice(R)).toEqual(given.map(() => [' yes', 'held-out']))
     expect(project.rewards.labellings(subject!)).toEqual([])
   })
 
