@@ -16,10 +16,11 @@ import { projectNew } from './commands/project-new.ts'
 import { rewardShow } from './commands/reward-show.ts'
 import { reward } from './commands/reward.ts'
 import { run } from './commands/run.ts'
+import { statesExport, statesImport } from './commands/states.ts'
 import { train } from './commands/train.ts'
 import { valueFunctionExport, valueFunctionImport } from './commands/value-function.ts'
 
 // "reward list" before "reward": the first whose words match is taken
 export const commands: readonly Command[] = [
-  projectNew, modelInspect, dataImport, dataPreview, dataHub, dataFetch, dataSearch, dataExport, collect, rewardList, rewardShow, reward, preferenceTrain, preferenceList, train, generateCommand, evaluate, valueFunctionExport, valueFunctionImport, methodList, metricList, deviceList, run
+  projectNew, modelInspect, dataImport, dataPreview, dataHub, dataFetch, dataSearch, dataExport, collect, statesExport, statesImport, rewardList, rewardShow, reward, preferenceTrain, preferenceList, train, generateCommand, evaluate, valueFunctionExport, valueFunctionImport, methodList, metricList, deviceList, run
 ]

@@ -264,6 +264,14 @@ export const collection = z.object({
 })
 export type Collection = z.infer<typeof collection>
 
+/** A collection as safetensors with its texts beside, in a new folder. */
+export const exportStatesSettings = z.object({ collection: id, directory: z.string().min(1).max(4096).regex(/^[^\0]*$/, 'a path holds no null characters') })
+export type ExportStatesSettings = z.infer<typeof exportStatesSettings>
+
+/** Such a folder or one file of it, or the features of the public Python code (token_wise_activations_*.pth). */
+export const importStatesSettings = z.object({ path: z.string().min(1).max(4096).regex(/^[^\0]*$/, 'a path holds no null characters') })
+export type ImportStatesSettings = z.infer<typeof importStatesSettings>
+
 export const response = z.object({
   id,
   example: id,

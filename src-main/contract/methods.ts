@@ -87,6 +87,8 @@ export const methods = {
     })
   },
   'collect.start': { input: e.collectSettings, output: job },
+  'collect.export': { input: e.exportStatesSettings, output: job },
+  'collect.import': { input: e.importStatesSettings, output: job },
   'collect.list': { input: nothing, output: z.array(e.collection) },
   'collect.responses': {
     input: z.object({ collection: e.id, source: z.string().nullable().default(null), order: z.enum(['collected', 'best', 'worst']).default('collected'), ...page }),

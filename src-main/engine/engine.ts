@@ -16,6 +16,8 @@ import { preferenceWork } from './preference/train.ts'
 import { Project } from './project/project.ts'
 import { rewardWork } from './reward/label.ts'
 import { Secrets, type Keychain } from './secrets.ts'
+import { exportStatesWork } from './states/export.ts'
+import { importStatesWork } from './states/import.ts'
 import { trainWork } from './value/train.ts'
 
 export type Tell = <N extends EventName>(event: N, payload: EventPayload<N>) => void
@@ -70,6 +72,8 @@ export class Engine {
         import: importWork(options.cacheDirectory),
         export: exportWork,
         collect: collectWork(this.models, (sample) => tell('collect.sample', sample)),
+        'export-states': exportStatesWork(),
+        'import-states': importStatesWork(options.cacheDirectory, (text) => tell('notice', { level: 'warning', text })),
         reward: rewardWork(this.models, this.secrets),
         preference: preferenceWork(this.models),
         train: trainWork(this.models, { epoch: (event) => tell('train.epoch', event), warn: (text) => tell('notice', { level: 'warning', text }) }),

@@ -127,6 +127,8 @@ export function createHandlers(engine: Engine): Handlers {
 
     'collect.estimate': (input) => estimateCollection(input, engine.project),
     'collect.start': (input) => engine.jobs.start('collect', input),
+    'collect.export': (input) => engine.jobs.start('export-states', input),
+    'collect.import': (input) => engine.jobs.start('import-states', input),
     'collect.list': () => engine.project.collections.list(),
     'collect.responses': ({ collection, ...options }) => engine.project.responses.page(collection, options),
 

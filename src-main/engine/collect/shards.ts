@@ -35,20 +35,30 @@ export class ShardWriter {
 
   /** Durable when it returns. */
   append(states: Uint16Array): StoredStates {
+    return this.appendAll([states])[0] as StoredStates
+  }
+
+  /** The same for several responses at once, which waits for the disk once. */
+  appendAll(responses: readonly Uint16Array[]): StoredStates[] {
+    const stored = responses.map((states) => this.#write(states))
+    if (this.#file !== null) fsyncSync(this.#file)
+    return stored
+  }
+
+  close(): void {
+    if (this.#file !== null) closeSync(this.#file)
+    this.#file = null
+  }
+
+  #write(states: Uint16Array): StoredStates {
     if (this.#length >= shardBytes) this.#next()
     const shard = shardName(this.#collection, this.#number)
     const file = (this.#file ??= this.#open(shard))
     const bytes = Buffer.from(states.buffer, states.byteOffset, states.byteLength)
     const offset = this.#length
     for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written, bytes.length - written, offset + written)
-    fsyncSync(file)
     this.#length += bytes.length
     return { shard, offset, crc32: crc32(bytes) }
-  }
-
-  close(): void {
-    if (this.#file !== null) closeSync(this.#file)
-    this.#file = null
   }
 
   #open(shard: string): number {
@@ -59,6 +69,7 @@ export class ShardWriter {
   }
 
   #next(): void {
+    if (this.#file !== null) fsyncSync(this.#file)
     this.close()
     this.#number++
     this.#length = 0

@@ -33,7 +33,7 @@ export interface JobWork<S> {
   /** @returns what to say at its end, where "Done" is not all */
   run(settings: S, project: Project, job: JobContext, subject: number | null): Promise<string | void>
   /** Deletes what the job has made. */
-  discard(subject: number, project: Project): void
+  discard(subject: number, project: Project, job: number): void
   /** Deletes what a resumed run would have gone on from: the job is done or stopped. */
   forget?(job: number, project: Project): void
 }
@@ -101,7 +101,7 @@ export class JobRunner {
     if (this.#running.has(id)) await this.#endRunning(id, 'discarded')
     else this.#refuseDone(id)
     const job = project.jobs.get(id)
-    if (job.subject !== null) this.#work(job.kind).discard(job.subject, project)
+    if (job.subject !== null) this.#work(job.kind).discard(job.subject, project, id)
     return this.#settle(id, { state: 'stopped', phase: 'Discarded' })
   }
 

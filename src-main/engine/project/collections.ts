@@ -47,6 +47,17 @@ export class Collections {
     return JSON.parse(this.#db.prepare('SELECT manifest FROM collections WHERE id = ?').pluck().get(id) as string) as Manifest
   }
 
+  /** A whole collection that was imported with this content, if there is one. */
+  imported(fingerprint: string): number | null {
+    return (this.#db
+      .prepare(
+        `SELECT c.id FROM collections c JOIN datasets d ON d.id = c.dataset AND d.deleted = 0
+         WHERE json_extract(c.manifest, '$.settings.imported.fingerprint') = ? AND c.planned = (SELECT count(*) FROM responses r WHERE r.collection = c.id)`
+      )
+      .pluck()
+      .get(fingerprint) as number | undefined) ?? null
+  }
+
   inputDim(id: number): number {
     return this.#db.prepare('SELECT inputDim FROM collections WHERE id = ?').pluck().get(id) as number
   }

@@ -63,8 +63,9 @@ export class Datasets {
   /**
    * One transaction for all of them, in the order of their lines. What repeats an earlier example (equal prompt,
    * messages and answers) is marked so or, with `dropDuplicates`, kept as a rejected row.
+   * @returns the ids of those that are in
    */
-  add(dataset: number, examples: NewExample[], rejected: RejectedRow[], options: { dropDuplicates?: boolean } = {}): void {
+  add(dataset: number, examples: NewExample[], rejected: RejectedRow[], options: { dropDuplicates?: boolean } = {}): number[] {
     const insert = this.#db.prepare(
       `INSERT INTO examples (dataset, line, split, length, duplicateOf, ending, prompt, messages, chosen, rejected, columns)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
@@ -105,6 +106,7 @@ export class Datasets {
         if (this.#search.rows(searchKey) !== rows - added) continue
         this.#search.add(searchKey, kept.slice(from, at).map((e, i) => ({ ...e, id: (facts[from + i] as ExampleFact).id })))
       }
+      return facts.map(({ id }) => id)
     } catch (error) {
       this.#seen = null // it knows lines that are not there
       throw error

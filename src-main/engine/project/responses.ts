@@ -33,6 +33,14 @@ export interface LabelledStates extends StatePlace {
   reward: number
 }
 
+export interface StoredResponse {
+  id: number
+  shard: string
+  offset: number
+  states: number
+  crc32: number
+}
+
 export class Responses {
   readonly #db: Db
 
@@ -48,6 +56,11 @@ export class Responses {
       )
       .run({ ...r, tokens: Buffer.from(r.tokens.buffer, r.tokens.byteOffset, r.tokens.byteLength) })
     return Number(lastInsertRowid)
+  }
+
+  /** One transaction for all of them. @returns their ids */
+  addAll(responses: NewResponse[]): number[] {
+    return this.#db.transaction(() => responses.map((one) => this.add(one)))()
   }
 
   skip(collection: number, example: number, sample: number, reason: string): void {
@@ -118,16 +131,24 @@ export class Responses {
     return row
   }
 
-  /** Of every response of a collection. */
-  places(collection: number): StatePlace[] {
-    return this.#db.prepare('SELECT shard, offset, states FROM responses WHERE collection = ? AND states > 0 ORDER BY id').all(collection) as StatePlace[]
-  }
-
   /** @throws StudioError 'not-found' */
   place(id: number): StatePlace & { collection: number } {
     const row = this.#db.prepare('SELECT collection, shard, offset, states FROM responses WHERE id = ?').get(id) as ReturnType<Responses['place']> | undefined
     if (row === undefined) throw new StudioError('not-found', `there is no response ${id} in this project`)
     return row
+  }
+
+  /** Where each response's states are, the oldest first. */
+  storedStates(collection: number): StoredResponse[] {
+    return this.#db.prepare('SELECT id, shard, offset, states, crc32 FROM responses WHERE collection = ? ORDER BY id').all(collection) as StoredResponse[]
+  }
+
+  /** Everything of a response but its states. @throws StudioError 'not-found' */
+  whole(id: number): Pick<NewResponse, 'example' | 'sample' | 'seed' | 'promptText' | 'text' | 'tokens' | 'finish'> {
+    const row = this.#db.prepare('SELECT example, sample, seed, promptText, text, tokens, finish FROM responses WHERE id = ?').get(id) as
+      | (Omit<ReturnType<Responses['whole']>, 'tokens'> & { tokens: Buffer }) | undefined
+    if (row === undefined) throw new StudioError('not-found', `there is no response ${id} in this project`)
+    return { ...row, tokens: new Int32Array(Uint8Array.from(row.tokens).buffer) }
   }
 
   labelledStates(collection: number, source: string): LabelledStates[] {

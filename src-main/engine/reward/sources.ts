@@ -4,6 +4,7 @@ import type { RewardSource as Summary } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Project } from '../project/project.ts'
 import { column } from './column.ts'
+import { imported } from './imported.ts'
 import { judge } from './judge.ts'
 import { mix } from './mix.ts'
 import { people } from './people.ts'
@@ -18,6 +19,7 @@ const sources: readonly RewardSource[] = [tone, rules, preference, rewardModel, 
 
 /** @throws StudioError 'bad-request' */
 export function sourceNamed(name: string): RewardSource {
+  if (name === imported.name) return imported // nobody chooses it: it is no line of the list
   const source = sources.find((candidate) => candidate.name === name)
   if (source === undefined) throw new StudioError('bad-request', `there is no reward source ${name}; there are ${sources.map((s) => s.name).join(', ')}`)
   return source

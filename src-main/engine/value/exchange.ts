@@ -40,5 +40,6 @@ export async function importValueFunction(project: Project, path: string): Promi
 /** SHA-256 of the model that the project's last collection was made with: computing it of a large file takes minutes. */
 function knownModel(project: Project): string | null {
   const last = project.collections.list().at(-1)
-  return last === undefined ? null : project.collections.manifest(last.id).model
+  const model = last === undefined ? '' : project.collections.manifest(last.id).model
+  return /^[0-9a-f]{64}$/.test(model) ? model : null // imported states may not say it
 }
