@@ -1,7 +1,7 @@
 /** Responses by any method: what the terminal's generate, the chat and an evaluation all go through. */
 import { sampling, type Message, type Sampling } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { ControlInput, GenerateEvent } from '../../model-host/messages.ts'
+import type { BranchesEvent, ControlInput, GenerateEvent } from '../../model-host/messages.ts'
 import { responseSeed } from '../collect/seed.ts'
 import type { HostClient } from '../models/host-client.ts'
 import type { Project } from '../project/project.ts'
@@ -9,6 +9,7 @@ import type { Scorer, Surroundings } from '../reward/source.ts'
 import { rewardNamed, sourceNamed } from '../reward/sources.ts'
 import { weightedSum } from '../value/weighted-sum.ts'
 import { Candidates } from './candidates.ts'
+import { Decisions } from './decisions.ts'
 import type { ControlPlan } from './method.ts'
 import type { ResolvedMethod } from './methods.ts'
 
@@ -52,20 +53,28 @@ export async function generate({ project, models, secrets }: Around, host: HostC
     options.onEvent(event)
   }
   try {
-    for (const { method } of tasks) {
-      const { reward = null } = method.candidates ?? {}
-      if (reward === null || scorers.has(reward)) continue
+    for (const reward of new Set(tasks.flatMap(({ method }) => rewardsOf(method)))) {
       const { source, settings } = rewardNamed(reward, null, project)
       scorers.set(reward, await source.open(settings, { project, models, secrets, sourceNamed, signal }))
     }
     const places = tasks.flatMap(({ key, method, messages }) => {
       const { count = 1, reward } = method.candidates ?? {}
       const candidates = reward === undefined ? null : new Candidates(count, scorers.get(reward) as Scorer, messages)
-      return Array.from({ length: count }, (_, candidate) => ({ key, candidate, candidates }))
+      const { search } = method
+      return Array.from({ length: count }, (_, candidate) => ({ key, candidate, candidates, decisions: search?.by === 'reward' ? new Decisions(scorers.get(search.reward) as Scorer, messages) : null }))
     })
-    const onEvent = (event: GenerateEvent): void => {
-      if (event.kind === 'progress') return options.onEvent(event)
-      const { key, candidate, candidates } = places[event.key] as (typeof places)[number]
+    const choose = async (decisions: Decisions, { decision, texts }: BranchesEvent): Promise<void> => {
+      await host.request('choose', { decision, rewards: await decisions.rewards(texts) })
+    }
+    const onEvent = (told: GenerateEvent | BranchesEvent): void => {
+      if (told.kind === 'progress') return options.onEvent(told)
+      const { key, candidate, candidates, decisions } = places[told.key] as (typeof places)[number]
+      if (told.kind === 'branches') {
+        choosing.push(choose(decisions as Decisions, told).catch((error: unknown) => failed.abort(error)))
+        return
+      }
+      const reason = told.kind === 'finished' ? (decisions?.failure ?? null) : null
+      const event = reason === null ? told : { kind: 'skipped' as const, key: told.key, reason }
       if (candidates === null) return hand({ ...event, key })
       if (!candidates.take(candidate, event)) return
       choosing.push(candidates.best(key).then((events) => events.forEach(hand)).catch((error: unknown) => failed.abort(error)))
@@ -86,7 +95,8 @@ export async function generate({ project, models, secrets }: Around, host: HostC
             prompt: { messages: method.messages(messages) },
             sampling: method.candidates === null || options.sampling.temperature > 0 ? options.sampling : candidateSampling,
             maxTokens: options.maxTokens,
-            control: method.control && (controls.get(method.control) ?? null)
+            control: method.control && (controls.get(method.control) ?? null),
+            search: method.search
           }))
         )
       },
@@ -101,6 +111,11 @@ export async function generate({ project, models, secrets }: Around, host: HostC
     await Promise.all(choosing)
     for (const scorer of scorers.values()) scorer.close()
   }
+}
+
+/** Names of the rewards that a method chooses by. */
+function rewardsOf({ candidates, search }: ResolvedMethod): string[] {
+  return [...(candidates === null ? [] : [candidates.reward]), ...(search?.by === 'reward' ? [search.reward] : [])]
 }
 
 /** Greedy candidates would all be the same. The paper's sampling where it draws several. */

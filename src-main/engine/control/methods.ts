@@ -4,14 +4,17 @@ import type { Message, MethodChoice, SteeringMethod as Summary } from '../../con
 import { StudioError } from '../../contract/errors.ts'
 import { base } from './base.ts'
 import { bestOfN } from './best-of-n.ts'
-import type { CandidatePlan, ControlPlan, SteeringMethod } from './method.ts'
+import { cd } from './cd.ts'
+import { cdPrefix } from './cd-prefix.ts'
+import { deal } from './deal.ts'
+import type { CandidatePlan, ControlPlan, SearchPlan, SteeringMethod } from './method.ts'
 import { preControl } from './pre-control.ts'
 import { prompting } from './prompting.ts'
 import { reControl } from './re-control.ts'
 import { staticRe } from './static-re.ts'
 
-const single: readonly SteeringMethod[] = [base, prompting, reControl, preControl, staticRe, bestOfN]
-const composed = ['re-control+prompting', 'pre-control+prompting', 'static-re+prompting', 'best-of-n+prompting']
+const single: readonly SteeringMethod[] = [base, prompting, reControl, preControl, staticRe, bestOfN, cdPrefix, cd, deal]
+const composed = ['re-control+prompting', 'pre-control+prompting', 'static-re+prompting', 'best-of-n+prompting', 'cd-prefix+prompting', 'cd+prompting', 'deal+prompting']
 
 /** A method with its settings checked: what to ask the model, and how to edit its states. */
 export interface ResolvedMethod {
@@ -20,6 +23,7 @@ export interface ResolvedMethod {
   messages(messages: Message[]): Message[]
   control: ControlPlan | null
   candidates: CandidatePlan | null
+  search: SearchPlan | null
 }
 
 /** @throws StudioError 'bad-request' for an unknown name, ZodError for settings that do not fit */
@@ -31,7 +35,8 @@ export function resolveMethod({ name, settings }: MethodChoice): ResolvedMethod 
     settings: checked,
     messages: (messages) => method.messages?.(messages, checked) ?? messages,
     control: method.control?.(checked) ?? null,
-    candidates: method.candidates?.(checked) ?? null
+    candidates: method.candidates?.(checked) ?? null,
+    search: method.search?.(checked) ?? null
   }
 }
 
@@ -60,9 +65,12 @@ export function methodNamed(name: string): SteeringMethod {
 
 /** Both at once; each takes its own settings out of the union. */
 function compose(a: SteeringMethod, b: SteeringMethod): SteeringMethod {
+  const steers = ({ control, search }: SteeringMethod): boolean => control !== undefined || search !== undefined
+  if (steers(a) && steers(b) && (a.search ?? b.search) !== undefined) throw new StudioError('bad-request', `${a.name} and ${b.name} do not compose: one picks the tokens and the other edits states or picks them too`)
   if (a.control !== undefined && b.control !== undefined) throw new StudioError('bad-request', `${a.name} and ${b.name} both edit states and do not compose`)
   const control = a.control ?? b.control
   const candidates = a.candidates ?? b.candidates
+  const search = a.search ?? b.search
   return {
     name: `${a.name}+${b.name}`,
     title: `${a.title} + ${b.title.toLowerCase()}`,
@@ -74,6 +82,7 @@ function compose(a: SteeringMethod, b: SteeringMethod): SteeringMethod {
       return a.messages?.(inner, settings) ?? inner
     },
     ...(control !== undefined && { control }),
-    ...(candidates !== undefined && { candidates })
+    ...(candidates !== undefined && { candidates }),
+    ...(search !== undefined && { search })
   }
 }

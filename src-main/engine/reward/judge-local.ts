@@ -1,5 +1,5 @@
 /** A judge that is a GGUF file: a second model beside the steered one, greedy, with its own chat template. */
-import type { GenerateEvent } from '../../model-host/messages.ts'
+import type { BranchesEvent, GenerateEvent } from '../../model-host/messages.ts'
 import type { HostClient } from '../models/host-client.ts'
 import { inspectModel } from '../models/inspect.ts'
 import type { Models } from '../models/models.ts'
@@ -50,7 +50,7 @@ export async function localJudge(settings: LocalJudge, models: Models, signal: A
 
 /** Each answer is decoded by itself, so that a score does not depend on what else is labelled. */
 async function ask(host: HostClient, settings: LocalJudge, items: ToScore[], signal: AbortSignal, tell: (item: ToScore, verdict: Verdict) => void): Promise<void> {
-  const onEvent = (event: GenerateEvent): void => {
+  const onEvent = (event: GenerateEvent | BranchesEvent): void => {
     if (event.kind === 'skipped') tell(items[event.key] as ToScore, { failure: event.reason })
     else if (event.kind === 'finished') tell(items[event.key] as ToScore, verdictOf({ text: event.text, cutOff: event.finish === 'length' }, settings))
   }
