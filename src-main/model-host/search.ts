@@ -91,18 +91,18 @@ export class SearchedResponse extends DrawnResponse {
 
   /** Goes on from what the last step or an answer has brought; only between two steps. @returns tokens that it has more */
   advance(): number {
+    let tokens = 0
     if (this.#decision !== null) {
       const { rewards } = this.#decision
       if (rewards === null) return 0
       this.#decision = null
-      return this.#follow(this.#choose(withMean(rewards)))
-    }
-    if (this.#branches.length === 0) this.#branchOut(this.#context.candidates(this.#row, this.#topK))
+      tokens = this.#follow(this.#choose(withMean(rewards)))
+    } else if (this.#branches.length === 0) this.#branchOut(this.#context.candidates(this.#row, this.#topK))
     else if (this.#search.by === 'reward') for (const branch of this.#branches) branch.lookAround(this.#context, this.#search.keep, this.#topK)
-    if (!this.#branches.every(({ through }) => through)) return 0
+    if (this.#branches.length === 0 || !this.#branches.every(({ through }) => through)) return tokens
     if (this.#search.by === 'value') return this.#follow(this.#choose(this.#branches.map(({ value }) => value)))
     this.#decision = { id: ++decisions, told: false, rewards: null }
-    return 0
+    return tokens
   }
 
   override restart(): void {

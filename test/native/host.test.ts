@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ValueFunction } from '../../native/value-function.ts'
 import { createHost } from '../../src-main/model-host/host.ts'
-import type { EpochEvent, GenerateEvent, GenerationRequest, Prompt, TrainInput } from '../../src-main/model-host/messages.ts'
+import type { BranchesEvent, EpochEvent, GenerateEvent, GenerationRequest, Prompt, TrainInput } from '../../src-main/model-host/messages.ts'
 import { relativeError } from '../fixtures/batches.ts'
 import { floats, generateOn, greedy, lively, loadHost, question, type Host } from '../fixtures/hosts.ts'
 import { seededRandom } from '../fixtures/random.ts'
@@ -196,7 +196,7 @@ describe('generate', () => {
     const expected = await generate(many(4))
     for (let round = 0; round < 3; round++) {
       const abort = new AbortController()
-      const events: GenerateEvent[] = []
+      const events: (BranchesEvent | GenerateEvent)[] = []
       const running = generate([request(0, { maxTokens: 2 }), ...many(4, { maxTokens: 200 }).slice(1)], {
         signal: abort.signal,
         onEvent: (event) => {

@@ -2,7 +2,7 @@
 import { statfsSync } from 'node:fs'
 import { collectSettings, type CollectSettings } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { GenerateEvent } from '../../model-host/messages.ts'
+import type { BranchesEvent, GenerateEvent } from '../../model-host/messages.ts'
 import type { JobWork } from '../jobs/runner.ts'
 import { inspectModel } from '../models/inspect.ts'
 import type { Models } from '../models/models.ts'
@@ -45,8 +45,8 @@ export function collectWork(models: Models, onSample: (sample: { collection: num
           job.phase(phase, { done, total: planned })
           const shards = new ShardWriter(project.statesDirectory, id, project.responses.shardLengths(id, host.loaded.stateSize))
           try {
-            const onEvent = (event: GenerateEvent): void => {
-              if (event.kind === 'token') return
+            const onEvent = (event: GenerateEvent | BranchesEvent): void => {
+              if (event.kind === 'token' || event.kind === 'branches') return
               if (event.kind === 'progress') {
                 tokens = earlierTokens + event.tokens
                 job.remark(`${phase}, ${tokenRate(tokens, start)} tokens/s`)

@@ -1,7 +1,7 @@
 /** Responses by any method: what the terminal's generate, the chat and an evaluation all go through. */
 import { sampling, type Message, type Sampling } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { ControlInput, GenerateEvent, GenerationRequest } from '../../model-host/messages.ts'
+import type { BranchesEvent, ControlInput, GenerateEvent, GenerationRequest } from '../../model-host/messages.ts'
 import { responseSeed } from '../collect/seed.ts'
 import type { HostClient } from '../models/host-client.ts'
 import type { Models } from '../models/models.ts'
@@ -11,6 +11,7 @@ import { rewardNamed, sourceNamed } from '../reward/sources.ts'
 import { weightedSum } from '../value/weighted-sum.ts'
 import { sendAdapter } from './adapters.ts'
 import { Candidates } from './candidates.ts'
+import { Decisions } from './decisions.ts'
 import { openGates, reading, type Gated } from './gate.ts'
 import type { AdapterPlan, ControlPlan, GatePlan } from './method.ts'
 import type { ResolvedMethod } from './methods.ts'
@@ -68,20 +69,28 @@ export async function generate({ project, models, secrets }: Around, given: Host
     options.onEvent(event)
   }
   try {
-    for (const { method } of tasks) {
-      const { reward = null } = method.candidates ?? {}
-      if (reward === null || scorers.has(reward)) continue
+    for (const reward of new Set(tasks.flatMap(({ method }) => rewardsOf(method)))) {
       const { source, settings } = rewardNamed(reward, null, project)
       scorers.set(reward, await source.open(settings, { project, models, secrets, sourceNamed, signal }))
     }
     const places = tasks.flatMap(({ key, method, messages }) => {
       const { count = 1, reward } = method.candidates ?? {}
       const candidates = reward === undefined ? null : new Candidates(count, scorers.get(reward) as Scorer, messages)
-      return Array.from({ length: count }, (_, candidate) => ({ key, candidate, candidates }))
+      const { search } = method
+      return Array.from({ length: count }, (_, candidate) => ({ key, candidate, candidates, decisions: search?.by === 'reward' ? new Decisions(scorers.get(search.reward) as Scorer, messages) : null }))
     })
-    const onEvent = (event: GenerateEvent): void => {
-      if (event.kind === 'progress') return options.onEvent(event)
-      const { key, candidate, candidates } = places[event.key] as (typeof places)[number]
+    const choose = async (decisions: Decisions, { decision, texts }: BranchesEvent): Promise<void> => {
+      await host.request('choose', { decision, rewards: await decisions.rewards(texts) })
+    }
+    const onEvent = (told: GenerateEvent | BranchesEvent): void => {
+      if (told.kind === 'progress') return options.onEvent(told)
+      const { key, candidate, candidates, decisions } = places[told.key] as (typeof places)[number]
+      if (told.kind === 'branches') {
+        choosing.push(choose(decisions as Decisions, told).catch((error: unknown) => failed.abort(error)))
+        return
+      }
+      const reason = told.kind === 'finished' ? (decisions?.failure ?? null) : null
+      const event = reason === null ? told : { kind: 'skipped' as const, key: told.key, reason }
       if (candidates === null) return hand({ ...event, key })
       if (!candidates.take(candidate, event)) return
       choosing.push(candidates.best(key).then((events) => events.forEach(hand)).catch((error: unknown) => failed.abort(error)))
@@ -101,7 +110,8 @@ export async function generate({ project, models, secrets }: Around, given: Host
         sampling: method.candidates === null || options.sampling.temperature > 0 ? options.sampling : candidateSampling,
         maxTokens: options.maxTokens,
         control: method.control && edits ? (controls.get(method.control) ?? null) : null,
-        adapter: method.adapter && edits ? (adapters.get(method.adapter) ?? null) : null
+        adapter: method.adapter && edits ? (adapters.get(method.adapter) ?? null) : null,
+        search: method.search
       }))
       const theirs = byModel.get(method.model)
       if (theirs === undefined) byModel.set(method.model, requests)
@@ -126,13 +136,13 @@ export async function generate({ project, models, secrets }: Around, given: Host
   }
 }
 
-type Run = (host: HostClient, requests: GenerationRequest[], onEvent: (event: GenerateEvent) => void) => Promise<void>
+type Run = (host: HostClient, requests: GenerationRequest[], onEvent: (event: GenerateEvent | BranchesEvent) => void) => Promise<void>
 
 /**
  * By another model than the project's, loaded for as long as this takes. When its process dies, what is left is asked of
  * a new one, unless tokens were told already. @returns seconds before it was loaded
  */
-async function generateBySecond(models: Models, file: string, requests: GenerationRequest[], run: Run, onEvent: (event: GenerateEvent) => void, { tokens, signal }: { tokens: boolean; signal: AbortSignal }): Promise<number> {
+async function generateBySecond(models: Models, file: string, requests: GenerationRequest[], run: Run, onEvent: (event: GenerateEvent | BranchesEvent) => void, { tokens, signal }: { tokens: boolean; signal: AbortSignal }): Promise<number> {
   const left = new Map(requests.map((request) => [request.key, request]))
   let asked = performance.now()
   let loading = 0
@@ -158,6 +168,9 @@ async function generateBySecond(models: Models, file: string, requests: Generati
     await second.use(work).finally(() => second.close())
   }
   return loading
+/** Names of the rewards that a method chooses by. */
+function rewardsOf({ candidates, search }: ResolvedMethod): string[] {
+  return [...(candidates === null ? [] : [candidates.reward]), ...(search?.by === 'reward' ? [search.reward] : [])]
 }
 
 /** Greedy candidates would all be the same. The paper's sampling where it draws several. */

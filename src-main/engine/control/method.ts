@@ -37,6 +37,14 @@ export interface CandidatePlan {
   reward: string
 }
 
+/** Each token is picked among the most probable ones by what it leads to, by log p + weight * (a value or a reward). */
+export type SearchPlan = { topK: number; weight: number } & (
+  /** V of the method's control, at the state that the token leads to */
+  | { by: 'value' }
+  /** the project's reward of this name, of the text with the token and its greedy continuation */
+  | { by: 'reward'; reward: string; lookahead: number; keep: number; draws: boolean }
+)
+
 export interface SteeringMethod<S extends z.ZodObject = z.ZodObject> {
   name: string
   title: string
@@ -56,4 +64,6 @@ export interface SteeringMethod<S extends z.ZodObject = z.ZodObject> {
   model?(settings: z.output<S>): string
   /** Draws so many candidates, and keeps the best by the project's reward of this name. */
   candidates?(settings: z.output<S>): CandidatePlan
+  /** Picks tokens by where they lead; by value, its control is read and edits nothing. */
+  search?(settings: z.output<S>): SearchPlan
 }

@@ -4,18 +4,21 @@ import type { Message, MethodChoice, SteeringMethod as Summary } from '../../con
 import { StudioError } from '../../contract/errors.ts'
 import { base } from './base.ts'
 import { bestOfN } from './best-of-n.ts'
+import { cd } from './cd.ts'
+import { cdPrefix } from './cd-prefix.ts'
 import { controlVector } from './control-vector.ts'
+import { deal } from './deal.ts'
 import { inferAligner } from './inferaligner.ts'
 import { lora } from './lora.ts'
-import type { AdapterPlan, CandidatePlan, ControlPlan, GatePlan, SteeringMethod } from './method.ts'
+import type { AdapterPlan, CandidatePlan, ControlPlan, GatePlan, SearchPlan, SteeringMethod } from './method.ts'
 import { model } from './model.ts'
 import { preControl } from './pre-control.ts'
 import { prompting } from './prompting.ts'
 import { reControl } from './re-control.ts'
 import { staticRe } from './static-re.ts'
 
-const single: readonly SteeringMethod[] = [base, prompting, reControl, preControl, staticRe, bestOfN, inferAligner, controlVector, lora, model]
-const composed = ['re-control+prompting', 'pre-control+prompting', 'static-re+prompting', 'best-of-n+prompting', 'inferaligner+prompting', 'control-vector+prompting', 'lora+prompting', 'lora+re-control', 'model+prompting']
+const single: readonly SteeringMethod[] = [base, prompting, reControl, preControl, staticRe, bestOfN, cdPrefix, cd, deal, inferAligner, controlVector, lora, model]
+const composed = ['re-control+prompting', 'pre-control+prompting', 'static-re+prompting', 'best-of-n+prompting', 'cd-prefix+prompting', 'cd+prompting', 'deal+prompting', 'inferaligner+prompting', 'control-vector+prompting', 'lora+prompting', 'lora+re-control', 'model+prompting']
 
 /** A method with its settings checked: what to ask the model, and how to edit its states. */
 export interface ResolvedMethod {
@@ -28,6 +31,7 @@ export interface ResolvedMethod {
   gate: GatePlan | null
   /** another model's file, absolute; null: the project's model */
   model: string | null
+  search: SearchPlan | null
 }
 
 /** @throws StudioError 'bad-request' for an unknown name, ZodError for settings that do not fit */
@@ -42,7 +46,8 @@ export function resolveMethod({ name, settings }: MethodChoice): ResolvedMethod 
     candidates: method.candidates?.(checked) ?? null,
     adapter: method.adapter?.(checked) ?? null,
     gate: method.gate?.(checked) ?? null,
-    model: method.model?.(checked) ?? null
+    model: method.model?.(checked) ?? null,
+    search: method.search?.(checked) ?? null
   }
 }
 
@@ -73,14 +78,17 @@ export function methodNamed(name: string): SteeringMethod {
 function compose(a: SteeringMethod, b: SteeringMethod): SteeringMethod {
   const no = (why: string): StudioError => new StudioError('bad-request', `${a.name} and ${b.name} ${why} and do not compose`)
   if (a.control !== undefined && b.control !== undefined) throw no('both edit states')
+  const steers = ({ control, search }: SteeringMethod): boolean => control !== undefined || search !== undefined
+  if (steers(a) && steers(b) && (a.search ?? b.search) !== undefined) throw no('both decide on the tokens')
   if (a.adapter !== undefined && b.adapter !== undefined) throw no('both change the model\'s layers')
-  const ofProjectsModel = (method: SteeringMethod): boolean => method.control !== undefined || method.adapter !== undefined
+  const ofProjectsModel = (method: SteeringMethod): boolean => method.control !== undefined || method.adapter !== undefined || method.search !== undefined
   if (a.model !== undefined ? b.model !== undefined || ofProjectsModel(b) : b.model !== undefined && ofProjectsModel(a)) throw no('are of different models')
   const control = a.control ?? b.control
   const candidates = a.candidates ?? b.candidates
   const adapter = a.adapter ?? b.adapter
   const gate = a.gate ?? b.gate
   const file = a.model ?? b.model
+  const search = a.search ?? b.search
   return {
     name: `${a.name}+${b.name}`,
     title: `${a.title} + ${/[A-Z].*[A-Z]/.test(b.title) ? b.title : b.title.toLowerCase()}`,
@@ -95,6 +103,7 @@ function compose(a: SteeringMethod, b: SteeringMethod): SteeringMethod {
     ...(candidates !== undefined && { candidates }),
     ...(adapter !== undefined && { adapter }),
     ...(gate !== undefined && { gate }),
-    ...(file !== undefined && { model: file })
+    ...(file !== undefined && { model: file }),
+    ...(search !== undefined && { search })
   }
 }

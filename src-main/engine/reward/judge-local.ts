@@ -1,5 +1,5 @@
 /** A judge that is a GGUF file: a second model beside the steered one, greedy, with its own chat template. */
-import type { GenerateEvent } from '../../model-host/messages.ts'
+import type { BranchesEvent, GenerateEvent } from '../../model-host/messages.ts'
 import type { HostClient } from '../models/host-client.ts'
 import { inspectModel } from '../models/inspect.ts'
 import type { Models } from '../models/models.ts'
@@ -48,7 +48,7 @@ export async function localJudge<T>(settings: LocalJudge, question: Question<T>,
 
 /** Each answer is decoded by itself, so that a score does not depend on what else is labelled. */
 async function ask<T>(host: HostClient, settings: LocalJudge, question: Question<T>, items: T[], signal: AbortSignal, tell: (item: T, verdict: Verdict) => void): Promise<void> {
-  const onEvent = (event: GenerateEvent): void => {
+  const onEvent = (event: GenerateEvent | BranchesEvent): void => {
     if (event.kind === 'skipped') tell(items[event.key] as T, { failure: event.reason })
     else if (event.kind === 'finished') tell(items[event.key] as T, question.read({ text: event.text, cutOff: event.finish === 'length' }, event.text))
   }
