@@ -1,20 +1,20 @@
 /** Items a chunk at a time, for a model: what has no verdict when its process dies comes again. */
 import type { ToScore, Verdict } from './source.ts'
 
-export class Chunks {
-  readonly #items: Iterator<ToScore>
+export class Chunks<Item extends ToScore = ToScore> {
+  readonly #items: Iterator<Item>
   readonly #size: number
-  readonly #tell: (item: ToScore, verdict: Verdict) => void
-  #open: ToScore[] = []
+  readonly #tell: (item: Item, verdict: Verdict) => void
+  #open: Item[] = []
 
-  constructor(items: Iterable<ToScore>, size: number, tell: (item: ToScore, verdict: Verdict) => void) {
+  constructor(items: Iterable<Item>, size: number, tell: (item: Item, verdict: Verdict) => void) {
     this.#items = items[Symbol.iterator]()
     this.#size = size
     this.#tell = tell
   }
 
   /** What of the last chunk has no verdict, or else the next items; empty at the end. */
-  next(): readonly ToScore[] {
+  next(): readonly Item[] {
     if (this.#open.length > 0) return [...this.#open]
     while (this.#open.length < this.#size) {
       const next = this.#items.next()
@@ -24,7 +24,7 @@ export class Chunks {
     return [...this.#open]
   }
 
-  tell(item: ToScore, verdict: Verdict): void {
+  tell(item: Item, verdict: Verdict): void {
     this.#open = this.#open.filter((open) => open !== item)
     this.#tell(item, verdict)
   }
