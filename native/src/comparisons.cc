@@ -11,7 +11,7 @@ int within(int32_t number, int count, Napi::Env env, const char* what) {
   return number;
 }
 
-Napi::Float64Array column(Napi::Env env, const std::vector<Likelihood>& likelihoods, double Likelihood::* figure) {
+Napi::Float64Array column(Napi::Env env, const std::vector<Likelihood>& likelihoods, double Likelihood::*figure) {
   Napi::Float64Array array = Napi::Float64Array::New(env, likelihoods.size());
   for (size_t i = 0; i < likelihoods.size(); i++) array[i] = likelihoods[i].*figure;
   return array;

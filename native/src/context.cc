@@ -185,8 +185,7 @@ class DecodeWorker : public Napi::AsyncWorker {
       const float *logits = logitsOf(row);
       drawn[row] = samplers[row]->draw(logits, binding.vocabularySize);
       if (drawn[row] >= 0) {
-        logProbabilities[row] =
-            static_cast<float>(logits[drawn[row]] - logSumExp(logits, binding.vocabularySize));
+        logProbabilities[row] = logProbability(logits, binding.vocabularySize, drawn[row]);
       }
     }
   }

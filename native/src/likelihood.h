@@ -25,5 +25,6 @@ Likelihood likelihoodOf(const Comparison& comparison, int vocabulary);
 // One for each comparison, shared out among the team.
 std::vector<Likelihood> likelihoodsOf(const std::vector<Comparison>& comparisons, int vocabulary, Team& team);
 
-// log of the sum of exp(logits); NaN where one is NaN or +infinity. logits (vocabulary)
-double logSumExp(const float* logits, int vocabulary);
+// log of the token's probability to 1e-6, a tenth of the time of the above: for every token that is drawn. No logit is
+// NaN or +infinity. logits (vocabulary)
+float logProbability(const float* logits, int vocabulary, int token);

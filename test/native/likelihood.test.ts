@@ -168,11 +168,12 @@ describe('a request', () => {
   })
 
   test('gives the probabilities that steered tokens were drawn with', async () => {
+    const { host: exact } = await hostOf({ shallow: true }) // else the cache's noise differs between the two ways
     const prompt = question('why is it so?')
     for (const own of [null, control]) {
-      const { finished: [drawn] } = await generateOn(host, [{ key: 0, prompt, sampling: lively, seed: 3, maxTokens: 40, control: own }])
-      const { measured: [one] } = await likelihoodOn(host, [ask(0, { prompt, response: drawn!.tokens, own: { prompt, control: own } })])
-      expectClose(one!.own, [...drawn!.logProbabilities], cacheNoise)
+      const { finished: [drawn] } = await generateOn(exact, [{ key: 0, prompt, sampling: lively, seed: 3, maxTokens: 40, control: own }])
+      const { measured: [one] } = await likelihoodOn(exact, [ask(0, { prompt, response: drawn!.tokens, own: { prompt, control: own } })])
+      expectClose(one!.own, [...drawn!.logProbabilities], 1e-4)
     }
   })
 

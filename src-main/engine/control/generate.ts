@@ -176,8 +176,8 @@ function rewardsOf({ candidates, search }: ResolvedMethod): string[] {
 /** Greedy candidates would all be the same. The paper's sampling where it draws several. */
 const candidateSampling = sampling.parse({ temperature: 0.7, topK: 50, topP: 0.95 })
 
-/** Sends the plan's value functions, as their weighted sum, and gives the plan in units of the raw state. */
-async function sendControl(project: Project, host: HostClient, plan: ControlPlan): Promise<ControlInput> {
+/** Sends the plan's value functions, as their weighted sum, and gives the plan in units of the raw state. @throws StudioError 'bad-request' */
+export async function sendControl(project: Project, host: HostClient, plan: ControlPlan): Promise<ControlInput> {
   const terms = plan.terms.map(({ valueFunction, weight }) => ({ ...project.valueFunctions.detail(valueFunction), weight }))
   for (const { id, inputDim } of terms) {
     if (inputDim === host.loaded.stateSize) continue

@@ -4,12 +4,14 @@ import type { Metric } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { MetricSource } from './metric.ts'
 import { coherence } from './metrics/coherence.ts'
+import { kl } from './metrics/kl.ts'
 import { length } from './metrics/length.ts'
+import { perplexity } from './metrics/perplexity.ts'
 import { refusal } from './metrics/refusal.ts'
 import { reward } from './metrics/reward.ts'
 import { winRate } from './metrics/win-rate.ts'
 
-const metrics: readonly MetricSource[] = [coherence, winRate, reward, refusal, length]
+const metrics: readonly MetricSource[] = [coherence, winRate, reward, refusal, perplexity, kl, length]
 
 export function listMetrics(): Metric[] {
   return metrics.map(({ name, title, description, source, better, settings }) => ({ name, title, description, source, better, settings: z.toJSONSchema(settings, { io: 'input' }) }))
