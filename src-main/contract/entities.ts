@@ -723,7 +723,9 @@ export const evaluationResponse = z.object({
     edit: z.number().nullable(),
     reward: z.number().nullable(),
     failure: z.string().nullable(),
-    measures: z.record(z.string(), z.number().nullable())
+    measures: z.record(z.string(), z.number().nullable()),
+    /** of the measures that are null: why, by the label */
+    measureFailures: z.record(z.string(), z.string())
   }))
 })
 export type EvaluationResponse = z.infer<typeof evaluationResponse>

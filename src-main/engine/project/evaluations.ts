@@ -199,7 +199,7 @@ export class Evaluations {
     const columns = columnsOf(this.get(id).settings).map(({ choice }) => choice)
     const labels = methodLabels(columns)
     const ofExample = this.#db.prepare('SELECT method, seed, text, tokens, edit, reward, failure FROM evaluationResponses WHERE evaluation = ? AND example = ? ORDER BY method, seed')
-    const measured = this.#db.prepare('SELECT method, seed, metric, value FROM evaluationMeasures WHERE evaluation = ? AND example = ?')
+    const measured = this.#db.prepare('SELECT method, seed, metric, value, failure FROM evaluationMeasures WHERE evaluation = ? AND example = ?')
     const prompt = this.#db.prepare('SELECT prompt, chosen AS preferred FROM examples WHERE id = ?')
     return examples.map((example) => {
       const measures = Map.groupBy(measured.all(id, example) as Measure[], ({ method, seed }) => `${method}/${seed}`)
@@ -212,7 +212,8 @@ export class Evaluations {
           label: labels[method] ?? String(method),
           seed,
           ...response,
-          measures: Object.fromEntries((measures.get(`${method}/${seed}`) ?? []).map(({ metric, value }) => [metric, value]))
+          measures: Object.fromEntries((measures.get(`${method}/${seed}`) ?? []).map(({ metric, value }) => [metric, value])),
+          measureFailures: Object.fromEntries((measures.get(`${method}/${seed}`) ?? []).flatMap(({ metric, failure }) => (failure === null ? [] : [[metric, failure]])))
         }))
       }
     })
