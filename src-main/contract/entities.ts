@@ -591,6 +591,8 @@ export const evaluateSettings = z.object({
   sweep: sweep.nullable().default(null),
   /** Successive halving: in each of so many rounds as many prompts as before and again; then only this share of the sweep's points, the best by reward, goes on. */
   halving: z.object({ rounds: z.int().min(2).max(8), keep: z.number().gt(0).lt(1).default(0.5) }).nullable().default(null),
+  /** Methods that were added to a finished evaluation with a sweep: they come after its points, so that no column changes its place. */
+  further: z.array(methodChoice).max(256).default([]),
   /** Responses of each method to a prompt, from as many seeds. */
   seeds: z.int().min(1).max(64).default(1),
   metrics: z.array(metricChoice).max(32).default([]),
@@ -604,6 +606,15 @@ export const evaluateSettings = z.object({
   sampling: sampling.prefault({})
 })
 export type EvaluateSettings = z.infer<typeof evaluateSettings>
+
+/** A finished evaluation with more methods, metrics or seeds; with none of them, only what failed is tried again. */
+export const evaluationExtension = z.object({
+  evaluation: id,
+  methods: z.array(methodChoice).max(256).default([]),
+  metrics: z.array(metricChoice).max(32).default([]),
+  seeds: z.int().min(1).max(64).nullable().default(null)
+})
+export type EvaluationExtension = z.infer<typeof evaluationExtension>
 
 const interval = z.object({ mean: z.number().nullable(), low: z.number().nullable(), high: z.number().nullable() })
 
@@ -623,11 +634,14 @@ export const evaluationTable = z.object({
       /** the name, with the settings that tell it from the table's others of that name */
       label: z.string().default(''),
       settings: chosenSettings,
+      /** of the sweep: where it is in it */
+      point: z.record(z.string(), z.number()).nullable().default(null),
       responses: z.int(),
       unlabelled: z.int(),
-      /** 95 % bootstrap interval over prompts. */
+      /** 95 % bootstrap interval over prompts; several seeds are averaged within their prompt first. */
       reward: interval,
       diversity: z.number().nullable(),
+      diversityInterval: interval.nullable().default(null),
       secondsPerToken: z.number(),
       /** time a token over that of the first method */
       timeRatio: z.number().nullable().default(null),
@@ -636,8 +650,8 @@ export const evaluationTable = z.object({
       measures: z.record(z.string(), interval.extend({ failed: z.int() })).default({})
     })
   ),
-  /** Of the rewards, each method b against the first, a. */
-  paired: z.array(comparison.extend({ a: z.string(), b: z.string(), measures: z.record(z.string(), comparison).default({}) })),
+  /** Of the rewards, each method b against the first, a, by their labels; then of diversity and of the measures. */
+  paired: z.array(comparison.extend({ a: z.string(), b: z.string(), diversity: comparison.nullable().default(null), measures: z.record(z.string(), comparison).default({}) })),
   /** What should make one doubt a method, e.g. that its reward rises while another falls. */
   alarms: z.array(z.object({ method: z.string(), text: z.string() })).default([])
 })
@@ -661,16 +675,35 @@ export const evaluationResponse = z.object({
   /** the data set's preferred answer */
   preferred: z.string().nullable(),
   byMethod: z.array(z.object({
+    /** its row in the table */
+    method: z.int().min(0),
     name: z.string(),
     label: z.string(),
     seed: z.int(),
     text: z.string(),
     reward: z.number().nullable(),
     failure: z.string().nullable(),
-    measures: z.record(z.string(), z.number().nullable())
+    measures: z.record(z.string(), z.number().nullable()),
+    /** of the measures that are null: why, by the label */
+    measureFailures: z.record(z.string(), z.string())
   }))
 })
 export type EvaluationResponse = z.infer<typeof evaluationResponse>
+
+export const evaluationFormat = z.enum(['html', 'csv', 'json', 'latex', 'settings'])
+export type EvaluationFormat = z.infer<typeof evaluationFormat>
+
+/** Prompts by a figure of one method's responses, its mean over their seeds; those without it come last. */
+export const responseOrder = z.object({
+  /** its row in the table */
+  method: z.int().min(0),
+  /** reward, diversity, edit, or a metric by its label */
+  figure: z.string(),
+  /** by what it is more than the first method's */
+  minusFirst: z.boolean().default(false),
+  ascending: z.boolean().default(false)
+})
+export type ResponseOrder = z.infer<typeof responseOrder>
 
 // Settings of a whole pipeline
 
@@ -678,6 +711,6 @@ export type EvaluationResponse = z.infer<typeof evaluationResponse>
 export const stageSettings = z.object({
   collect: collectSettings.omit({ dataset: true }).prefault({}),
   train: trainSettings.omit({ collection: true, source: true }).prefault({}),
-  evaluate: evaluateSettings.omit({ dataset: true, source: true, sourceSettings: true, methods: true, sweep: true, metrics: true }).prefault({})
+  evaluate: evaluateSettings.omit({ dataset: true, source: true, sourceSettings: true, methods: true, sweep: true, further: true, metrics: true }).prefault({})
 })
 export type StageSettings = z.infer<typeof stageSettings>

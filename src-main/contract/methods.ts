@@ -150,15 +150,17 @@ export const methods = {
   'evaluate.metrics': { input: nothing, output: z.array(e.metric) },
   'evaluate.start': { input: e.evaluateSettings, output: job },
   /** A finished evaluation with more methods, metrics or seeds: only what is missing is generated and measured. */
-  'evaluate.extend': { input: z.object({ evaluation: e.id, methods: z.array(e.methodChoice).default([]), metrics: z.array(e.metricChoice).default([]), seeds: z.int().min(1).max(64).nullable().default(null) }), output: job },
-  /** Two columns of the same or of two evaluations over the prompts that both answered: b minus a; of the reward, or of a metric by its label. */
+  'evaluate.extend': { input: e.evaluationExtension, output: job },
+  /** Two columns of the same or of two evaluations over the prompts that both answered: b minus a; of the reward, of diversity, or of a metric by its label. */
   'evaluate.compare': {
     input: z.object({ a: z.object({ evaluation: e.id, method: z.int().min(0) }), b: z.object({ evaluation: e.id, method: z.int().min(0) }), measure: z.string().nullable().default(null) }),
     output: e.comparison
   },
-  'evaluate.export': { input: z.object({ evaluation: e.id, format: z.enum(['html', 'csv', 'json', 'latex']), file: z.string().min(1).max(4096) }), output: nothing },
+  /** csv: a row a response; settings: what evaluates the same again. */
+  'evaluate.export': { input: z.object({ evaluation: e.id, format: e.evaluationFormat, file: z.string().min(1).max(4096) }), output: nothing },
   'evaluate.list': { input: nothing, output: z.array(e.evaluation) },
-  'evaluate.responses': { input: z.object({ evaluation: e.id, ...page }), output: z.object({ total: z.int(), responses: z.array(e.evaluationResponse) }) },
+  /** `order` null: as the data set has them. */
+  'evaluate.responses': { input: z.object({ evaluation: e.id, order: e.responseOrder.nullable().default(null), ...page }), output: z.object({ total: z.int(), responses: z.array(e.evaluationResponse) }) },
 
   'jobs.pause': { input: z.object({ job: e.id }), output: job },
   'jobs.resume': { input: z.object({ job: e.id }), output: job },
