@@ -1,15 +1,13 @@
 /** The evaluation's table for people. */
 import type { EvaluationTable } from '../contract/entities.ts'
-import { methodLabels } from '../engine/evaluate/labels.ts'
-import { probability, verdict } from '../engine/evaluate/report.ts'
+import { probability, verdict } from '../engine/evaluate/wording.ts'
 import { columns } from './terminal.ts'
 
 export function tableLines({ methods, paired }: EvaluationTable): string[] {
   const base = methods[0]
   const figure = (value: number | null): string => value?.toFixed(3) ?? '-'
-  const labels = methodLabels(methods)
-  const rows = methods.map((m, i) => [
-    labels[i] ?? m.name,
+  const rows = methods.map((m) => [
+    m.label,
     figure(m.reward.mean),
     `[${figure(m.reward.low)}, ${figure(m.reward.high)}]`,
     figure(m.diversity),
@@ -21,6 +19,6 @@ export function tableLines({ methods, paired }: EvaluationTable): string[] {
   return [
     ...columns([['method', 'reward', '95 % interval', 'diversity', '|dh|/|h|', 'ms/token', 'x base', 'prompts'], ...rows]),
     '',
-    ...paired.map((p, i) => `${labels[i + 1] ?? p.b} - ${labels[0] ?? p.a} on ${p.prompts} prompts: ${figure(p.difference)}, paired 95 % interval [${figure(p.low)}, ${figure(p.high)}], p ${probability(p.p)} (Holm ${probability(p.pHolm)}): ${verdict(p)}`)
+    ...paired.map((p) => `${p.b} - ${p.a} on ${p.prompts} prompts: ${figure(p.difference)}, paired 95 % interval [${figure(p.low)}, ${figure(p.high)}], p ${probability(p.p)} (Holm ${probability(p.pHolm)}): ${verdict(p)}`)
   ]
 }

@@ -653,7 +653,9 @@ export const evaluationTable = z.object({
   /** Of the rewards, each method b against the first, a, by their labels; then of diversity and of the measures. */
   paired: z.array(comparison.extend({ a: z.string(), b: z.string(), diversity: comparison.nullable().default(null), measures: z.record(z.string(), comparison).default({}) })),
   /** What should make one doubt a method, e.g. that its reward rises while another falls. */
-  alarms: z.array(z.object({ method: z.string(), text: z.string() })).default([])
+  alarms: z.array(z.object({ method: z.string(), text: z.string() })).default([]),
+  /** What a reader of the measures should know, a sentence each, e.g. that texts were cut. */
+  remarks: z.array(z.string()).default([])
 })
 export type EvaluationTable = z.infer<typeof evaluationTable>
 
@@ -681,6 +683,9 @@ export const evaluationResponse = z.object({
     label: z.string(),
     seed: z.int(),
     text: z.string(),
+    tokens: z.int(),
+    /** mean |Delta h| / |h| over its tokens; null without control */
+    edit: z.number().nullable(),
     reward: z.number().nullable(),
     failure: z.string().nullable(),
     measures: z.record(z.string(), z.number().nullable()),

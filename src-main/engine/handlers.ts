@@ -2,11 +2,16 @@
 import { stageSettings, type Project as Summary } from '../contract/entities.ts'
 import { StudioError, toFailure } from '../contract/errors.ts'
 import { estimateCollection } from './collect/collect.ts'
-import { completeChoice, listMethods } from './control/methods.ts'
+import { listMethods } from './control/methods.ts'
 import { datasetOfThumbs } from './control/thumbs.ts'
 import { listHubDataset } from './data/hub/list.ts'
 import { previewData } from './data/preview.ts'
 import type { Engine, Handlers, Shell } from './engine.ts'
+import { compareColumns, orderedExamples } from './evaluate/compare.ts'
+import { exportEvaluation } from './evaluate/export.ts'
+import { extended } from './evaluate/extend.ts'
+import { listMetrics } from './evaluate/metrics.ts'
+import { completeStudy } from './evaluate/study.ts'
 import { catalogue } from './models/catalogue.ts'
 import { inspectModel } from './models/inspect.ts'
 import { stageSettingsOf } from './pipeline.ts'
@@ -178,13 +183,24 @@ export function createHandlers(engine: Engine): Handlers {
 
     'evaluate.start': (input) => {
       if (input.sourceSettings !== null) sourceNamed(input.source).settings.parse(input.sourceSettings) // as above
-      return engine.jobs.start('evaluate', { ...input, methods: input.methods.map(completeChoice) })
+      return engine.jobs.start('evaluate', completeStudy(input, engine.project))
+    },
+    'evaluate.metrics': listMetrics,
+    'evaluate.extend': (input) => {
+      extended(engine.project, input) // what cannot be is told at once
+      return engine.jobs.start('evaluate', input)
+    },
+    'evaluate.compare': (input) => compareColumns(engine.project, input),
+    'evaluate.export': async (input) => {
+      await exportEvaluation(engine.project, input)
+      return {}
     },
     'evaluate.list': () => engine.project.evaluations.list(),
-    'evaluate.responses': ({ evaluation, offset, limit }) => ({
-      total: engine.project.evaluations.prompts(evaluation),
-      responses: engine.project.evaluations.sideBySide(evaluation, offset, limit)
-    }),
+    'evaluate.responses': ({ evaluation, order, offset, limit }) => {
+      const { evaluations } = engine.project
+      const examples = order === null ? evaluations.examples(evaluation, offset, limit) : orderedExamples(engine.project, evaluation, order).slice(offset, offset + limit)
+      return { total: evaluations.prompts(evaluation), responses: evaluations.sideBySide(evaluation, examples) }
+    },
 
     'jobs.pause': ({ job }) => engine.jobs.pause(job),
     'jobs.resume': ({ job }) => engine.jobs.resume(job),

@@ -167,7 +167,9 @@ describe('the evaluation', () => {
   })
 
   test('alpha 0 answers like the base model, another alpha does not', () => {
-    const rows = studio.project.evaluations.sideBySide(jobs.evaluate.subject as number, 0, 100)
+    const { evaluations } = studio.project
+    const id = jobs.evaluate.subject as number
+    const rows = evaluations.sideBySide(id, evaluations.examples(id, 0, 100))
     expect(rows.map((row) => row.prompt)).toEqual(scoredPrompts(24, 18).slice(18).map((row) => row.prompt))
     for (const { byMethod: [base, unchanged] } of rows) expect(unchanged?.text).toBe(base?.text)
     expect(rows.some(({ byMethod }) => byMethod[2]?.text !== byMethod[0]?.text)).toBe(true)

@@ -4,7 +4,7 @@ import { bootstrapMean } from '../../src-main/engine/evaluate/bootstrap.ts'
 import { diversity } from '../../src-main/engine/evaluate/diversity.ts'
 import { evaluationTable } from '../../src-main/engine/evaluate/table.ts'
 import { wordsOf } from '../../src-main/engine/evaluate/words.ts'
-import { verdict } from '../../src-main/engine/evaluate/report.ts'
+import { verdict } from '../../src-main/engine/evaluate/wording.ts'
 import type { ScoredResponse } from '../../src-main/engine/project/evaluations.ts'
 import { seededRandom } from '../fixtures/random.ts'
 
@@ -101,13 +101,15 @@ describe('bootstrap', () => {
 describe('the table', () => {
   const settings = evaluateSettings.parse({ dataset: 1, methods: [{ name: 'base' }, { name: 'prompting' }] })
   const response = (method: number, example: number, reward: number | null, text = 'one two three four'): ScoredResponse => ({
-    method, example, text, tokens: 4, edit: method === 0 ? null : 0.1 * example, reward, failure: reward === null ? 'no label' : null
+    method, example, seed: 0, text, tokens: 4, edit: method === 0 ? null : 0.1 * example, reward, failure: reward === null ? 'no label' : null
   })
 
-  test('compares b with a on the prompts where both have a reward', () => {
+  const tableOf = (responses: ScoredResponse[], seconds: number[]) => evaluationTable(settings, [], { responses, measures: [], timings: seconds.map((time) => [1, time]) })
+
+  test('compares b with a on the prompts where both have a reward', async () => {
     const rewards: [number | null, number | null][] = [[1, 2], [3, 3.5], [null, 100], [5, null], [2, 2.3]]
     const responses = rewards.flatMap(([a, b], i) => [response(0, i + 1, a), response(1, i + 1, b)])
-    const table = evaluationTable(settings, responses, [0.5, 0.6])
+    const table = await tableOf(responses, [0.5, 0.6])
     expect(table.paired).toHaveLength(1)
     expect(table.paired[0]).toMatchObject({ a: 'base', b: 'prompting', prompts: 3 })
     expect(table.paired[0]?.difference).toBeCloseTo((1 + 0.5 + 0.3) / 3, 12)
@@ -118,22 +120,23 @@ describe('the table', () => {
     expect(table.methods[0]?.diversity).toBeCloseTo((3 / 4) * (2 / 3) * (1 / 2), 12)
   })
 
-  test('the paired interval leaves out what prompts differ by among themselves', () => {
+  test('the paired interval leaves out what prompts differ by among themselves', async () => {
     const random = seededRandom(5)
     const responses = Array.from({ length: 60 }, (_, i) => {
       const ofPrompt = 10 * random.normal()
       return [response(0, i, ofPrompt), response(1, i, ofPrompt + 1 + 0.2 * random.normal())]
     }).flat()
-    const { methods, paired: [pair] } = evaluationTable(settings, responses, [1, 1])
+    const { methods, paired: [pair] } = await tableOf(responses, [1, 1])
     expect(verdict(pair!)).toBe('higher')
     expect(pair!.high! - pair!.low!).toBeLessThan(0.3)
     expect(methods[0]!.reward.high! - methods[0]!.reward.low!).toBeGreaterThan(2)
   })
 
-  test('what nobody labelled is null, not 0', () => {
-    const { methods, paired } = evaluationTable(settings, [response(0, 1, null, 'x'), response(1, 1, null, 'y')], [1, 1])
-    expect(methods[0]).toMatchObject({ reward: { mean: null, low: null, high: null }, diversity: null, coherence: null, unlabelled: 1 })
-    expect(paired[0]).toEqual({ a: 'base', b: 'prompting', prompts: 0, difference: null, low: null, high: null, p: null, pHolm: null })
+  test('what nobody labelled is null, not 0', async () => {
+    const { methods, paired } = await tableOf([response(0, 1, null, 'x'), response(1, 1, null, 'y')], [1, 1])
+    expect(methods[0]).toMatchObject({ reward: { mean: null, low: null, high: null }, diversity: null, measures: {}, unlabelled: 1 })
+    const nothing = { prompts: 0, difference: null, low: null, high: null, p: null, pHolm: null }
+    expect(paired[0]).toEqual({ a: 'base', b: 'prompting', ...nothing, diversity: nothing, measures: {} })
     expect(verdict(paired[0]!)).toBe('not measured')
   })
 

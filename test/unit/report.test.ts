@@ -33,7 +33,7 @@ describe('the report', () => {
   let directory = ''
   let page = ''
 
-  beforeEach(() => {
+  beforeEach(async () => {
     directory = mkdtempSync(join(tmpdir(), 're-control-report-'))
     const project = Project.create(join(directory, 'project<b>'), null)
     const dataset = project.datasets.create('<img src=x onerror=alert(1)>', 'rows.jsonl', 'prompts')
@@ -50,11 +50,11 @@ describe('the report', () => {
     const examples = project.datasets.tasks(dataset, null, null)
     for (const { id: example, prompt } of examples) {
       for (const method of [0, 1, 2]) {
-        project.evaluations.addResponse(id, { method, example, text: `${prompt} as an answer`, tokens: 3, edit: null, reward: example % 2 === 0 ? example : null, failure: example % 2 === 0 ? null : 'none' })
+        project.evaluations.addResponse(id, { method, example, seed: 0, text: `${prompt} as an answer`, tokens: 3, edit: null, reward: example % 2 === 0 ? example : null, failure: example % 2 === 0 ? null : 'none' })
       }
     }
     const file = join(directory, 'report.html')
-    writeReport(file, project, id, evaluationTable(settings, project.evaluations.responses(id), [0.1, 0.1, 0.2]))
+    writeReport(file, project, id, await evaluationTable(settings, [], { responses: project.evaluations.responses(id), measures: [], timings: [[1, 0.1], [1, 0.1], [1, 0.2]] }))
     project.close()
     page = readFileSync(file, 'utf8')
   })

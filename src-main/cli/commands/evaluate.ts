@@ -30,7 +30,7 @@ export const evaluate: Command = {
     await session.ensureModel()
     const job = await session.run('evaluate', settings)
     const evaluation = project.evaluations.get(job.subject ?? 0)
-    const table = evaluation.table ?? { methods: [], paired: [] }
+    const table = evaluation.table ?? { methods: [], paired: [], alarms: [], remarks: [] }
     const manifest = project.evaluations.manifest(evaluation.id)
     session.terminal.result({ evaluation: evaluation.id, ...table, report: evaluation.report, manifest, device: deviceFacts(manifest) }, [...tableLines(table), '', `Report: ${evaluation.report}`])
     return 0

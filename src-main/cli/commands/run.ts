@@ -44,7 +44,7 @@ export const run: Command = {
     session.terminal.note(`Train: ${value.epochs} epochs, best ${value.bestEpoch}, validation loss ${value.validationLoss.toFixed(3)}, correlation ${value.correlation.toFixed(3)}`)
     const methods = settings.evaluate.methods.map((method) => withValueFunction(method, project))
     const evaluation = await evaluateOnce(session, project, evaluateSettings.parse({ ...settings.evaluate, methods, dataset: dataset.id, source }))
-    const table = evaluation.table ?? { methods: [], paired: [] }
+    const table = evaluation.table ?? { methods: [], paired: [], alarms: [], remarks: [] }
     const manifest = project.evaluations.manifest(evaluation.id)
 
     session.terminal.result(

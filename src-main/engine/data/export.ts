@@ -1,14 +1,13 @@
 /** The export job: into a file beside the wanted one, which takes its place once it is whole. */
-import { open, rename, rm } from 'node:fs/promises'
-import { basename, dirname, resolve } from 'node:path'
+import { basename } from 'node:path'
 import { setImmediate as others } from 'node:timers/promises'
 import { exportSettings, type ExportSettings } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
-import { statOf } from '../files.ts'
 import type { JobContext, JobWork } from '../jobs/runner.ts'
 import type { Project } from '../project/project.ts'
 import { encoderOf } from './export-formats.ts'
 import { exportRows, type Cell } from './export-rows.ts'
+import { checkTarget, writeWhole } from './whole-file.ts'
 
 /** A batch ends early with so many characters of text. */
 const batchLength = 4 * 1024 * 1024
@@ -19,32 +18,14 @@ export const exportWork: JobWork<ExportSettings> = {
 
   async run(stored, project, job) {
     const settings = exportSettings.parse(stored)
-    const file = checkTarget(settings)
-    const part = `${file}.${process.pid}-${job.id}.part`
-    try {
-      await write(part, settings, project, job)
-      await rename(part, file)
-    } catch (error) {
-      throw explained(error, file)
-    } finally {
-      await rm(part, { force: true })
-    }
+    if (settings.format === 're-control' && settings.what !== 'responses') throw new StudioError('bad-request', 'the format re-control is for responses; JSONL, CSV and Parquet take everything')
+    await writeWhole(checkTarget(settings.file), `${process.pid}-${job.id}`, (put) => write(put, settings, project, job))
   },
 
   discard: () => undefined
 }
 
-/** @throws StudioError 'bad-request' or 'not-found' */
-function checkTarget({ what, format, file: path }: ExportSettings): string {
-  if (format === 're-control' && what !== 'responses') throw new StudioError('bad-request', 'the format re-control is for responses; JSONL, CSV and Parquet take everything')
-  const file = resolve(path)
-  const found = statOf(file)
-  if (found !== undefined && !found.isFile()) throw new StudioError('bad-request', `${file} is there already and is not an ordinary file`)
-  if (statOf(dirname(file))?.isDirectory() !== true) throw new StudioError('not-found', `there is no folder ${dirname(file)}`)
-  return file
-}
-
-async function write(path: string, settings: ExportSettings, project: Project, job: JobContext): Promise<void> {
+async function write(put: (bytes: Uint8Array | string) => Promise<void>, settings: ExportSettings, project: Project, job: JobContext): Promise<void> {
   const turn = async (): Promise<void> => {
     await others()
     job.signal.throwIfAborted()
@@ -52,40 +33,26 @@ async function write(path: string, settings: ExportSettings, project: Project, j
   job.phase('Looking through the rows', { done: 0, total: null })
   const { columns, count, rows } = await exportRows(settings, project, job.signal, turn)
   const encoder = encoderOf(settings.format)
-  const handle = await open(path, 'wx')
-  try {
-    const put = async (bytes: Uint8Array | string): Promise<void> => void (bytes.length > 0 && (await handle.appendFile(bytes)))
-    job.phase('Writing', { done: 0, total: count })
-    await put(encoder.start(columns))
-    let batch: Cell[][] = []
-    let length = 0
-    let done = 0
-    const flush = async (): Promise<void> => {
-      if (batch.length > 0) await put(encoder.batch(batch))
-      done += batch.length
-      batch = []
-      length = 0
-      job.progress(done)
-      await turn()
-    }
-    for (const row of rows) {
-      batch.push(row)
-      length += row.reduce<number>((sum, cell) => sum + (typeof cell === 'string' ? cell.length : 8), 0)
-      if (batch.length >= encoder.batchRows || length >= batchLength) await flush()
-    }
-    await flush()
-    if (done !== count) throw new StudioError('not-found', `only ${done} of ${count} rows are there any more; nothing was written`)
-    await put(encoder.end())
-    await handle.sync()
-    job.progress(done, done)
-  } finally {
-    await handle.close()
+  job.phase('Writing', { done: 0, total: count })
+  await put(encoder.start(columns))
+  let batch: Cell[][] = []
+  let length = 0
+  let done = 0
+  const flush = async (): Promise<void> => {
+    if (batch.length > 0) await put(encoder.batch(batch))
+    done += batch.length
+    batch = []
+    length = 0
+    job.progress(done)
+    await turn()
   }
-}
-
-function explained(error: unknown, file: string): unknown {
-  const code = (error as NodeJS.ErrnoException).code
-  if (code === 'ENOSPC') return new StudioError('disk-full', `the disk is full: ${file} was not written`, { cause: error })
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return new StudioError('not-usable', `${file} cannot be written (${code})`, { cause: error })
-  return error
+  for (const row of rows) {
+    batch.push(row)
+    length += row.reduce<number>((sum, cell) => sum + (typeof cell === 'string' ? cell.length : 8), 0)
+    if (batch.length >= encoder.batchRows || length >= batchLength) await flush()
+  }
+  await flush()
+  if (done !== count) throw new StudioError('not-found', `only ${done} of ${count} rows are there any more; nothing was written`)
+  await put(encoder.end())
+  job.progress(done, done)
 }

@@ -1,116 +1,161 @@
-/** The evaluate job: every method answers the same prompts from the same seeds; then the table and the report. */
+/**
+ * The evaluate job: every method and every point of the sweep answers the same prompts from the same seeds; then the
+ * reward, the metrics, the table and the report. What is stored is not made again, so that it goes on after any end, and
+ * an extension of a finished evaluation is the same job.
+ */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { EvaluateSettings } from '../../contract/entities.ts'
+import { evaluateSettings, evaluationExtension, type EvaluateSettings, type EvaluationExtension } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
-import { manifestOf } from '../collect/manifest.ts'
 import { tasksOf } from '../collect/collect.ts'
-import { responseSeed } from '../collect/seed.ts'
-import { generate, type GenerationTask } from '../control/generate.ts'
-import { resolveMethod } from '../control/methods.ts'
-import type { JobWork } from '../jobs/runner.ts'
+import { manifestOf } from '../collect/manifest.ts'
+import type { JobContext, JobWork } from '../jobs/runner.ts'
+import type { HostClient } from '../models/host-client.ts'
 import type { Models } from '../models/models.ts'
 import type { Task } from '../project/datasets.ts'
-import type { ScoredResponse } from '../project/evaluations.ts'
 import type { Project } from '../project/project.ts'
-import { labelOf } from '../reward/label.ts'
-import type { ToScore } from '../reward/source.ts'
+import type { Surroundings } from '../reward/source.ts'
 import { rewardNamed, sourceNamed } from '../reward/sources.ts'
 import type { Secrets } from '../secrets.ts'
+import { columnsOf } from './columns.ts'
+import { extended, refuseUnfinished } from './extend.ts'
+import { bestPoints, goingOn, promptsOfRound } from './halving.ts'
+import { aggregatesOf, measureResponses, scoreResponses } from './measure.ts'
 import { writeReport } from './report.ts'
+import { missingPlaces, respond } from './respond.ts'
+import { readyMetrics, studyOf, type Study } from './study.ts'
 import { evaluationTable } from './table.ts'
 
-export function evaluateWork(models: Models, secrets: Secrets): JobWork<EvaluateSettings> {
+/** What a job keeps: a new evaluation's settings, or how a finished one is extended. */
+export type EvaluateWork = EvaluateSettings | EvaluationExtension
+
+export function evaluateWork(models: Models, secrets: Secrets): JobWork<EvaluateWork> {
   return {
     unit: 'responses',
-    title: ({ methods }) => `Evaluate ${methods.map((method) => method.name).join(', ')}`,
+    title: (given) => ('evaluation' in given ? `Extend evaluation ${given.evaluation}` : `Evaluate ${[...new Set(columnsOf(evaluateSettings.parse(given)).map(({ choice }) => choice.name))].join(', ')}`),
 
-    async run(settings, project, job, subject) {
-      const methods = settings.methods.map(resolveMethod)
-      const tasks = tasksOf(settings, project)
-      const { source, settings: sourceSettings } = rewardOf(settings, project, subject)
-      const total = tasks.length * methods.length
-      job.phase('Loading the model', { done: 0, total })
-      let evaluation = subject
-
-      await models.withHost(
-        project,
-        async (host, progressed) => {
-          evaluation ??= project.evaluations.create(settings, manifestOf(host.loaded, { ...settings, scoredBy: { source: source.name, settings: sourceSettings } }))
-          const id = evaluation
-          job.subject(id)
-          const finished = new Set(project.evaluations.responses(id).map((r) => `${r.method}/${r.example}`))
-          let done = finished.size
-          for (const [index, method] of methods.entries()) {
-            const rest = tasks.filter((task) => !finished.has(`${index}/${task.id}`))
-            if (rest.length === 0) continue
-            job.phase(`Generating: ${method.name}`, { done, total })
-            const requests = rest.map((task, key): GenerationTask => ({ key, method, messages: task.messages, seed: responseSeed(settings.seed, task.line, 0) }))
-            const start = performance.now()
-            let tokens = 0
-            const run = generate({ project, models, secrets }, host, requests, {
-              ...settings,
-              tokens: false,
-              signal: job.signal,
-              onEvent: (event) => {
-                if (event.kind === 'token') return
-                if (event.kind === 'progress') {
-                  tokens = event.tokens
-                  job.progress(done, undefined, event.partial)
-                  return
-                }
-                const task = rest[event.key] as Task
-                const response = event.kind === 'skipped'
-                  ? { text: '', tokens: 0, edit: null, reward: null, failure: event.reason }
-                  : { text: event.text, tokens: event.tokens.length, edit: meanOf(event.edits), reward: null, failure: null }
-                project.evaluations.addResponse(id, { method: index, example: task.id, ...response })
-                progressed()
-                job.progress(++done)
-              }
-            })
-            // an interrupted run counts too: what it took, and what it drew in that time
-            await run.then((totals) => (tokens = totals.tokens)).finally(() => project.evaluations.addTiming(id, index, tokens, (performance.now() - start) / 1000))
-          }
-        },
-        job.signal
-      )
-
-      if (evaluation === null) throw new StudioError('internal', 'the evaluation has no row')
-      await label(evaluation)
-      const table = evaluationTable(settings, project.evaluations.responses(evaluation), project.evaluations.timings(evaluation).map(([tokens, seconds]) => seconds / Math.max(1, tokens)))
-      const reports = join(project.directory, 'reports')
-      mkdirSync(reports, { recursive: true })
-      const report = join(reports, `evaluation-${evaluation}.html`)
-      writeReport(report, project, evaluation, table)
-      project.evaluations.finish(evaluation, table, report)
-
-      /** After all of them are generated: a source may need a model of its own. What failed before is tried again. */
-      async function label(id: number): Promise<void> {
-        const taskOf = new Map(tasks.map((task) => [task.id, task]))
-        const items = new Map(project.evaluations.responses(id).flatMap((response): [ToScore, ScoredResponse][] => {
-          const task = taskOf.get(response.example)
-          if (task === undefined || response.reward !== null || response.tokens === 0) return []
-          const { prompt, messages, columns } = task
-          return [[{ response: null, prompt, messages, text: response.text, columns }, response]]
-        }))
-        if (items.size === 0) return
-        let done = total - items.size
-        job.phase('Labelling', { done, total })
-        const scorer = await source.open(sourceSettings, { project, models, secrets, sourceNamed, signal: job.signal })
-        try {
-          await scorer.score(items.keys(), (item, verdict) => {
-            const { value, failure } = labelOf(verdict)
-            project.evaluations.addResponse(id, { ...(items.get(item) as ScoredResponse), reward: value, failure })
-            job.progress(++done)
-          })
-        } finally {
-          scorer.close()
+    async run(given, project, job, subject) {
+      if ('evaluation' in given) {
+        const extension = evaluationExtension.parse(given)
+        if (subject === null) {
+          refuseUnfinished(project, extension.evaluation, job.id)
+          const settings = extended(project, extension)
+          studyOf(settings)
+          project.evaluations.extend(extension.evaluation, settings)
+          job.subject(extension.evaluation)
         }
+        return evaluate(project, extension.evaluation, project.evaluations.get(extension.evaluation).settings, job)
       }
+      await evaluate(project, subject, evaluateSettings.parse(given), job) // a job of an older version lacks the newer settings
     },
 
-    discard: (evaluation, project) => project.evaluations.delete(evaluation)
+    discard(evaluation, project) {
+      const before = project.evaluations.extendedFrom(evaluation)
+      if (before !== null) project.evaluations.revert(evaluation, before, readyMetrics(before.metrics).map(({ label }) => label))
+      else if (!project.evaluations.get(evaluation).finished) project.evaluations.delete(evaluation)
+    }
   }
+
+  async function evaluate(project: Project, known: number | null, settings: EvaluateSettings, job: JobContext): Promise<void> {
+    const study = studyOf(settings)
+    const tasks = tasksOf(settings, project)
+    const { source, settings: sourceSettings } = rewardOf(settings, project, known)
+    const surroundings: Surroundings = { project, models, secrets, sourceNamed, signal: job.signal }
+    const byExample = new Map(tasks.map((task) => [task.id, task]))
+    const total = responsesOf(settings, study, tasks.length)
+    let evaluation = known
+
+    for (let round = 0; round < (settings.halving?.rounds ?? 1); round++) {
+      const asked = tasks.slice(0, promptsOfRound(tasks.length, settings.halving?.rounds ?? 1, round))
+      const answering = answeringIn(round, study, evaluation === null ? [] : project.evaluations.rounds(evaluation))
+      if (evaluation === null || missingIn(evaluation, answering, asked)) {
+        job.phase('Loading the model', { done: evaluation === null ? 0 : project.evaluations.answered(evaluation).length, total })
+        await models.withHost(project, (host, progressed) => answer(host, progressed, answering, asked), job.signal)
+      }
+      if (evaluation === null) throw new StudioError('internal', 'the evaluation has no row')
+      await scoreResponses({ evaluation, study, tasks: byExample }, source, sourceSettings, surroundings, job, total)
+      if (settings.halving !== null && round < settings.halving.rounds - 1 && project.evaluations.rounds(evaluation).length === round) {
+        project.evaluations.addRound(evaluation, best(evaluation, answering, asked, settings.halving.keep))
+      }
+    }
+
+    const id = evaluation as number
+    const answered = { evaluation: id, study, tasks: byExample }
+    for (const metric of study.metrics) await measureResponses(answered, metric, surroundings, job, project.evaluations.answered(id).length)
+    await finish(id)
+
+    function missingIn(id: number, answering: number[], asked: Task[]): boolean {
+      const there = project.evaluations.answered(id)
+      return answering.some((method) => missingPlaces(there, method, asked, settings.seeds).length > 0)
+    }
+
+    async function answer(host: HostClient, progressed: () => void, answering: number[], asked: Task[]): Promise<void> {
+      evaluation ??= project.evaluations.create(settings, manifestOf(host.loaded, { ...settings, scoredBy: { source: source.name, settings: sourceSettings } }))
+      const id = evaluation
+      job.subject(id)
+      refuseOtherModel(project, id, host)
+      const progress = { done: project.evaluations.answered(id).length, total }
+      await respond({ evaluation: id, settings, columns: study.columns, answering, tasks: asked }, { project, models, secrets }, host, job, progress, progressed)
+    }
+
+    /** The sweep's points that go on after a round, by their rewards of its prompts. */
+    function best(id: number, answering: number[], asked: Task[], keep: number): number[] {
+      const round = new Set(asked.map((task) => task.id))
+      const swept = answering.filter((method) => study.columns[method]?.point !== null)
+      const means = swept.map((method) => {
+        const rewards = project.evaluations.responses(id).flatMap((r) => (r.method === method && r.reward !== null && round.has(r.example) ? [r.reward] : []))
+        return rewards.length === 0 ? null : rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length
+      })
+      return bestPoints(swept.map((method) => study.columns[method]?.point as number), means, keep)
+    }
+
+    async function finish(id: number): Promise<void> {
+      const { evaluations } = project
+      job.phase('Making the table', { done: evaluations.answered(id).length, total })
+      const labels = study.metrics.map(({ label }) => label)
+      const remarks = evaluations.remarks(id)
+      const table = await evaluationTable(settings, study.metrics, {
+        responses: evaluations.responses(id),
+        measures: evaluations.measures(id, labels),
+        timings: evaluations.timings(id),
+        aggregates: aggregatesOf(answered, project),
+        remarks: labels.flatMap((label) => (remarks[label] ?? []).map((remark) => `${label}: ${remark}`))
+      })
+      const reports = join(project.directory, 'reports')
+      mkdirSync(reports, { recursive: true })
+      const report = join(reports, `evaluation-${id}.html`)
+      writeReport(report, project, id, table)
+      evaluations.finish(id, table, report)
+    }
+  }
+}
+
+/** The columns that answer in a round: all that are no points of the sweep, and its points that are left. */
+function answeringIn(round: number, { columns }: Study, decided: number[][]): number[] {
+  const left = round === 0 ? null : new Set(decided[round - 1])
+  return columns.flatMap(({ point }, method) => (point === null || left === null || left.has(point) ? [method] : []))
+}
+
+/** How many responses there will be; what a round of halving drops has fewer. */
+function responsesOf({ halving, seeds }: EvaluateSettings, { columns }: Study, prompts: number): number {
+  const swept = columns.filter(({ point }) => point !== null).length
+  const rounds = halving?.rounds ?? 1
+  let answers = (columns.length - swept) * prompts
+  let left = swept
+  let before = 0
+  for (let round = 0; round < rounds; round++) {
+    const upTo = promptsOfRound(prompts, rounds, round)
+    answers += left * (upTo - before)
+    before = upTo
+    if (halving !== null) left = goingOn(left, halving.keep)
+  }
+  return answers * seeds
+}
+
+/** Columns of two models under one name would be compared as if they were of one. */
+function refuseOtherModel(project: Project, evaluation: number, host: HostClient): void {
+  const { model, modelFile } = project.evaluations.manifest(evaluation)
+  if (model !== host.loaded.sha256) throw new StudioError('bad-request', `evaluation ${evaluation} is of another model (${modelFile}): choose that one again, or begin a new evaluation`)
 }
 
 /** As it was chosen when the evaluation began: by now its name may stand for other settings. @throws StudioError or ZodError */
@@ -119,8 +164,4 @@ function rewardOf({ source, sourceSettings }: EvaluateSettings, project: Project
   if (kept === undefined) return rewardNamed(source, sourceSettings, project)
   const scoredBy = kept as { source: string; settings: Record<string, unknown> }
   return rewardNamed(scoredBy.source, scoredBy.settings, project)
-}
-
-function meanOf(values: Float32Array): number | null {
-  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length
 }

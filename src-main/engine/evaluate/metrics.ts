@@ -3,8 +3,9 @@ import { z } from 'zod'
 import type { Metric } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { MetricSource } from './metric.ts'
+import { length } from './metrics/length.ts'
 
-const metrics: readonly MetricSource[] = []
+const metrics: readonly MetricSource[] = [length]
 
 export function listMetrics(): Metric[] {
   return metrics.map(({ name, title, description, source, better, settings }) => ({ name, title, description, source, better, settings: z.toJSONSchema(settings, { io: 'input' }) }))

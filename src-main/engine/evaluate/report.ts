@@ -4,18 +4,22 @@ import type { Manifest } from '../../contract/device.ts'
 import type { EvaluationTable } from '../../contract/entities.ts'
 import type { Project } from '../project/project.ts'
 import { html, type Html } from './html.ts'
-import { methodLabels } from './labels.ts'
 import { intervalChart, lineChart } from './svg.ts'
+import { probability, verdict } from './wording.ts'
 
 const examplesShown = 12
 
 export function writeReport(file: string, project: Project, id: number, table: EvaluationTable): void {
+  writeFileSync(file, reportPage(project, id, table))
+}
+
+export function reportPage(project: Project, id: number, table: EvaluationTable): string {
   const evaluation = project.evaluations.get(id)
   const { settings } = evaluation
   const manifest = project.evaluations.manifest(id)
   const base = table.methods[0]
-  const labels = methodLabels(table.methods)
-  const page = html`<!doctype html>
+  const labels = table.methods.map(({ label }) => label)
+  return html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -41,7 +45,7 @@ ${intervalChart(table.paired.map(({ difference, low, high }, i) => ({ label: lab
 </figure>
 ${valueFunctionSections(project, table)}
 <h2>Responses side by side</h2>
-${project.evaluations.sideBySide(id, 0, examplesShown).map(({ prompt, byMethod }) => html`<section class="example">
+${project.evaluations.sideBySide(id, project.evaluations.examples(id, 0, examplesShown)).map(({ prompt, byMethod }) => html`<section class="example">
 <h3>${prompt}</h3>
 <div class="columns">${byMethod.map(({ name, text, reward }) => html`<div><strong>${name}</strong> <span class="number">${figure(reward)}</span><p>${text}</p></div>`)}</div>
 </section>`)}
@@ -51,8 +55,7 @@ ${manifestTable(manifest)}
 </main>
 </body>
 </html>
-`
-  writeFileSync(file, page.text)
+`.text
 }
 
 /** What it ran with; the settings are below it. */
@@ -95,19 +98,6 @@ function pairedTable({ paired }: EvaluationTable, labels: string[]): Html {
 <tbody>${paired.map((p, i) => html`<tr><th>${labels[i + 1] ?? p.b} − ${labels[0] ?? p.a}</th><td>${figure(p.difference)}</td><td>${figure(p.low)} to ${figure(p.high)}</td><td>${probability(p.p)}</td><td>${probability(p.pHolm)}</td><td>${p.prompts}</td><td>${verdict(p)}</td></tr>`)}</tbody>
 </table>
 <p>p: two-sided paired permutation test; Holm: corrected for the ${paired.length} comparisons of this table.</p>`
-}
-
-/** Of a test, as papers print it. */
-export function probability(p: number | null): string {
-  if (p === null) return '-'
-  return p < 0.001 ? '< 0.001' : p.toFixed(3)
-}
-
-/** Whether an interval excludes 0, in words. */
-export function verdict({ low, high }: { low: number | null; high: number | null }): string {
-  if (low === null || high === null) return 'not measured'
-  if (low > 0) return 'higher'
-  return high < 0 ? 'lower' : 'no clear difference'
 }
 
 /** The loss curves of every value function that a method of the table used. */

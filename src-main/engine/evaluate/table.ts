@@ -1,53 +1,104 @@
-/** The table of an evaluation, from its responses: every figure over the same prompts. */
+/** The table of an evaluation, from its responses and what was measured of them: every figure over prompts. */
 import { mean } from 'simple-statistics'
-import type { EvaluateSettings, EvaluationTable } from '../../contract/entities.ts'
-import type { ScoredResponse } from '../project/evaluations.ts'
+import { setImmediate as others } from 'node:timers/promises'
+import type { Comparison, EvaluateSettings, EvaluationTable, Metric } from '../../contract/entities.ts'
+import type { Measure, ScoredResponse } from '../project/evaluations.ts'
+import { alarmsOf } from './alarms.ts'
 import { bootstrapMean } from './bootstrap.ts'
-import { diversity } from './diversity.ts'
-import { holm, signFlipTest } from './permutation.ts'
+import { columnsOf } from './columns.ts'
+import { compared, corrected } from './comparison.ts'
+import { figuresOf, type ByPrompt } from './figures.ts'
+import { methodLabels } from './labels.ts'
+import type { Aggregate } from './metric.ts'
 
-/** @param secondsPerToken wall time a token of each method's run */
-export function evaluationTable(settings: EvaluateSettings, responses: ScoredResponse[], secondsPerToken: number[]): EvaluationTable {
-  const byMethod = settings.methods.map((_, method) => responses.filter((r) => r.method === method))
-  return {
-    methods: settings.methods.map(({ name, settings: chosen }, method) => {
-      const own = byMethod[method] ?? []
-      const rewards = own.flatMap((r) => (r.reward === null ? [] : [r.reward]))
-      return {
-        name,
-        settings: chosen,
-        responses: own.length,
-        unlabelled: own.length - rewards.length,
-        reward: bootstrapMean(rewards),
-        diversity: meanOf(own.map((r) => diversity(r.text))),
-        coherence: null,
-        secondsPerToken: secondsPerToken[method] ?? 0,
-        edit: meanOf(own.map((r) => r.edit))
-      }
-    }),
-    paired: withHolm(settings.methods.slice(1).map(({ name }, i) => {
-      const differences = pairedDifferences(byMethod[0] ?? [], byMethod[i + 1] ?? [])
-      const { mean: difference, low, high } = bootstrapMean(differences)
-      return { a: settings.methods[0]?.name ?? '', b: name, prompts: differences.length, difference, low, high, p: signFlipTest(differences), pHolm: null }
-    }))
+/** What of an evaluation is in the project. */
+export interface Evaluated {
+  responses: ScoredResponse[]
+  measures: Measure[]
+  /** wall [tokens, seconds] of each column's runs */
+  timings: [tokens: number, seconds: number][]
+  /** by column and label: figures that are no mean over prompts */
+  aggregates?: Aggregate[][]
+  remarks?: string[]
+}
+
+/** Of a metric, what its column needs. */
+export interface TableMetric {
+  label: string
+  better: Metric['better']
+  againstBase: boolean
+}
+
+/** Takes turns with whatever else waits: thousands of prompts and dozens of columns are seconds of work. */
+export async function evaluationTable(settings: EvaluateSettings, metrics: TableMetric[], { responses, measures, timings, aggregates = [], remarks = [] }: Evaluated): Promise<EvaluationTable> {
+  const columns = columnsOf(settings)
+  const labels = methodLabels(columns.map(({ choice }) => choice))
+  const figures = figuresOf(columns.length, metrics.map(({ label }) => label), responses, measures)
+  const counts = columns.map((_, method) => countsOf(method, responses, measures))
+  const seconds = timings.map(([tokens, time]) => time / Math.max(1, tokens))
+  const first = seconds[0] ?? 0
+
+  const methods: EvaluationTable['methods'] = []
+  for (const [i, { choice, point }] of columns.entries()) {
+    const { responses: count, unlabelled, measured } = counts[i] as Counts
+    const ofDiversity = interval(figures.diversity[i])
+    const ownMeasures = metrics.filter(({ againstBase }) => !againstBase || i > 0).map(({ label }) => [label, { ...interval(figures.measures.get(label)?.[i]), failed: count - (measured.get(label) ?? 0) }] as const)
+    methods.push({
+      ...choice,
+      label: labels[i] ?? choice.name,
+      point,
+      responses: count,
+      unlabelled,
+      reward: interval(figures.reward[i]),
+      diversity: ofDiversity.mean,
+      diversityInterval: ofDiversity,
+      secondsPerToken: seconds[i] ?? 0,
+      timeRatio: first > 0 && (seconds[i] ?? 0) > 0 ? (seconds[i] as number) / first : null,
+      edit: meanOf(figures.edit[i]),
+      measures: Object.fromEntries([...ownMeasures, ...(aggregates[i] ?? []).map(({ label, ...whole }) => [label, { ...whole, failed: 0 }] as const)])
+    })
+    await others()
   }
+
+  const against = async (columnsOfFigure: ByPrompt[]): Promise<Comparison[]> => {
+    const [base = new Map(), ...rest] = columnsOfFigure
+    const comparisons: Comparison[] = []
+    for (const one of rest) {
+      comparisons.push(compared(base, one))
+      await others()
+    }
+    return corrected(comparisons)
+  }
+  const rewards = await against(figures.reward)
+  const diversities = await against(figures.diversity)
+  const byMetric: [string, Comparison[]][] = []
+  for (const { label, againstBase } of metrics) if (!againstBase) byMetric.push([label, await against(figures.measures.get(label) ?? [])])
+  const paired = rewards.map((reward, i) => ({
+    ...reward, a: labels[0] ?? '', b: labels[i + 1] ?? '',
+    diversity: diversities[i] ?? null,
+    measures: Object.fromEntries(byMetric.map(([label, comparisons]) => [label, comparisons[i] as Comparison]))
+  }))
+  return { methods, paired, alarms: alarmsOf(settings, metrics, { methods, paired }, figures, responses, measures), remarks }
 }
 
-function withHolm(paired: EvaluationTable['paired']): EvaluationTable['paired'] {
-  const corrected = holm(paired.map(({ p }) => p))
-  return paired.map((pair, i) => ({ ...pair, pHolm: corrected[i] ?? null }))
+interface Counts {
+  responses: number
+  unlabelled: number
+  /** by the metric's label */
+  measured: Map<string, number>
 }
 
-/** b - a on every prompt where both have a reward. */
-function pairedDifferences(a: ScoredResponse[], b: ScoredResponse[]): number[] {
-  const rewards = new Map(a.map((r) => [r.example, r.reward]))
-  return b.flatMap((r) => {
-    const other = rewards.get(r.example)
-    return other === null || other === undefined || r.reward === null ? [] : [r.reward - other]
-  })
+function countsOf(method: number, responses: ScoredResponse[], measures: Measure[]): Counts {
+  const own = responses.filter((response) => response.method === method)
+  const measured = new Map<string, number>()
+  for (const { method: of, metric, value } of measures) if (of === method && value !== null) measured.set(metric, (measured.get(metric) ?? 0) + 1)
+  return { responses: own.length, unlabelled: own.filter(({ reward }) => reward === null).length, measured }
 }
 
-function meanOf(values: (number | null)[]): number | null {
-  const known = values.filter((value) => value !== null)
-  return known.length === 0 ? null : mean(known)
+function interval(values: ByPrompt = new Map()): ReturnType<typeof bootstrapMean> {
+  return bootstrapMean([...values.values()])
+}
+
+function meanOf(values: ByPrompt = new Map()): number | null {
+  return values.size === 0 ? null : mean([...values.values()])
 }
