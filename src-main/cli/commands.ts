@@ -8,6 +8,7 @@ import { dataPreview } from './commands/data-preview.ts'
 import { dataSearch } from './commands/data-search.ts'
 import { deviceList } from './commands/device-list.ts'
 import { evaluate } from './commands/evaluate.ts'
+import { evaluateCompare, evaluateExport, evaluateExtend, evaluateList, evaluateShow } from './commands/evaluations.ts'
 import { generateCommand } from './commands/generate.ts'
 import { methodList, rewardList } from './commands/lists.ts'
 import { modelInspect } from './commands/model-inspect.ts'
@@ -21,5 +22,5 @@ import { valueFunctionExport, valueFunctionImport } from './commands/value-funct
 
 // "reward list" before "reward": the first whose words match is taken
 export const commands: readonly Command[] = [
-  projectNew, modelInspect, dataImport, dataPreview, dataHub, dataFetch, dataSearch, dataExport, collect, rewardList, rewardShow, reward, preferenceTrain, preferenceList, train, generateCommand, evaluate, valueFunctionExport, valueFunctionImport, methodList, deviceList, run
+  projectNew, modelInspect, dataImport, dataPreview, dataHub, dataFetch, dataSearch, dataExport, collect, rewardList, rewardShow, reward, preferenceTrain, preferenceList, train, generateCommand, evaluateList, evaluateShow, evaluateExtend, evaluateCompare, evaluateExport, evaluate, valueFunctionExport, valueFunctionImport, methodList, deviceList, run
 ]

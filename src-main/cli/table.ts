@@ -1,24 +1,33 @@
 /** The evaluation's table for people. */
 import type { EvaluationTable } from '../contract/entities.ts'
-import { probability, verdict } from '../engine/evaluate/wording.ts'
+import { decimal, probability, verdict } from '../engine/evaluate/wording.ts'
 import { columns } from './terminal.ts'
 
-export function tableLines({ methods, paired }: EvaluationTable): string[] {
-  const base = methods[0]
-  const figure = (value: number | null): string => value?.toFixed(3) ?? '-'
-  const rows = methods.map((m) => [
+export function tableLines({ methods, paired, alarms, remarks }: EvaluationTable): string[] {
+  const labels = [...new Set(methods.flatMap(({ measures }) => Object.keys(measures)))]
+  const rows = methods.map((m, i) => [
     m.label,
-    figure(m.reward.mean),
-    `[${figure(m.reward.low)}, ${figure(m.reward.high)}]`,
-    figure(m.diversity),
-    figure(m.edit),
+    String(i),
+    decimal(m.reward.mean),
+    `[${decimal(m.reward.low)}, ${decimal(m.reward.high)}]`,
+    decimal(m.diversity),
+    ...labels.map((label) => decimal(m.measures[label]?.mean ?? null)),
+    decimal(m.edit),
     (m.secondsPerToken * 1000).toFixed(1),
-    base === undefined || base.secondsPerToken === 0 ? '-' : (m.secondsPerToken / base.secondsPerToken).toFixed(2),
-    String(m.responses)
+    m.timeRatio?.toFixed(2) ?? '-',
+    String(m.responses),
+    ...(methods.some(({ unlabelled }) => unlabelled > 0) ? [String(m.unlabelled)] : [])
+  ])
+  const head = ['method', '#', 'reward', '95 % interval', 'diversity', ...labels, '|dh|/|h|', 'ms/token', 'x first', 'responses', 'unlabelled']
+  const compared = paired.flatMap((pair) => [
+    `${pair.b} - ${pair.a} on ${pair.prompts} prompts: ${decimal(pair.difference)}, paired 95 % interval [${decimal(pair.low)}, ${decimal(pair.high)}], p ${probability(pair.p)} (Holm ${probability(pair.pHolm)}): ${verdict(pair)}`,
+    ...Object.entries(pair.measures).map(([label, one]) => `  ${label}: ${decimal(one.difference)} [${decimal(one.low)}, ${decimal(one.high)}], p ${probability(one.p)} (Holm ${probability(one.pHolm)}): ${verdict(one)}`)
   ])
   return [
-    ...columns([['method', 'reward', '95 % interval', 'diversity', '|dh|/|h|', 'ms/token', 'x base', 'prompts'], ...rows]),
+    ...columns([head.slice(0, rows[0]?.length ?? head.length), ...rows]),
     '',
-    ...paired.map((p) => `${p.b} - ${p.a} on ${p.prompts} prompts: ${figure(p.difference)}, paired 95 % interval [${figure(p.low)}, ${figure(p.high)}], p ${probability(p.p)} (Holm ${probability(p.pHolm)}): ${verdict(p)}`)
+    ...compared,
+    ...(alarms.length === 0 ? [] : ['', ...alarms.map(({ method, text }) => `Mind ${method}: ${text}`)]),
+    ...(remarks.length === 0 ? [] : ['', ...remarks])
   ]
 }

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { z } from 'zod'
 import writeFileAtomic from 'write-file-atomic'
-import { chosenSettings, importSettings, methodChoice, rewardName, stageSettings, type StageSettings } from '../contract/entities.ts'
+import { chosenSettings, importSettings, methodChoice, metricChoice, rewardName, stageSettings, sweep, type StageSettings } from '../contract/entities.ts'
 import { StudioError } from '../contract/errors.ts'
 import type { Project } from './project/project.ts'
 
@@ -20,7 +20,7 @@ const pipeline = z.strictObject({
   collect: collect.unwrap().strict().prefault({}),
   reward: z.strictObject({ source: z.string(), name: rewardName.nullable().default(null), settings: chosenSettings.default({}) }).prefault({ source: 'tone' }),
   train: train.unwrap().strict().prefault({}),
-  evaluate: evaluate.unwrap().strict().extend({ methods: z.array(methodChoice).min(1) })
+  evaluate: evaluate.unwrap().strict().extend({ methods: z.array(methodChoice).min(1), sweep: sweep.nullable().default(null), metrics: z.array(metricChoice).max(32).default([]) })
 })
 export type Pipeline = z.infer<typeof pipeline>
 

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { collectSettings, evaluateSettings, labelSettings, type Collection, type Dataset, type Evaluation, type ValueFunction } from '../../contract/entities.ts'
+import { collectSettings, evaluateSettings, labelSettings, type Collection, type Dataset, type Evaluation, type MethodChoice, type ValueFunction } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { modelPath } from '../../engine/models/catalogue.ts'
 import { inspectModel } from '../../engine/models/inspect.ts'
 import { keepPipeline, readPipeline, type Pipeline } from '../../engine/pipeline.ts'
 import { Project } from '../../engine/project/project.ts'
 import { methodNamed } from '../../engine/control/methods.ts'
+import { completeStudy, studyOf } from '../../engine/evaluate/study.ts'
 import { rewardSummary } from '../../engine/reward/summary.ts'
 import { sourceNamed } from '../../engine/reward/sources.ts'
 import { sampleModel } from '../../engine/sample.ts'
@@ -43,7 +44,9 @@ export const run: Command = {
     const value = await trainOnce(session, project, { ...settings.train, collection: collection.id, source })
     session.terminal.note(`Train: ${value.epochs} epochs, best ${value.bestEpoch}, validation loss ${value.validationLoss.toFixed(3)}, correlation ${value.correlation.toFixed(3)}`)
     const methods = settings.evaluate.methods.map((method) => withValueFunction(method, project))
-    const evaluation = await evaluateOnce(session, project, evaluateSettings.parse({ ...settings.evaluate, methods, dataset: dataset.id, source }))
+    const { sweep } = settings.evaluate
+    const swept = sweep && { ...sweep, method: withValueFunction(sweep.method, project) }
+    const evaluation = await evaluateOnce(session, project, completeStudy(evaluateSettings.parse({ ...settings.evaluate, methods, sweep: swept, dataset: dataset.id, source }), project))
     const table = evaluation.table ?? { methods: [], paired: [], alarms: [], remarks: [] }
     const manifest = project.evaluations.manifest(evaluation.id)
 
@@ -62,11 +65,10 @@ export const run: Command = {
 /** What would fail after hours of work fails before it. @throws StudioError or ZodError */
 function checkNames({ reward, evaluate }: Pipeline): void {
   sourceNamed(reward.source).settings.parse(reward.settings)
-  for (const { name, settings } of evaluate.methods) {
-    const schema = methodNamed(name).settings
-    // the value function that it will use is not there yet
-    schema.parse('valueFunction' in schema.shape ? { valueFunction: 1, ...settings } : settings)
-  }
+  // the value function that they will use is not there yet
+  const withAny = ({ name, settings }: MethodChoice): MethodChoice => ({ name, settings: 'valueFunction' in methodNamed(name).settings.shape ? { valueFunction: 1, ...settings } : settings })
+  const { methods, sweep } = evaluate
+  studyOf(evaluateSettings.parse({ ...evaluate, dataset: 1, methods: methods.map(withAny), sweep: sweep && { ...sweep, method: withAny(sweep.method) } }))
 }
 
 async function openOrCreate(session: Session, settings: Pipeline, override: string | undefined): Promise<Project> {

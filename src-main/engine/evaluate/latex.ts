@@ -54,8 +54,8 @@ export function latexTable({ methods, paired }: EvaluationTable, metrics: Pick<T
 
 /** As text, whatever it holds. */
 export function escapeLatex(text: string): string {
-  const commands: Record<string, string> = { '\\': '\\textbackslash{}', '~': '\\textasciitilde{}', '^': '\\textasciicircum{}', '<': '\\textless{}', '>': '\\textgreater{}', '|': '\\textbar{}', '"': '\\textquotedbl{}' }
-  return text.replace(/[\\~^<>|"#$%&_{}]/g, (character) => commands[character] ?? `\\${character}`).replace(/\s+/g, ' ')
+  const commands: Record<string, string> = { '\\': '\\textbackslash{}', '~': '\\textasciitilde{}', '^': '\\textasciicircum{}', '<': '\\textless{}', '>': '\\textgreater{}', '|': '\\textbar{}' }
+  return text.replace(/[\\~^<>|#$%&_{}]/g, (character) => commands[character] ?? `\\${character}`).replace(/\s+/g, ' ')
 }
 
 function cell(interval: Interval | null, best: boolean, p: number | null): string {

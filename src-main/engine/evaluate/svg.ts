@@ -61,6 +61,65 @@ ${lines.map((line, i) => {
 </svg>`
 }
 
+export interface Point {
+  x: number
+  mean: number
+  low: number | null
+  high: number | null
+}
+
+/** Hues and dashes that differ also where no colour is seen. */
+const looks = [
+  { colour: 'var(--second)', dash: 'none' },
+  { colour: 'var(--first)', dash: '6 4' },
+  { colour: 'var(--third)', dash: '2 3' },
+  { colour: 'var(--fourth)', dash: '9 3 2 3' }
+]
+
+/** Means with their intervals as bars; `level` is a rule across, for what everything is compared with. */
+export function errorBarChart(xLabel: string, yLabel: string, lines: { label: string; points: Point[] }[], level: { label: string; mean: number } | null): Html {
+  const points = lines.flatMap((line) => line.points)
+  if (points.length === 0) return html`<p>Not measured.</p>`
+  const { x, y, frame } = plane(xLabel, points.map((point) => point.x), [...points.flatMap(({ mean, low, high }) => [mean, low ?? mean, high ?? mean]), ...(level === null ? [] : [level.mean])])
+  return html`<svg viewBox="0 0 ${width} ${planeHeight}" role="img" aria-label="${yLabel} by ${xLabel}: ${lines.map((line) => `${line.label} ${line.points.map((point) => `${label(point.x)}: ${fixed(point.mean)}`).join(', ')}`).join('; ')}">
+${frame}
+${level === null ? '' : html`<line x1="60" x2="${planeRight}" y1="${y(level.mean)}" y2="${y(level.mean)}" stroke="var(--quiet)" stroke-dasharray="3 3"/><text x="${planeRight + 8}" y="${y(level.mean) + 4}">${level.label}</text>`}
+${lines.map((line, i) => {
+    const { colour, dash } = looks[i % looks.length] as (typeof looks)[number]
+    const last = line.points.at(-1)
+    if (last === undefined) return ''
+    const shift = (i - (lines.length - 1) / 2) * 4 // intervals of several lines must not hide one another
+    return html`<polyline fill="none" stroke="${colour}" stroke-width="2" stroke-dasharray="${dash}" points="${line.points.map((point) => `${(x(point.x) + shift).toFixed(1)},${y(point.mean).toFixed(1)}`).join(' ')}"/>${line.points.map(({ x: at, mean, low, high }) => html`${low === null || high === null ? '' : html`<line x1="${x(at) + shift}" x2="${x(at) + shift}" y1="${y(low)}" y2="${y(high)}" stroke="${colour}" stroke-width="1.5"/>`}<circle cx="${x(at) + shift}" cy="${y(mean)}" r="4" fill="${colour}"/>`)}<text x="${x(last.x) + 10}" y="${y(last.mean) - 6}">${line.label}</text>`
+  })}
+</svg>`
+}
+
+/** Points with names; those that no other beats in both directions (less x, more y) are joined. */
+export function frontChart(xLabel: string, yLabel: string, points: { label: string; x: number; y: number; onFront: boolean }[]): Html {
+  const { x, y, frame } = plane(xLabel, [0, ...points.map((point) => point.x)], points.map((point) => point.y))
+  const front = points.filter(({ onFront }) => onFront).sort((a, b) => a.x - b.x)
+  return html`<svg viewBox="0 0 ${width} ${planeHeight}" role="img" aria-label="${yLabel} against ${xLabel}: ${points.map((point) => `${point.label} ${fixed(point.x)}, ${fixed(point.y)}${point.onFront ? ', on the front' : ''}`).join('; ')}">
+${frame}
+<polyline fill="none" stroke="var(--second)" stroke-width="1.5" stroke-dasharray="6 4" points="${front.map((point) => `${x(point.x).toFixed(1)},${y(point.y).toFixed(1)}`).join(' ')}"/>
+${points.map((point) => html`<circle cx="${x(point.x)}" cy="${y(point.y)}" r="5" stroke="var(--second)" stroke-width="2" fill="${point.onFront ? 'var(--second)' : 'none'}"/><text x="${x(point.x) + 9}" y="${y(point.y) - 6}">${point.label}</text>`)}
+</svg>`
+}
+
+const planeHeight = 280
+const planeRight = width - 150
+
+/** Axes with their ticks, and where a value is. */
+function plane(xLabel: string, xs: number[], ys: number[]): { x(value: number): number; y(value: number): number; frame: Html } {
+  const bottom = 40
+  const [across, up] = [axisOf(xs), axisOf(ys)]
+  const x = (value: number): number => 60 + ((value - across.low) / (across.high - across.low)) * (planeRight - 60)
+  const y = (value: number): number => planeHeight - bottom - ((value - up.low) / (up.high - up.low)) * (planeHeight - bottom - 12)
+  const frame = html`${up.ticks.map((tick) => html`<line x1="60" x2="${planeRight}" y1="${y(tick)}" y2="${y(tick)}" stroke="var(--line)"/><text x="52" y="${y(tick) + 4}" text-anchor="end">${label(tick)}</text>`)}
+${across.ticks.map((tick) => html`<text x="${x(tick)}" y="${planeHeight - bottom + 18}" text-anchor="middle">${label(tick)}</text>`)}
+<text x="${(planeRight + 60) / 2}" y="${planeHeight - 4}" text-anchor="middle">${xLabel}</text>`
+  return { x, y, frame }
+}
+
 /** A range with round ticks, a little wider than the values. */
 function axisOf(values: number[]): { low: number; high: number; ticks: number[] } {
   const low = Math.min(...values)
