@@ -34,7 +34,8 @@ class EvaluateStage {
   /** the last run of the one in front; one without a number yet is that of a start a moment ago */
   ownJob = $derived(jobs.list.findLast((job) => job.kind === 'evaluate' && job.subject === this.selected))
 
-  #reread = throttled(() => void this.#load(this.index), 3000)
+  /** While it runs its responses grow under the one in front, which stays there. */
+  #reread = throttled(() => void this.#load(this.index ?? 0), 3000)
 
   constructor() {
     studio.onProjectChange((other) => {
@@ -80,6 +81,7 @@ class EvaluateStage {
   }
 
   select(evaluation: number | null): void {
+    this.index = null
     this.selected = evaluation
     this.tab = 'table'
     this.row = 0
@@ -92,12 +94,14 @@ class EvaluateStage {
     this.order = order
     if (order !== null) this.row = order.method
     this.tab = 'responses'
+    this.index = null
     void this.#load(0)
   }
 
-  async #load(index: number | null): Promise<void> {
+  /** @param index the prompt to be in front afterwards */
+  async #load(index: number): Promise<void> {
     const { selected: evaluation, order } = this
-    this.index = null
+    if (index !== this.index) this.index = null
     const current = await this.responses.load(
       evaluation === null
         ? null
@@ -106,7 +110,10 @@ class EvaluateStage {
             return { total, rows: responses }
           }
     )
-    if (current && this.responses.total > 0) this.index = Math.min(index ?? 0, this.responses.total - 1)
+    if (!current) return
+    const shown = this.index ?? index // the person may have gone on meanwhile
+    this.index = this.responses.total === 0 ? null : Math.min(shown, this.responses.total - 1)
+    this.responses.need(shown, shown + 1)
   }
 
   async openReport(evaluation: number): Promise<void> {

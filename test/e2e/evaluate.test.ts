@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { expect, test } from './studio.ts'
 
 test('a study from its form to its figures', async ({ studio }) => {
+  test.setTimeout(15 * 60_000)
   const { page, go, picture, problems, folder } = studio
-  const done = () => expect(page.getByRole('region', { name: 'Jobs' }).getByRole('listitem').filter({ hasText: /Evaluate|Extend/ }).first()).toContainText('Done', { timeout: 240_000 })
+  const done = () => expect(page.getByRole('region', { name: 'Jobs' }).getByRole('listitem').filter({ hasText: /Evaluate|Extend/ }).first()).toContainText('Done', { timeout: 400_000 })
   const run = page.getByRole('button', { name: 'Run evaluation' })
   const rows = page.getByRole('grid').getByRole('row')
   await studio.openSample()
@@ -28,11 +29,11 @@ test('a study from its form to its figures', async ({ studio }) => {
     await page.getByLabel('Method of the sweep').selectOption('best-of-n')
     await page.getByRole('textbox', { name: 'Values' }).fill('1, two')
     await expect(page.getByText('“two” is not a number.')).toBeVisible()
-    await page.getByRole('textbox', { name: 'Values' }).fill('2, 3')
-    await page.getByLabel('Limit, prompts').fill('4')
-    await page.getByLabel('Max tokens').fill('12')
+    await page.getByRole('textbox', { name: 'Values' }).fill('1, 2')
+    await page.getByLabel('Limit, prompts').fill('3')
+    await page.getByLabel('Max tokens').fill('8')
     await page.getByLabel('Add a metric').selectOption('length')
-    await expect(page.getByText('(2 methods + 2 points) × 4 prompts × 1 seed')).toBeVisible()
+    await expect(page.getByText('(2 methods + 2 points) × 3 prompts × 1 seed')).toBeVisible()
     await picture('21-evaluate-form')
   })
 
@@ -58,7 +59,7 @@ test('a study from its form to its figures', async ({ studio }) => {
   await test.step('a cell opens the responses behind it, and the arrows go through them', async () => {
     await page.getByRole('button', { name: /^length.* of prompting/ }).click()
     const list = page.getByRole('listbox', { name: 'Prompts' })
-    await expect(list.getByRole('option')).toHaveCount(4)
+    await expect(list.getByRole('option')).toHaveCount(3)
     await expect(page.getByLabel('Order by', { exact: true })).toHaveValue(/^length/)
     await expect(list).toBeFocused()
     await page.keyboard.press('ArrowDown')
@@ -98,7 +99,7 @@ test('a study from its form to its figures', async ({ studio }) => {
     await page.getByLabel(/prompt/i).last().fill('Answer in one cheerful sentence.')
     await page.getByRole('button', { name: 'Extend evaluation' }).click()
     await page.getByText('Table', { exact: true }).click()
-    await expect(rows).toHaveCount(6, { timeout: 240_000 })
+    await expect(rows).toHaveCount(6, { timeout: 400_000 })
     await picture('27-extended')
   })
 
