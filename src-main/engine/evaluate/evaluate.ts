@@ -119,7 +119,7 @@ export function evaluateWork(models: Models, secrets: Secrets): JobWork<Evaluate
         measures: evaluations.measures(id, labels),
         timings: evaluations.timings(id),
         aggregates: aggregatesOf(answered, project),
-        remarks: labels.flatMap((label) => (remarks[label] ?? []).map((remark) => `${label}: ${remark}`))
+        remarks: labels.flatMap((label) => remarks[label] ?? [])
       })
       const reports = join(project.directory, 'reports')
       mkdirSync(reports, { recursive: true })

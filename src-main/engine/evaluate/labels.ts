@@ -9,7 +9,7 @@ export function methodLabels(methods: MethodChoice[]): string[] {
   return methods.map((method) => {
     const namesakes = methods.filter((other) => other.name === method.name)
     const differing = Object.keys(method.settings).filter((key) => namesakes.some((other) => other.settings[key] !== method.settings[key]))
-    const label = [method.name, ...differing.map((key) => `${key} ${shortened(String(method.settings[key]))}`)].join(', ')
+    const label = [method.name, ...differing.map((key) => `${key} ${shortened(String(method.settings[key] ?? 'none'))}`)].join(', ')
     const times = (seen.get(label) ?? 0) + 1
     seen.set(label, times)
     return times === 1 ? label : `${label} (${times})`

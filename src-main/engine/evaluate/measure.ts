@@ -55,7 +55,8 @@ export async function measureResponses(answered: Answered, metric: ReadyMetric, 
   let done = total - waiting.length
   const phase = `Measuring: ${metric.label}`
   job.phase(phase, { done, total })
-  const meter = await metric.source.open(metric.settings, surroundings, (text) => job.phase(`${phase}, ${text}`, { done, total }))
+  const methods = answered.study.columns.map(({ method }) => method)
+  const meter = await metric.source.open(metric.settings, { ...surroundings, methods }, (text) => job.phase(`${phase}, ${text}`, { done, total }))
   const kept = new KeptInBatches<Measure>((measures) => evaluations.addMeasures(evaluation, measures))
   try {
     await meter.measure(itemsOf(waiting, answered, surroundings.project), (item, verdict) => {
@@ -91,13 +92,11 @@ function measurable(response: ScoredResponse, { againstBase }: ReadyMetric, { ta
 }
 
 /** Read when they are asked for. */
-function* itemsOf(responses: ScoredResponse[], { evaluation, study, tasks }: Answered, { evaluations }: Project): Generator<ToMeasure> {
+function* itemsOf(responses: ScoredResponse[], { evaluation, tasks }: Answered, { evaluations }: Project): Generator<ToMeasure> {
   for (const { example, method, seed, text, tokens } of responses) {
     const { prompt, messages, columns, chosen } = tasks.get(example) as Task
-    const { name, settings } = (study.columns[method] as Study['columns'][number]).method
     yield {
       response: null, example, method, seed, prompt, messages, columns, text, tokens,
-      choice: { name, settings },
       tokenIds: evaluations.tokenIds(evaluation, { example, method, seed }),
       base: method === 0 ? null : evaluations.text(evaluation, { example, method: 0, seed }),
       preferred: chosen

@@ -1,6 +1,6 @@
 /** What a metric of an evaluation is: one file a metric in metrics/, listed in metrics.ts. */
 import type { z } from 'zod'
-import type { MethodChoice } from '../../contract/entities.ts'
+import type { ResolvedMethod } from '../control/methods.ts'
 import type { Project } from '../project/project.ts'
 import type { Surroundings, ToScore, Verdict } from '../reward/source.ts'
 import type { Interval } from './bootstrap.ts'
@@ -13,16 +13,19 @@ export interface ToMeasure extends ToScore {
   method: number
   /** which of the evaluation's seeds it is from */
   seed: number
-  /** its settings, complete */
-  choice: MethodChoice
   /** of the response, the end-of-text token included */
   tokens: number
-  /** the same as they were drawn; null where they were not kept (evaluations of an older version) */
+  /** the same as the project's model drew them; null where they were not kept (evaluations of an older version) */
   tokenIds: Int32Array | null
   /** the first method's response to the same prompt from the same seed; null where it has none */
   base: string | null
   /** the data set's preferred answer */
   preferred: string | null
+}
+
+/** What a metric may ask, and the methods that gave the responses: `ToMeasure.method` is an index into them. */
+export interface MetricSurroundings extends Surroundings {
+  methods: readonly ResolvedMethod[]
 }
 
 /** A metric that is ready. As a reward's scorer: a verdict for each item, in any order, as soon as there is one. */
@@ -63,7 +66,7 @@ export interface MetricSource<S extends z.ZodObject = z.ZodObject> {
    * @param phase says what is got ready where that takes a while, e.g. a download
    * @throws StudioError when nothing could be measured this way
    */
-  open(settings: z.output<S>, surroundings: Surroundings, phase?: (text: string) => void): Promise<Meter>
+  open(settings: z.output<S>, surroundings: MetricSurroundings, phase?: (text: string) => void): Promise<Meter>
   /** Of one method's measured responses. */
   aggregate?(settings: z.output<S>, measured: Measured[]): Aggregate[]
 }
