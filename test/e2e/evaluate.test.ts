@@ -96,7 +96,7 @@ test('a study from its form to its figures', async ({ studio }) => {
     await page.getByRole('button', { name: 'Add a method' }).click()
     await page.getByLabel('Method 5', { exact: true }).last().selectOption('prompting')
     await expect(page.getByText('It is in the table already, with the same settings.')).toBeVisible()
-    await page.getByLabel(/prompt/i).last().fill('Answer in one cheerful sentence.')
+    await page.getByLabel('Instruction').fill('Answer in one cheerful sentence.')
     await page.getByRole('button', { name: 'Extend evaluation' }).click()
     await page.getByText('Table', { exact: true }).click()
     await expect(rows).toHaveCount(6, { timeout: 400_000 })

@@ -37,11 +37,11 @@ export function timeRatio(table: EvaluationTable, row: MethodRow): number | null
   return row.timeRatio ?? (first > 0 && row.secondsPerToken > 0 ? row.secondsPerToken / first : null)
 }
 
-/** Reward, diversity, every measure, time and edit, in the table's order. */
+/** Reward, diversity, every measure, time and edit, in the table's order; what no method has is left out. */
 export function figuresOf(table: EvaluationTable, metrics: readonly Metric[]): Figure[] {
   const labels = [...new Set(table.methods.flatMap((row) => Object.keys(row.measures)))]
   const pair = (row: number) => (row === 0 ? undefined : table.paired[row - 1])
-  return [
+  const all: Figure[] = [
     { key: 'reward', title: 'Reward', about: 'Mean reward with its 95 % bootstrap interval over prompts', better: 'higher', digits: 3, of: (row) => row.reward, compared: pair, failed: (row) => row.unlabelled, ofResponses: true },
     { key: 'diversity', title: 'Diversity', about: 'Shares of distinct 2-, 3- and 4-grams in a response, multiplied; the mean over responses', better: 'higher', digits: 3, of: (row) => row.diversityInterval ?? bare(row.diversity), compared: (row) => pair(row)?.diversity ?? undefined, ofResponses: true },
     ...labels.map((label): Figure => {
@@ -51,7 +51,7 @@ export function figuresOf(table: EvaluationTable, metrics: readonly Metric[]): F
         title: label,
         about: metric?.description ?? '',
         better: metric?.better ?? null,
-        digits: 3,
+        digits: digitsOf(table.methods.map((row) => row.measures[label]?.mean ?? 0)),
         of: (row) => row.measures[label] ?? bare(null),
         compared: (row) => pair(row)?.measures[label],
         failed: (row) => row.measures[label]?.failed ?? 0,
@@ -61,6 +61,13 @@ export function figuresOf(table: EvaluationTable, metrics: readonly Metric[]): F
     { key: 'time', title: 'Time', about: 'Time a token over the first method’s', better: 'lower', digits: 2, of: (row) => bare(timeRatio(table, row)), ofResponses: false },
     { key: 'edit', title: 'Edit', about: 'Mean length of the edit of a state over the length of the state', better: null, digits: 4, of: (row) => bare(row.edit), ofResponses: true }
   ]
+  return all.filter(({ key, of, failed }) => key === 'reward' || table.methods.some((row) => of(row).mean !== null || (failed?.(row) ?? 0) > 0))
+}
+
+/** A share wants three digits behind its point, a perplexity of 120 none that long. */
+function digitsOf(values: readonly number[]): number {
+  const largest = Math.max(...values.map(Math.abs))
+  return largest >= 100 ? 1 : largest >= 10 ? 2 : 3
 }
 
 /** A label begins with its metric's name. */
