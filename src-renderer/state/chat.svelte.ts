@@ -89,6 +89,13 @@ class ChatStage {
     if (this.panes.length < mostPanes) this.panes.push({ ...choice, key: ++this.#keys })
   }
 
+  /** These methods in the panes, whatever was there before. */
+  show(choices: readonly MethodChoice[]): void {
+    this.#begun = null
+    this.panes = []
+    for (const { name, settings } of choices) this.addPane({ name, settings: { ...settings } })
+  }
+
   removePane(key: number): void {
     if (this.panes.length > 1) this.panes = this.panes.filter((pane) => pane.key !== key)
   }

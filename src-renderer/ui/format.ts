@@ -46,6 +46,11 @@ export function signed(value: number | null | undefined, digits = 3): string {
   return minus(`${value > 0 ? '+' : ''}${value.toFixed(digits)}`)
 }
 
+/** A p-value: 0.012, < 0.001 */
+export function probability(p: number | null | undefined): string {
+  return p == null ? missing : p < 0.001 ? '< 0.001' : p.toFixed(3)
+}
+
 export function percent(value: number | null | undefined, digits = 1): string {
   return value == null || !Number.isFinite(value) ? missing : minus(`${(100 * value).toFixed(digits)} %`)
 }
