@@ -119,6 +119,9 @@ export const methods = {
   'train.start': { input: e.trainSettings, output: job },
   'value.list': { input: nothing, output: z.array(e.valueFunction) },
   'value.detail': { input: z.object({ id: e.id }), output: e.valueFunctionDetail },
+  /** V along unseen responses: those with the smallest, the median and the largest error, or one of them. */
+  'value.along': { input: z.object({ id: e.id, response: e.id.nullable().default(null) }), output: z.array(e.valueAlong) },
+  'value.compare': { input: z.object({ ids: z.array(e.id).min(2).max(20) }), output: e.valueComparison },
 
   'control.methods': { input: nothing, output: z.array(e.steeringMethod) },
 

@@ -17,6 +17,8 @@ import { nextTask, rate, ratingSummary } from './reward/rating/rate.ts'
 import { listSources, sourceNamed, usableRewards } from './reward/sources.ts'
 import { rewardCorrelations, rewardSummaries } from './reward/summary.ts'
 import { openSample } from './sample.ts'
+import { valueAlong } from './value/along.ts'
+import { compareValueFunctions } from './value/compare.ts'
 import { version } from './version.ts'
 
 export function createHandlers(engine: Engine): Handlers {
@@ -157,6 +159,8 @@ export function createHandlers(engine: Engine): Handlers {
     'train.start': (input) => engine.jobs.start('train', input),
     'value.list': () => engine.project.valueFunctions.list(),
     'value.detail': ({ id }) => engine.project.valueFunctions.detail(id),
+    'value.along': ({ id, response }) => valueAlong(engine.project, engine.models, id, response),
+    'value.compare': ({ ids }) => compareValueFunctions(engine.project, ids),
 
     'control.methods': listMethods,
     'chat.send': (input) => engine.chat.send(engine.project, input),

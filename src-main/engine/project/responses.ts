@@ -19,14 +19,17 @@ export interface NewResponse {
 }
 
 /** Where a response's states are, and its reward by one source. */
-export interface LabelledStates {
+export interface LabelledStates extends ResponseStates {
+  reward: number
+}
+
+export interface ResponseStates {
   response: number
   example: number
   shard: string
   offset: number
   states: number
   crc32: number
-  reward: number
 }
 
 export class Responses {
@@ -122,5 +125,19 @@ export class Responses {
          WHERE r.collection = ? AND r.states > 0 ORDER BY r.example, r.sample`
       )
       .all(source, collection) as LabelledStates[]
+  }
+
+  /** Whether they have a reward or not. */
+  states(collection: number): ResponseStates[] {
+    return this.#db
+      .prepare('SELECT id AS response, example, shard, offset, states, crc32 FROM responses WHERE collection = ? AND states > 0 ORDER BY example, sample')
+      .all(collection) as ResponseStates[]
+  }
+
+  /** The prompt as the data set has it, and the tokens. @throws StudioError 'not-found' */
+  spelled(id: number): { prompt: string; tokens: Int32Array } {
+    const row = this.#db.prepare('SELECT e.prompt, r.tokens FROM responses r JOIN examples e ON e.id = r.example WHERE r.id = ?').get(id) as { prompt: string; tokens: Buffer } | undefined
+    if (row === undefined) throw new StudioError('not-found', `there is no response ${id} in this project`)
+    return { prompt: row.prompt, tokens: new Int32Array(new Uint8Array(row.tokens).buffer) }
   }
 }
