@@ -17,9 +17,11 @@ import { rewardShow } from './commands/reward-show.ts'
 import { reward } from './commands/reward.ts'
 import { run } from './commands/run.ts'
 import { train } from './commands/train.ts'
+import { valueFunctionCompare } from './commands/value-function-compare.ts'
+import { valueFunctionShow } from './commands/value-function-show.ts'
 import { valueFunctionExport, valueFunctionImport } from './commands/value-function.ts'
 
 // "reward list" before "reward": the first whose words match is taken
 export const commands: readonly Command[] = [
-  projectNew, modelInspect, dataImport, dataPreview, dataHub, dataFetch, dataSearch, dataExport, collect, rewardList, rewardShow, reward, preferenceTrain, preferenceList, train, generateCommand, evaluate, valueFunctionExport, valueFunctionImport, methodList, deviceList, run
+  projectNew, modelInspect, dataImport, dataPreview, dataHub, dataFetch, dataSearch, dataExport, collect, rewardList, rewardShow, reward, preferenceTrain, preferenceList, train, generateCommand, evaluate, valueFunctionShow, valueFunctionCompare, valueFunctionExport, valueFunctionImport, methodList, deviceList, run
 ]

@@ -13,6 +13,8 @@ export interface TrainTell {
   warn(text: string): void
 }
 
+const trainsOnGpu: ReadonlySet<TrainSettings['objective']> = new Set(['semi-gradient', 'full-gradient'])
+
 /** @param member of an ensemble, from 0: its seed is so much above that of the settings */
 export function trainMember(models: Models, project: Project, job: JobContext, settings: TrainSettings, member: number, inputDim: number, trajectories: TrainInput['trajectories'], tell: TrainTell): Promise<TrainOutput> {
   const file = new CheckpointFile(project.statesDirectory, job.id, member)
@@ -26,6 +28,7 @@ export function trainMember(models: Models, project: Project, job: JobContext, s
     project,
     async (host, progressed) => {
       const checkpoint = readCheckpoint(file, tell)
+      if (member === 0 && host.loaded.gpuLayers > 0 && !trainsOnGpu.has(settings.objective)) tell.warn(`${settings.objective} trains on the processor: on a graphics processor there are only ${[...trainsOnGpu].join(' and ')}`)
       showFrom(checkpoint?.curve ?? [])
       let written: Promise<void> = Promise.resolve()
       const onEvent = (event: TrainEvent): void => {
