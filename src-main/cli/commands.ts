@@ -19,9 +19,11 @@ import { reward } from './commands/reward.ts'
 import { run } from './commands/run.ts'
 import { statesExport, statesImport } from './commands/states.ts'
 import { train } from './commands/train.ts'
+import { valueFunctionCompare } from './commands/value-function-compare.ts'
+import { valueFunctionShow } from './commands/value-function-show.ts'
 import { valueFunctionExport, valueFunctionImport } from './commands/value-function.ts'
 
 // "reward list" before "reward": the first whose words match is taken
 export const commands: readonly Command[] = [
-  projectNew, modelInspect, dataImport, dataPreview, dataHub, dataFetch, dataSearch, dataExport, collect, statesExport, statesImport, rewardList, rewardShow, reward, preferenceTrain, preferenceList, train, generateCommand, evaluateList, evaluateShow, evaluateExtend, evaluateCompare, evaluateExport, evaluate, valueFunctionExport, valueFunctionImport, methodList, metricList, deviceList, run
+  projectNew, modelInspect, dataImport, dataPreview, dataHub, dataFetch, dataSearch, dataExport, collect, statesExport, statesImport, rewardList, rewardShow, reward, preferenceTrain, preferenceList, train, generateCommand, evaluateList, evaluateShow, evaluateExtend, evaluateCompare, evaluateExport, evaluate, valueFunctionShow, valueFunctionCompare, valueFunctionExport, valueFunctionImport, methodList, metricList, deviceList, run
 ]

@@ -440,9 +440,10 @@ export type PreferenceHead = z.infer<typeof preferenceHead>
 /**
  * What a value function is trained by: the paper's loss; the same with V(h_t+1) differentiated; TD(lambda); the reward at
  * every token; the loss as the paper's public code has it (full gradient, the reward at the first token instead of the
- * last); or no training: V along the difference of the mean states of high and low rewards.
+ * last); Pref-CTRL's, which adds what pairs of answers say to the paper's (`pairs.ts`); or no training: V along the
+ * difference of the mean states of high and low rewards, or along the mean gradient of another value function.
  */
-export const objective = z.enum(['semi-gradient', 'full-gradient', 'td-lambda', 'monte-carlo', 'as-published', 'difference-of-means'])
+export const objective = z.enum(['semi-gradient', 'full-gradient', 'td-lambda', 'monte-carlo', 'as-published', 'pref-ctrl', 'difference-of-means', 'mean-gradient'])
 export type Objective = z.infer<typeof objective>
 
 export const trainSettings = z.object({
@@ -466,6 +467,19 @@ export const trainSettings = z.object({
   objective: objective.default('semi-gradient'),
   /** of td-lambda */
   lambda: z.number().min(0).max(1).default(0.9),
+  /**
+   * Collections of the data set's chosen and of its rejected answers: pref-ctrl trains on their pairs; with any other
+   * objective they only tell how often V is higher for the chosen one of an unseen pair.
+   */
+  preferred: id.nullable().default(null),
+  dispreferred: id.nullable().default(null),
+  /** of pref-ctrl: of -log sigmoid(V+ - V-), and of (V_gen - V+)^2; the paper's code adds the parts as they are */
+  marginWeight: z.number().min(0).max(1000).default(1),
+  regulariserWeight: z.number().min(0).max(1000).default(1),
+  /** of mean-gradient: the value function whose gradient is averaged over the collection's training states */
+  of: id.nullable().default(null),
+  /** An ensemble: so many are trained from seeds that follow each other, and V is their mean. */
+  members: z.int().min(1).max(16).default(1),
   standardise: z.boolean().default(true),
   seed: z.int().min(0).max(0xffffffff).default(1)
 })
@@ -495,19 +509,55 @@ export const valueFunction = z.object({
   rewardMean: z.number(),
   rewardScale: z.number(),
   settings: trainSettings.nullable(),
+  /** of an ensemble; 1: it is none */
+  members: z.int(),
+  /** of an ensemble those of its first member; the losses are the means over the members, the other figures those of V itself */
   epochs: z.int(),
   bestEpoch: z.int(),
   trainLoss: z.number(),
   validationLoss: z.number(),
   returnError: z.number(),
-  correlation: z.number()
+  correlation: z.number(),
+  /** How often V is higher for the chosen answer of an unseen pair; null where no pairs were given or none is unseen. */
+  pairs: share.extend({ pairs: z.int() }).nullable()
 })
 export type ValueFunction = z.infer<typeof valueFunction>
+
+/** Where V stands, of a response, from 0 (its first token) to 1, and how wrong it is there, in standardised rewards. */
+export const valuePosition = z.object({
+  from: z.number(),
+  to: z.number(),
+  tokens: z.int(),
+  /** mean of (V(h_t) - r)^2 */
+  error: z.number(),
+  /** mean of V(h_t) - r */
+  bias: z.number()
+})
+export type ValuePosition = z.infer<typeof valuePosition>
+
+/** How far an ensemble's members disagree at unseen tokens: standard deviations over the members, in standardised rewards. */
+export const valueSpread = z.object({
+  tokens: z.int(),
+  mean: z.number(),
+  /** mean of |V(h_t) - r| */
+  error: z.number(),
+  /** of |V(h_t) - r| with the spread, over the tokens: above 0 where the spread tells something; null where it is not defined */
+  correlation: z.number().nullable()
+})
+export type ValueSpread = z.infer<typeof valueSpread>
+
+export const valueMember = z.object({ seed: z.int(), epochs: z.int(), bestEpoch: z.int(), trainLoss: z.number(), validationLoss: z.number(), returnError: z.number(), correlation: z.number() })
+export type ValueMember = z.infer<typeof valueMember>
 
 export const valueFunctionDetail = valueFunction.extend({
   curve: z.array(epoch),
   /** Validation responses: the reward and the value at the last token, both in the reward's units. */
-  calibration: z.array(z.object({ reward: z.number(), predicted: z.number() }))
+  calibration: z.array(z.object({ reward: z.number(), predicted: z.number() })),
+  /** of an ensemble, in their order; empty where it is none */
+  memberFigures: z.array(valueMember),
+  /** Of unseen responses; empty without any, and for value functions from before this was measured. */
+  positions: z.array(valuePosition),
+  spread: valueSpread.nullable()
 })
 export type ValueFunctionDetail = z.infer<typeof valueFunctionDetail>
 
@@ -537,6 +587,38 @@ export const landscapePath = z.object({
   edit: z.number()
 })
 export type LandscapePath = z.infer<typeof landscapePath>
+/** An unseen response with V at every token, in the reward's units. */
+export const valueAlong = z.object({
+  response: id,
+  prompt: z.string(),
+  reward: z.number(),
+  /** mean of (V(h_t) - r)^2, in standardised rewards */
+  error: z.number(),
+  /** spread: the standard deviation over an ensemble's members; null without one */
+  tokens: z.array(z.object({ text: z.string(), value: z.number(), spread: z.number().nullable() }))
+})
+export type ValueAlong = z.infer<typeof valueAlong>
+
+/** Value functions side by side. */
+export const valueComparison = z.object({
+  /** settings that are not the same for all, one text a value function */
+  settings: z.array(z.object({ name: z.string(), values: z.array(z.string()) })),
+  rows: z.array(z.object({
+    id,
+    name: z.string(),
+    members: z.int(),
+    epochs: z.int(),
+    bestEpoch: z.int(),
+    /** unseen responses, whose errors these are */
+    heldOut: z.int(),
+    returnError: z.number(),
+    correlation: z.number(),
+    pairs: valueFunction.shape.pairs,
+    /** Of the mean error of a response to that of the first value function, over the same unseen responses, with its 95 % interval; null where those are others. */
+    difference: z.object({ mean: z.number(), low: z.number(), high: z.number(), responses: z.int() }).nullable()
+  }))
+})
+export type ValueComparison = z.infer<typeof valueComparison>
 
 // Control
 

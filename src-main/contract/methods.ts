@@ -131,6 +131,9 @@ export const methods = {
   'value.export': { input: z.object({ id: e.id, file }), output: nothing },
   /** Safetensors, or a state_dict that torch.save wrote (.pth): read as data, never run. */
   'value.import': { input: z.object({ file }), output: z.object({ valueFunction: e.id }) },
+  /** V along unseen responses: those with the smallest, the median and the largest error, or one of them. */
+  'value.along': { input: z.object({ id: e.id, response: e.id.nullable().default(null) }), output: z.array(e.valueAlong) },
+  'value.compare': { input: z.object({ ids: z.array(e.id).min(2).max(20) }), output: e.valueComparison },
 
   'control.methods': { input: nothing, output: z.array(e.steeringMethod) },
 

@@ -22,6 +22,8 @@ import { nextTask, rate, ratingSummary } from './reward/rating/rate.ts'
 import { listSources, sourceNamed, usableRewards } from './reward/sources.ts'
 import { rewardCorrelations, rewardSummaries } from './reward/summary.ts'
 import { openSample } from './sample.ts'
+import { valueAlong } from './value/along.ts'
+import { compareValueFunctions } from './value/compare.ts'
 import { exportValueFunction, importValueFunction } from './value/exchange.ts'
 import { landscapeOf, pathOf } from './value/landscape.ts'
 import { version } from './version.ts'
@@ -178,6 +180,8 @@ export function createHandlers(engine: Engine): Handlers {
       engine.tellProject()
       return { valueFunction: id }
     },
+    'value.along': ({ id, response }) => valueAlong(engine.project, engine.models, id, response),
+    'value.compare': ({ ids }) => compareValueFunctions(engine.project, ids),
 
     'control.methods': listMethods,
     'chat.send': (input) => engine.chat.send(engine.project, input),

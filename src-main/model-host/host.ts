@@ -11,6 +11,7 @@ import { scoreAll } from './score.ts'
 import { createReader, type TextReader } from './text-reader.ts'
 import { batchSizes, bestBatch, bestThreads, measureBatches, measureThreads } from './measure.ts'
 import { train } from './train.ts'
+import { meanGradient, valuesOf } from './values.ts'
 
 type Handlers = {
   [M in HostMethod]: (
@@ -141,7 +142,24 @@ export function createHost(): Handlers {
 
     likelihood: (input, emit, signal) => scheduler().likelihood(input, emit, signal),
 
-    train: (input, emit, signal) => train(input, gpu, emit, signal)
+    train: (input, emit, signal) => train(input, gpu, emit, signal),
+
+    values: ({ networks, states }, _emit, signal) => valuesOf(networks, states, signal),
+
+    'gradient.mean': ({ network, states }, _emit, signal) => meanGradient(network, states, signal),
+
+    async pieces({ file, responses }) {
+      opened ??= openVariant('cpu')
+      const model = await loadModel(file, 0, true)
+      try {
+        return responses.map((tokens) => {
+          const decoder = new TextDecoder()
+          return Array.from(tokens, (token) => decoder.decode(model.piece(token, true), { stream: true }))
+        })
+      } finally {
+        model.free()
+      }
+    }
   }
 }
 

@@ -281,9 +281,12 @@ export interface SkippedEvent {
 
 export interface TrainInput {
   network: { inputDim: number; hiddenDims: number[] }
-  objective: 'semi-gradient' | 'full-gradient' | 'td-lambda' | 'as-published'
+  objective: 'semi-gradient' | 'full-gradient' | 'td-lambda' | 'as-published' | 'pref-ctrl'
   /** of td-lambda */
   lambda?: number
+  /** of pref-ctrl */
+  marginWeight?: number
+  regulariserWeight?: number
   learningRate: number
   weightDecay: number
   /** null: the gradient is never clipped */
@@ -294,10 +297,27 @@ export interface TrainInput {
   patience: number
   standardise: boolean
   seed: number
-  /** rewards are standardised by the engine; states are float16, row-major, in shard files */
-  trajectories: { file: string; offset: number; count: number; reward: number; validation: boolean }[]
+  /** Rewards are standardised by the engine. A pair names two answers by their indices in this list. */
+  trajectories: (TrainedResponse | (StoredStates & { answer: true }))[]
   /** null: from the beginning */
   checkpoint: TrainCheckpoint | null
+  /** Hand out a checkpoint at the end, too, from which the same training ends at once. */
+  checkpointAtEnd?: boolean
+}
+
+export interface TrainedResponse extends StoredStates {
+  reward: number
+  validation: boolean
+  pair?: { preferred: number; dispreferred: number }
+}
+
+/** States in a shard file: float16, row-major. */
+export interface StoredStates {
+  file: string
+  /** in bytes */
+  offset: number
+  /** of states */
+  count: number
 }
 
 export interface BestEpoch {
@@ -366,6 +386,12 @@ export interface HostMethods {
   prefill: { input: PrefillInput; output: Totals; event: PrefillEvent }
   likelihood: { input: LikelihoodInput; output: Totals; event: LikelihoodEvent | SkippedEvent | ProgressEvent }
   train: { input: TrainInput; output: TrainOutput; event: TrainEvent }
+  /** V of all the states one after another, by each network. No model need be loaded for this and the next two. */
+  values: { input: { networks: Network[]; states: StoredStates[] }; output: Float32Array[]; event: never }
+  /** the mean over all the states of dV/dh, and of the states themselves */
+  'gradient.mean': { input: { network: Network; states: StoredStates[] }; output: { gradient: Float64Array; state: Float64Array }; event: never }
+  /** the text of each token by the vocabulary of a file; a letter of several tokens is the last one's */
+  pieces: { input: { file: string; responses: Int32Array[] }; output: string[][]; event: never }
 }
 
 export type HostMethod = keyof HostMethods

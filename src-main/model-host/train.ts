@@ -38,7 +38,7 @@ async function trainOn(device: string | null, input: TrainInput, emit: (event: T
   refuseAborted(signal)
 
   // without validation trajectories the last epoch counts as the best
-  const validates = input.trajectories.some((trajectory) => trajectory.validation)
+  const validates = input.trajectories.some((trajectory) => 'validation' in trajectory && trajectory.validation)
   const interruptions = new Interruptions(trainer)
   try {
     while (curve.length < input.epochs && !(input.patience > 0 && best !== null && curve.length - best.epoch >= input.patience)) {
@@ -54,6 +54,7 @@ async function trainOn(device: string | null, input: TrainInput, emit: (event: T
       refuseAborted(signal)
     }
     if (best === null) throw new Error('training needs at least one epoch')
+    if (input.checkpointAtEnd === true) emit({ kind: 'checkpoint', checkpoint: { trainer: trainer.save(), curve, best } })
     return { best, scale: trainer.scale, curve, trainedOn, failure: null }
   } catch (error) {
     if (codeOf(error) !== 'not-finite') throw toStudioError(error)
@@ -102,9 +103,9 @@ class Interruptions {
 }
 
 function createTrainer(input: TrainInput, device: string | null): Trainer {
-  const { network, objective, lambda, learningRate, weightDecay, clipNorm, warmupSteps, batchStates, seed, standardise } = input
+  const { network, objective, lambda, marginWeight, regulariserWeight, learningRate, weightDecay, clipNorm, warmupSteps, batchStates, seed, standardise } = input
   return new Trainer(
-    { ...network, objective, lambda, learningRate, weightDecay, clipNorm, warmupSteps, batchStates, seed, standardise, device, threads: availableParallelism() },
+    { ...network, objective, lambda, marginWeight, regulariserWeight, learningRate, weightDecay, clipNorm, warmupSteps, batchStates, seed, standardise, device, threads: availableParallelism() },
     input.trajectories
   )
 }

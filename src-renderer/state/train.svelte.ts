@@ -1,5 +1,5 @@
 /** The train stage: settings, the curve of the running training, and the value functions. */
-import type { Epoch, TrainSettings, ValueFunction, ValueFunctionDetail } from '../../src-main/contract/entities.ts'
+import type { Epoch, TrainSettings, ValueAlong, ValueComparison, ValueFunction, ValueFunctionDetail } from '../../src-main/contract/entities.ts'
 import { collect } from './collect.svelte.ts'
 import { call, on } from './connection.ts'
 import { throttled } from './debounce.ts'
@@ -14,6 +14,9 @@ export function hasUnseen({ trainLoss, validationLoss }: { trainLoss: number; va
   return trainLoss !== validationLoss
 }
 
+/** with the selected one, at most: a table wants to be read */
+const mostCompared = 9
+
 class TrainStage {
   /** From the project's settings; no form is shown before there is one. */
   settings = $state<TrainSettings>()!
@@ -22,6 +25,10 @@ class TrainStage {
   list = $state.raw<ValueFunction[]>([])
   selected = $state<number | null>(null)
   detail = $state.raw<ValueFunctionDetail | null>(null)
+  /** V along unseen responses of the selected one, once it was asked for: the smallest, the median and the largest error. */
+  along = $state.raw<ValueAlong[] | null>(null)
+  /** The selected one beside others of the same collection and rewards; null while there are none. */
+  comparison = $state.raw<ValueComparison | null>(null)
   /** Epochs of the training that runs or ran last, drawn at most ten times a second. */
   live = $state.raw<{ job: number; epochs: Epoch[]; planned: number } | null>(null)
 
@@ -40,8 +47,10 @@ class TrainStage {
         this.list = []
         this.selected = null
         this.detail = null
+        this.along = null
+        this.comparison = null
         this.live = null
-        if (studio.settings !== null) this.settings = { ...studio.settings.train, collection: 0, source: '' }
+        if (studio.settings !== null) this.settings = { ...studio.settings.train, collection: 0, source: '', preferred: null, dispreferred: null, of: null }
       }
       if (studio.project !== null) void this.refresh()
     })
@@ -63,9 +72,22 @@ class TrainStage {
   }
 
   async select(id: number): Promise<void> {
+    if (id !== this.selected) this.along = this.comparison = null
     this.selected = id
     const detail = await notices.guard(() => call('value.detail', { id }))
-    if (detail !== undefined && id === this.selected) this.detail = detail
+    if (detail === undefined || id !== this.selected) return
+    this.detail = detail
+    const others = this.list.filter((one) => one.id !== id && one.collection === detail.collection && one.source === detail.source).slice(-mostCompared)
+    if (others.length === 0) return
+    const comparison = await notices.guard(() => call('value.compare', { ids: [id, ...others.map((one) => one.id)] }))
+    if (comparison !== undefined && id === this.selected) this.comparison = comparison
+  }
+
+  async showAlong(): Promise<void> {
+    const { selected } = this
+    if (selected === null) return
+    const along = await notices.guard(() => call('value.along', { id: selected }))
+    if (along !== undefined && selected === this.selected) this.along = along
   }
 
   /** Opens on the collection that was labelled last. */

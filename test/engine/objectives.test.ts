@@ -24,30 +24,34 @@ afterAll(() => studio.close())
 
 async function trained(own: Partial<TrainSettings>): Promise<number> {
   const job = await studio.run('train', { ...settings, ...own })
-  expect(job).toMatchObject({ state: 'done', failure: null })
+  if (job.failure !== null) throw new Error(job.failure.message)
+  expect(job.state).toBe('done')
   return job.subject as number
 }
 
-test.each(objective.options.flatMap((name) => [0, 1, 2].map((layers) => ({ name, layers }))))('$name with $layers hidden layers gives a value function', async ({ name, layers }) => {
+/** States and rewards as they lie on the disk, all of them read anew. */
+function stored(): { states: number[][]; reward: number }[] {
+  return studio.project.responses.labelledStates(settings.collection, 'column').map(({ shard, offset, states, reward }) => {
+    const bytes = readFileSync(join(studio.project.statesDirectory, shard)).subarray(offset, offset + states * stateSize * 2)
+    const numbers = new Float16Array(new Uint8Array(bytes).buffer)
+    return { reward, states: Array.from({ length: states }, (_, t) => [...numbers.subarray(t * stateSize, (t + 1) * stateSize)]) }
+  })
+}
+const meanOf = (states: number[][]): number[] => states[0]!.map((_, d) => states.reduce((sum, h) => sum + h[d]!, 0) / states.length)
+
+const untrained = ['difference-of-means', 'mean-gradient']
+const alone = objective.options.filter((name) => name !== 'pref-ctrl' && name !== 'mean-gradient') // what these two need besides has tests of its own
+
+test.each(alone.flatMap((name) => [0, 1, 2].map((layers) => ({ name, layers }))))('$name with $layers hidden layers gives a value function', async ({ name, layers }) => {
   const id = await trained({ objective: name, layers })
   const detail = studio.project.valueFunctions.detail(id)
-  expect(detail.hiddenDims).toEqual(name === 'difference-of-means' ? [] : new Array(layers).fill(16))
+  expect(detail.hiddenDims).toEqual(untrained.includes(name) ? [] : new Array(layers).fill(16))
   expect(Object.values(detail.curve.at(-1)!).every(Number.isFinite)).toBe(true)
-  expect(detail.curve).toHaveLength(name === 'difference-of-means' ? 1 : 5)
+  expect(detail.curve).toHaveLength(untrained.includes(name) ? 1 : 5)
   expect(detail.scale).toBeGreaterThan(0)
 })
 
 describe('the difference of means', () => {
-  /** States and rewards as they lie on the disk, all of them read anew. */
-  function stored(): { states: number[][]; reward: number }[] {
-    return studio.project.responses.labelledStates(settings.collection, 'column').map(({ shard, offset, states, reward }) => {
-      const bytes = readFileSync(join(studio.project.statesDirectory, shard)).subarray(offset, offset + states * stateSize * 2)
-      const numbers = new Float16Array(new Uint8Array(bytes).buffer)
-      return { reward, states: Array.from({ length: states }, (_, t) => [...numbers.subarray(t * stateSize, (t + 1) * stateSize)]) }
-    })
-  }
-  const meanOf = (states: number[][]): number[] => states[0]!.map((_, d) => states.reduce((sum, h) => sum + h[d]!, 0) / states.length)
-
   test('points from the mean state of low rewards to that of high ones, and predicts as well as a line along it can', async () => {
     const id = await trained({ objective: 'difference-of-means', validation: 0 })
     const { rewardMean, rewardScale, curve, scale } = studio.project.valueFunctions.detail(id)
@@ -79,6 +83,34 @@ describe('the difference of means', () => {
   })
 })
 
+describe('the mean gradient', () => {
+  test('is the mean of the other one\'s gradients over the training states, and what static RE can steer along', async () => {
+    const of = await trained({ layers: 1, validation: 0 })
+    const id = await trained({ objective: 'mean-gradient', of, validation: 0 })
+    const { hiddenDims, scale, curve } = studio.project.valueFunctions.detail(id)
+    expect(hiddenDims).toEqual([])
+    expect(scale).toBe(studio.project.valueFunctions.detail(of).scale)
+    const states = stored().flatMap((one) => one.states)
+    const V = new ValueFunction(studio.project.valueFunctions.network(of))
+    const linear = studio.project.valueFunctions.network(id)
+    const expected = meanOf(states.map((h) => [...V.gradients(Float32Array.from(h))]))
+    linear.layers[0]!.weight.forEach((w, d) => expect(w).toBeCloseTo(expected[d]!, 5))
+
+    // right on average, in standardised rewards
+    const { rewardMean, rewardScale } = studio.project.valueFunctions.detail(id)
+    const along = new ValueFunction(linear)
+    const errors = stored().flatMap((one) => one.states.map((h) => along.values(Float32Array.from(h))[0]! - (one.reward - rewardMean) / rewardScale))
+    expect(errors.reduce((sum, e) => sum + e, 0) / errors.length).toBeCloseTo(0, 4)
+    expect(curve[0]!.returnError).toBeCloseTo(errors.reduce((sum, e) => sum + e * e, 0) / errors.length, 4)
+  })
+
+  test('needs the other one, and has no members', async () => {
+    await expect(trained({ objective: 'mean-gradient' })).rejects.toThrow(/needs the value function/)
+    await expect(trained({ objective: 'mean-gradient', of: 999 })).rejects.toThrow(/no value function 999/)
+    await expect(trained({ objective: 'difference-of-means', members: 2 })).rejects.toThrow(/all 2 members would be the same/)
+  })
+})
+
 describe('static representation editing', () => {
   const answer = async (own: Record<string, unknown>): Promise<FinishedEvent> => {
     let finished: FinishedEvent | null = null
@@ -93,7 +125,8 @@ describe('static representation editing', () => {
   }
 
   test('moves every state by the same fraction of its length, up the value', async () => {
-    for (const own of [{ objective: 'difference-of-means' as const }, { layers: 0 }]) {
+    const of = await trained({ layers: 2 })
+    for (const own of [{ objective: 'difference-of-means' as const }, { objective: 'mean-gradient' as const, of }, { layers: 0 }, { layers: 0, members: 3 }]) {
       const { edits, valueBefore, valueAfter } = await answer({ valueFunction: await trained(own), edit: 0.25 })
       expect(edits.length).toBeGreaterThan(0)
       for (const edit of edits) expect(edit).toBeCloseTo(0.25, 4)

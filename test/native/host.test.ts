@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ValueFunction } from '../../native/value-function.ts'
 import { createHost } from '../../src-main/model-host/host.ts'
-import type { BranchesEvent, EpochEvent, GenerateEvent, GenerationRequest, Prompt, TrainInput } from '../../src-main/model-host/messages.ts'
+import type { BranchesEvent, EpochEvent, GenerateEvent, GenerationRequest, Prompt, TrainedResponse, TrainInput } from '../../src-main/model-host/messages.ts'
 import { relativeError } from '../fixtures/batches.ts'
 import { floats, generateOn, greedy, lively, loadHost, question, type Host } from '../fixtures/hosts.ts'
 import { seededRandom } from '../fixtures/random.ts'
@@ -268,7 +268,7 @@ describe('train', () => {
   const random = seededRandom(4)
 
   /** Trajectories of random states in one shard; the reward is what `rewardOf` makes of the last state. */
-  function shard(name: string, rewardOf: (last: number[]) => number): { trajectories: TrainInput['trajectories']; states: Float32Array[] } {
+  function shard(name: string, rewardOf: (last: number[]) => number): { trajectories: TrainedResponse[]; states: Float32Array[] } {
     const file = join(folder, name)
     const halves = Array.from({ length: 60 }, () => Float16Array.from({ length: count * dim }, () => random.normal()))
     writeFileSync(file, Buffer.concat(halves.map((half) => Buffer.from(half.buffer))))
@@ -278,7 +278,7 @@ describe('train', () => {
     }
   }
 
-  const input = (trajectories: TrainInput['trajectories'], changes: Partial<TrainInput> = {}): TrainInput => ({
+  const input = (trajectories: TrainedResponse[], changes: Partial<TrainInput> = {}): TrainInput => ({
     network: { inputDim: dim, hiddenDims: [32] }, objective: 'semi-gradient', learningRate: 3e-3, weightDecay: 0, clipNorm: null, warmupSteps: 0, batchStates: 64,
     epochs: 30, patience: 0, standardise: true, seed: 1, trajectories, checkpoint: null, ...changes
   })

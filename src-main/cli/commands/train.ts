@@ -2,12 +2,13 @@ import { objective, trainSettings } from '../../contract/entities.ts'
 import { number, required, text } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { deviceFacts, deviceFlags, deviceFrom, deviceUsage } from '../device-flags.ts'
+import { pairText } from './value-function-show.ts'
 
 export const train: Command = {
   name: 'train',
-  usage: `train PROJECT --collection C [--source NAME --hidden 1024 --layers 1 --lr 1e-4 --weight-decay 0 --clip-norm N --warmup-steps 0 --batch 512 --epochs 100 --patience 10 --validation 0.15 --objective ${objective.options.join('|')} --lambda 0.9 --seed 1 ${deviceUsage}]`,
+  usage: `train PROJECT --collection C [--source NAME --hidden 1024 --layers 1 --lr 1e-4 --weight-decay 0 --clip-norm N --warmup-steps 0 --batch 512 --epochs 100 --patience 10 --validation 0.15 --objective ${objective.options.join('|')} --lambda 0.9 --preferred C --dispreferred C --margin-weight 1 --regulariser-weight 1 --of V --members 1 --seed 1 ${deviceUsage}]`,
   positionals: ['PROJECT'],
-  flags: ['collection', 'source', 'hidden', 'layers', 'lr', 'weight-decay', 'clip-norm', 'warmup-steps', 'batch', 'epochs', 'patience', 'validation', 'objective', 'lambda', 'standardise', 'seed', ...deviceFlags],
+  flags: ['collection', 'source', 'hidden', 'layers', 'lr', 'weight-decay', 'clip-norm', 'warmup-steps', 'batch', 'epochs', 'patience', 'validation', 'objective', 'lambda', 'preferred', 'dispreferred', 'margin-weight', 'regulariser-weight', 'of', 'members', 'standardise', 'seed', ...deviceFlags],
   async run(session, input) {
     const standardise = text(input, 'standardise')
     const settings = trainSettings.parse({
@@ -25,6 +26,12 @@ export const train: Command = {
       validation: number(input, 'validation'),
       objective: text(input, 'objective'),
       lambda: number(input, 'lambda'),
+      preferred: number(input, 'preferred'),
+      dispreferred: number(input, 'dispreferred'),
+      marginWeight: number(input, 'margin-weight'),
+      regulariserWeight: number(input, 'regulariser-weight'),
+      of: number(input, 'of'),
+      members: number(input, 'members'),
       standardise: standardise === undefined ? undefined : standardise === 'true',
       seed: number(input, 'seed')
     })
@@ -37,10 +44,10 @@ export const train: Command = {
     session.terminal.result(
       {
         valueFunction: v.id, epochs: v.epochs, bestEpoch: v.bestEpoch, trainLoss: v.trainLoss, validationLoss: v.validationLoss, returnError: v.returnError, correlation: v.correlation,
-        inputDim: v.inputDim, hiddenDims: v.hiddenDims, scale: v.scale, rewardMean: v.rewardMean, rewardScale: v.rewardScale,
+        members: v.members, pairs: v.pairs, spread: v.spread, inputDim: v.inputDim, hiddenDims: v.hiddenDims, scale: v.scale, rewardMean: v.rewardMean, rewardScale: v.rewardScale,
         manifest, device: deviceFacts(manifest)
       },
-      [`Value function ${v.id}: ${v.epochs} epochs, best ${v.bestEpoch}, train loss ${v.trainLoss.toFixed(4)}, validation loss ${v.validationLoss.toFixed(4)}, correlation ${v.correlation.toFixed(3)}`]
+      [`Value function ${v.id}: ${v.epochs} epochs, best ${v.bestEpoch}, train loss ${v.trainLoss.toFixed(4)}, validation loss ${v.validationLoss.toFixed(4)}, correlation ${v.correlation.toFixed(3)}`, ...(v.pairs === null ? [] : [`V is higher for the chosen answer in ${pairText(v.pairs)} of ${v.pairs.pairs} unseen pairs`])]
     )
     return 0
   }

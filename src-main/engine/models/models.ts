@@ -198,9 +198,14 @@ export class Models {
   /** What a model would get, by its file's own vocabulary and template; its weights are not loaded. */
   async renderBy(file: string, prompt: Prompt, signal: AbortSignal): Promise<RenderOutput> {
     await inspectModel(file) // llama.cpp can abort on what is no model
+    return this.withoutModel((host) => host.request('render.file', { file: resolve(file), prompt }, { signal }))
+  }
+
+  /** A host without a model, for as long as `work` needs it: what it does needs none, or only the vocabulary of a file. */
+  async withoutModel<T>(work: (host: HostClient) => Promise<T>): Promise<T> {
     const host = HostClient.launch(this.#launch)
     try {
-      return await host.request('render.file', { file: resolve(file), prompt }, { signal })
+      return await work(host)
     } finally {
       host.kill()
     }

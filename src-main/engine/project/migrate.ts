@@ -8,8 +8,9 @@ import { migrate as examples } from './migrations/0004-examples.ts'
 import { migrate as preferenceHeads } from './migrations/0005-preference-heads.ts'
 import { migrate as ratings } from './migrations/0006-ratings.ts'
 import { migrate as measures } from './migrations/0007-measures.ts'
+import { migrate as valueFunctionFigures } from './migrations/0008-value-function-figures.ts'
 
-const migrations = [first, valueFunctionManifest, labellings, examples, preferenceHeads, ratings, measures]
+const migrations = [first, valueFunctionManifest, labellings, examples, preferenceHeads, ratings, measures, valueFunctionFigures]
 
 export const schemaVersion = migrations.length
 

@@ -18,26 +18,26 @@ export interface NewResponse {
   crc32: number
 }
 
-/** Where a response's states are, and its reward by one source. */
-/** Where a response's states are: rows of a shard from a byte offset on. */
+/** Where states are: rows of a shard from a byte offset on. */
 export interface StatePlace {
   shard: string
   offset: number
   states: number
 }
 
-export interface LabelledStates extends StatePlace {
+export interface ResponseStates extends StatePlace {
   response: number
   example: number
   crc32: number
+}
+
+/** With its reward by one source. */
+export interface LabelledStates extends ResponseStates {
   reward: number
 }
 
-export interface StoredResponse {
+export interface StoredResponse extends StatePlace {
   id: number
-  shard: string
-  offset: number
-  states: number
   crc32: number
 }
 
@@ -159,5 +159,19 @@ export class Responses {
          WHERE r.collection = ? AND r.states > 0 ORDER BY r.example, r.sample`
       )
       .all(source, collection) as LabelledStates[]
+  }
+
+  /** Whether they have a reward or not. */
+  states(collection: number): ResponseStates[] {
+    return this.#db
+      .prepare('SELECT id AS response, example, shard, offset, states, crc32 FROM responses WHERE collection = ? AND states > 0 ORDER BY example, sample')
+      .all(collection) as ResponseStates[]
+  }
+
+  /** The prompt as the data set has it, and the tokens. @throws StudioError 'not-found' */
+  spelled(id: number): { prompt: string; tokens: Int32Array } {
+    const row = this.#db.prepare('SELECT e.prompt, r.tokens FROM responses r JOIN examples e ON e.id = r.example WHERE r.id = ?').get(id) as { prompt: string; tokens: Buffer } | undefined
+    if (row === undefined) throw new StudioError('not-found', `there is no response ${id} in this project`)
+    return { prompt: row.prompt, tokens: new Int32Array(new Uint8Array(row.tokens).buffer) }
   }
 }

@@ -4,6 +4,8 @@ import type { Epoch, TrainSettings, ValueFunction, ValueFunctionDetail } from '.
 import { StudioError } from '../../contract/errors.ts'
 import type { Network } from '../../model-host/messages.ts'
 import { packNetwork, unpackNetwork } from '../value/network.ts'
+import { completeSettings } from '../value/stored-settings.ts'
+import { weightedSum } from '../value/weighted-sum.ts'
 import type { Db } from './database.ts'
 
 export interface NewValueFunction {
@@ -11,6 +13,8 @@ export interface NewValueFunction {
   collection: number | null
   source: string
   network: Network
+  /** of an ensemble the other members, of the same shape; V is the mean of all */
+  others?: Network[]
   scale: number
   rewardMean: number
   rewardScale: number
@@ -20,9 +24,19 @@ export interface NewValueFunction {
   calibration: { reward: number; predicted: number }[]
   /** null for an imported one */
   manifest: Manifest | null
+  /** what it does where it was not trained; left out for an imported one */
+  figures?: Figures
 }
 
-type Row = Omit<NewValueFunction, 'network' | 'settings' | 'curve' | 'calibration' | 'manifest'> & {
+export interface Figures extends Pick<ValueFunctionDetail, 'memberFigures' | 'positions' | 'spread' | 'pairs'> {
+  /** every unseen response with its mean of (V(h_t) - r)^2, in standardised rewards */
+  heldOut: { response: number; error: number }[]
+  /** of V over the unseen responses; null without any */
+  returnError: number | null
+  correlation: number | null
+}
+
+type Row = Omit<NewValueFunction, 'network' | 'others' | 'settings' | 'curve' | 'calibration' | 'manifest' | 'figures'> & {
   id: number
   created: string
   inputDim: number
@@ -30,9 +44,11 @@ type Row = Omit<NewValueFunction, 'network' | 'settings' | 'curve' | 'calibratio
   settings: string | null
   curve: string
   calibration: string
+  members: number
+  figures: string | null
 }
 
-const columns = 'id, name, collection, source, created, inputDim, hiddenDims, scale, rewardMean, rewardScale, settings, bestEpoch, curve, calibration'
+const columns = 'id, name, collection, source, created, inputDim, hiddenDims, scale, rewardMean, rewardScale, settings, bestEpoch, curve, calibration, members, figures'
 
 export class ValueFunctions {
   readonly #db: Db
@@ -45,13 +61,13 @@ export class ValueFunctions {
     const hiddenDims = v.network.layers.slice(0, -1).map((layer) => layer.bias.length)
     const { lastInsertRowid } = this.#db
       .prepare(
-        `INSERT INTO valueFunctions (name, collection, source, created, inputDim, hiddenDims, weights, scale, rewardMean, rewardScale, settings, bestEpoch, curve, calibration, manifest)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+        `INSERT INTO valueFunctions (name, collection, source, created, inputDim, hiddenDims, weights, scale, rewardMean, rewardScale, settings, bestEpoch, curve, calibration, manifest, members, figures)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
       )
       .run(
-        v.name, v.collection, v.source, new Date().toISOString(), v.network.inputDim, JSON.stringify(hiddenDims), packNetwork(v.network),
+        v.name, v.collection, v.source, new Date().toISOString(), v.network.inputDim, JSON.stringify(hiddenDims), Buffer.concat([v.network, ...(v.others ?? [])].map(packNetwork)),
         v.scale, v.rewardMean, v.rewardScale, v.settings && JSON.stringify(v.settings), v.bestEpoch, JSON.stringify(v.curve), JSON.stringify(v.calibration),
-        v.manifest && JSON.stringify(v.manifest)
+        v.manifest && JSON.stringify(v.manifest), 1 + (v.others?.length ?? 0), v.figures === undefined ? null : JSON.stringify(v.figures)
       )
     return Number(lastInsertRowid)
   }
@@ -62,7 +78,7 @@ export class ValueFunctions {
 
   list(): ValueFunction[] {
     return (this.#db.prepare(`SELECT ${columns} FROM valueFunctions ORDER BY id`).all() as Row[]).map((row) => {
-      const { curve: _curve, calibration: _calibration, ...summary } = toDetail(row)
+      const { curve: _curve, calibration: _calibration, memberFigures: _members, positions: _positions, spread: _spread, ...summary } = toDetail(row)
       return summary
     })
   }
@@ -80,25 +96,47 @@ export class ValueFunctions {
     return stored === null ? null : (JSON.parse(stored) as Manifest)
   }
 
+  /** What it does on unseen responses; null for an imported one, and for one from before this was measured. */
+  figures(id: number): Figures | null {
+    const stored = this.#db.prepare('SELECT figures FROM valueFunctions WHERE id = ?').pluck().get(id) as string | null
+    return stored === null ? null : (JSON.parse(stored) as Figures)
+  }
+
+  /** Of an ensemble the mean of its members, exactly: their hidden units side by side. */
   network(id: number): Network {
-    const { inputDim, hiddenDims } = this.detail(id)
+    const members = this.memberNetworks(id)
+    return weightedSum(members.map((network) => ({ network, weight: 1 / members.length })))
+  }
+
+  /** One where it is no ensemble. */
+  memberNetworks(id: number): Network[] {
+    const { inputDim, hiddenDims, members } = this.detail(id)
     const weights = this.#db.prepare('SELECT weights FROM valueFunctions WHERE id = ?').pluck().get(id) as Buffer
-    return unpackNetwork(weights, inputDim, hiddenDims)
+    const bytes = weights.length / members
+    return Array.from({ length: members }, (_, m) => unpackNetwork(weights.subarray(m * bytes, (m + 1) * bytes), inputDim, hiddenDims))
   }
 }
 
-function toDetail(row: Row): ValueFunctionDetail {
+function toDetail({ figures: stored, ...row }: Row): ValueFunctionDetail {
+  const figures = stored === null ? null : (JSON.parse(stored) as Figures)
+  const memberFigures = figures?.memberFigures ?? []
+  const meanOf = (loss: 'trainLoss' | 'validationLoss'): number | undefined =>
+    memberFigures.length === 0 ? undefined : memberFigures.reduce((sum, member) => sum + member[loss], 0) / memberFigures.length
   const curve = JSON.parse(row.curve) as Epoch[]
   const best = curve.find((epoch) => epoch.epoch === row.bestEpoch)
   return {
     ...row,
     hiddenDims: JSON.parse(row.hiddenDims) as number[],
-    settings: row.settings === null ? null : (JSON.parse(row.settings) as TrainSettings),
+    settings: row.settings === null ? null : completeSettings(JSON.parse(row.settings) as TrainSettings),
     epochs: curve.length,
-    trainLoss: best?.trainLoss ?? 0,
-    validationLoss: best?.validationLoss ?? 0,
-    returnError: best?.returnError ?? 0,
-    correlation: best?.correlation ?? 0,
+    trainLoss: meanOf('trainLoss') ?? best?.trainLoss ?? 0,
+    validationLoss: meanOf('validationLoss') ?? best?.validationLoss ?? 0,
+    returnError: (row.members > 1 ? figures?.returnError : null) ?? best?.returnError ?? 0,
+    correlation: (row.members > 1 ? figures?.correlation : null) ?? best?.correlation ?? 0,
+    memberFigures,
+    positions: figures?.positions ?? [],
+    spread: figures?.spread ?? null,
+    pairs: figures?.pairs ?? null,
     curve,
     calibration: JSON.parse(row.calibration) as { reward: number; predicted: number }[]
   }

@@ -72,9 +72,10 @@ export class CheckpointFile {
   #waiting: Buffer | null = null
   #writing: Promise<void> | null = null
 
-  constructor(statesDirectory: string, job: number) {
+  /** @param member of an ensemble, from 0 */
+  constructor(statesDirectory: string, job: number, member = 0) {
     this.#directory = statesDirectory
-    this.#name = `training-${job}.checkpoint`
+    this.#name = member === 0 ? `training-${job}.checkpoint` : `training-${job}.member-${member}.checkpoint`
   }
 
   /** null when there is none. @throws StudioError 'project-damaged' */
@@ -97,16 +98,16 @@ export class CheckpointFile {
       await writeFileAtomic(join(this.#directory, this.#name), bytes)
     }
   }
+}
 
-  /** With what a killed process left of one that it was writing. What cannot be deleted only takes room. */
-  delete(): void {
-    try {
-      for (const name of readdirSync(this.#directory)) {
-        if (name === this.#name || name.startsWith(`${this.#name}.`)) rmSync(join(this.#directory, name))
-      }
-    } catch {
-      // see above
+/** All checkpoints of a job, with what a killed process left of one that it was writing. What cannot be deleted only takes room. */
+export function deleteCheckpoints(statesDirectory: string, job: number): void {
+  try {
+    for (const name of readdirSync(statesDirectory)) {
+      if (name.startsWith(`training-${job}.`)) rmSync(join(statesDirectory, name))
     }
+  } catch {
+    // see above
   }
 }
 

@@ -58,7 +58,7 @@ async function prepare(project: Project, valueFunction: number, chosen: number |
   if (collection === null) throw new StudioError('bad-request', 'an imported value function has no collection of its own; choose one whose states are shown')
   const size = project.collections.inputDim(project.collections.get(collection).id)
   if (size !== inputDim) throw new StudioError('bad-request', `the value function takes states of ${inputDim} numbers, those of collection ${collection} have ${size}`)
-  const places = project.responses.storedStates(collection)
+  const places = project.responses.states(collection)
   const known = planes.get(project) ?? new Map<string, Promise<Plane>>()
   planes.set(project, known)
   const key = `${collection}/${places.length}` // a collection may still grow

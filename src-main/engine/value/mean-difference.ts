@@ -5,13 +5,15 @@
 import { openSync, closeSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as breathe } from 'node:timers/promises'
-import { median, sampleCorrelation } from 'simple-statistics'
+import { median } from 'simple-statistics'
 import type { Epoch } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Layer } from '../../model-host/messages.ts'
 import type { LabelledStates } from '../project/responses.ts'
+import { epochFigures } from './epoch-figures.ts'
 
-export interface MeanDifference {
+/** A linear V that no training has made. */
+export interface LinearValue {
   layers: Layer[]
   /** V at the last token of each trajectory, in standardised rewards */
   predicted: Float32Array
@@ -22,7 +24,7 @@ export interface MeanDifference {
 }
 
 /** @param rewards standardised, one a trajectory @throws StudioError where no reward is above or below the median */
-export async function meanDifference(directory: string, inputDim: number, trajectories: LabelledStates[], rewards: number[], validation: boolean[], signal: AbortSignal): Promise<MeanDifference> {
+export async function meanDifference(directory: string, inputDim: number, trajectories: LabelledStates[], rewards: number[], validation: boolean[], signal: AbortSignal): Promise<LinearValue> {
   const middle = median(rewards.filter((_, i) => !validation[i]))
   const sums = { above: new Float64Array(inputDim), below: new Float64Array(inputDim) }
   const counts = { above: 0, below: 0 }
@@ -56,7 +58,7 @@ export async function meanDifference(directory: string, inputDim: number, trajec
   return {
     layers: [{ weight: Float32Array.from(u, (x) => slope * x), bias: Float32Array.of(intercept) }],
     predicted: Float32Array.from(V, (values) => values.at(-1) ?? 0),
-    epoch: figures(V, rewards, validation),
+    epoch: epochFigures(V, rewards, validation),
     scale: Math.sqrt(squares / n / inputDim - mean.reduce((sum, x) => sum + x * x, 0) / inputDim)
   }
 }
@@ -115,28 +117,4 @@ function leastSquares(projections: Float64Array[], rewards: number[], validation
   }
   const slope = xx === 0 ? 0 : xy / xx
   return { slope, intercept: meanY - slope * meanX }
-}
-
-/** Of V at every state; without validation those of the training. */
-function figures(V: Float64Array[], rewards: number[], validation: boolean[]): Epoch {
-  const of = (held: boolean): { bellman: number; error: number; correlation: number } => {
-    let [states, bellman, error] = [0, 0, 0]
-    const [last, reward]: [number[], number[]] = [[], []]
-    for (const [i, values] of V.entries()) {
-      if (validation[i] !== held) continue
-      const r = rewards[i] as number
-      for (const [t, v] of values.entries()) {
-        bellman += (v - (values[t + 1] ?? r)) ** 2
-        error += (v - r) ** 2
-        states++
-      }
-      last.push(values.at(-1) ?? 0)
-      reward.push(r)
-    }
-    const correlation = last.length < 3 ? 0 : sampleCorrelation(last, reward)
-    return { bellman: bellman / states, error: error / states, correlation: Number.isFinite(correlation) ? correlation : 0 }
-  }
-  const train = of(false)
-  const held = validation.includes(true) ? of(true) : train
-  return { epoch: 1, trainLoss: train.bellman, validationLoss: held.bellman, returnError: held.error, correlation: held.correlation }
 }

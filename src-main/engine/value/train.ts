@@ -1,113 +1,96 @@
-/** The train job: a value function from a collection's states and one source's rewards. */
-import { createHash } from 'node:crypto'
-import { join } from 'node:path'
-import { setImmediate as breathe } from 'node:timers/promises'
+/** The train job: a value function, or an ensemble of them, from a collection's states and one source's rewards. */
 import { mean, standardDeviation } from 'simple-statistics'
-import type { Epoch, TrainSettings } from '../../contract/entities.ts'
-import { StudioError, toFailure } from '../../contract/errors.ts'
-import type { TrainCheckpoint, TrainEvent, TrainInput, TrainOutput } from '../../model-host/messages.ts'
+import type { TrainSettings } from '../../contract/entities.ts'
+import { StudioError } from '../../contract/errors.ts'
+import type { Network, TrainInput, TrainOutput } from '../../model-host/messages.ts'
 import { manifestOf } from '../collect/manifest.ts'
-import { stateProblem } from '../collect/shards.ts'
 import type { JobWork } from '../jobs/runner.ts'
 import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
 import type { LabelledStates } from '../project/responses.ts'
-import { CheckpointFile, encodeCheckpoint } from './checkpoints.ts'
-import { meanDifference } from './mean-difference.ts'
+import type { Figures } from '../project/value-functions.ts'
+import { deleteCheckpoints } from './checkpoints.ts'
+import { heldOutFigures } from './held-out.ts'
+import { meanDifference, type LinearValue } from './mean-difference.ts'
+import { meanGradient } from './mean-gradient.ts'
+import { answerPairs, pairAccuracy, type AnswerPair } from './pairs.ts'
+import { completeSettings } from './stored-settings.ts'
+import { trainMember, type TrainTell } from './train-member.ts'
+import { lastState, refuseDamaged, validationExamples, whole, wholeTrajectories } from './trajectories.ts'
 
 const calibrationPoints = 2000
-
-export interface TrainTell {
-  /** A training that goes on tells the epochs of its checkpoint again. */
-  epoch(event: { job: number; epoch: Epoch }): void
-  warn(text: string): void
-}
 
 export function trainWork(models: Models, tell: TrainTell): JobWork<TrainSettings> {
   return {
     unit: 'epochs',
     title: ({ source, collection }) => `Train on ${source} of collection ${collection}`,
 
-    async run(settings, project, job) {
-      job.phase('Checking the states', { done: 0, total: settings.epochs })
+    async run(stored, project, job) {
+      const settings = completeSettings(stored)
+      refuseUnfit(settings)
+      job.phase('Checking the states', { done: 0, total: settings.members * settings.epochs })
       const inputDim = project.collections.inputDim(project.collections.get(settings.collection).id)
-      const trajectories = await wholeTrajectories(project, settings, inputDim, job.signal)
+      const pairs = answerPairs(project, settings)
+      const trajectories = paired(await wholeTrajectories(project, settings, inputDim, job.signal), pairs, settings, tell)
+      const answers = trajectories.flatMap((t) => pairs.get(t.example) ?? [])
+      await refuseDamaged(project, answers.flatMap(({ preferred, dispreferred }) => [preferred, dispreferred]), inputDim, job.signal)
       const rewards = trajectories.map((t) => t.reward)
       const rewardMean = settings.standardise ? mean(rewards) : 0
       const rewardScale = settings.standardise ? standardDeviation(rewards) : 1
       // not by the deviation alone: that of 0.1, 0.1, 0.1 is 1e-17
       if (rewardScale === 0 || (settings.standardise && rewards.every((reward) => reward === rewards[0]))) throw new StudioError('bad-request', `all ${rewards.length} rewards are the same (${rewards[0]}), so there is nothing to learn from them`)
+      const standardised = rewards.map((reward) => (reward - rewardMean) / rewardScale)
       const validation = validationExamples(trajectories, settings)
+      const validates = trajectories.map((t) => validation.has(t.example))
 
-      const file = new CheckpointFile(project.statesDirectory, job.id)
-      const showFrom = (curve: Epoch[]): void => {
-        job.phase('Training', { done: curve.length, total: settings.epochs })
-        for (const epoch of curve) tell.epoch({ job: job.id, epoch })
+      const computed = async (make: () => Promise<LinearValue>): Promise<TrainOutput> => {
+        const { scale, epoch, ...best } = await make()
+        tell.epoch({ job: job.id, epoch })
+        return { best: { epoch: 1, error: epoch.returnError, ...best }, scale: settings.standardise ? scale : 1, curve: [epoch], failure: null, trainedOn: 'CPU' }
       }
-      const trained = (): Promise<TrainOutput> => models.withHost(
+      const members: TrainOutput[] = []
+      if (settings.objective === 'difference-of-means') {
+        job.phase('Comparing the means', { done: 0, total: 1 })
+        members.push(await computed(() => meanDifference(project.statesDirectory, inputDim, trajectories, standardised, validates, job.signal)))
+      } else if (settings.objective === 'mean-gradient') {
+        job.phase('Averaging the gradient', { done: 0, total: 1 })
+        const { of } = settings
+        if (of === null) throw new StudioError('bad-request', 'mean-gradient needs the value function whose gradient is averaged')
+        members.push(await computed(() => models.withHost(project, (host) => meanGradient(host, project, of, inputDim, trajectories, standardised, rewardScale, validates, job.signal), job.signal)))
+      } else {
+        const input = trainingInput(project, trajectories, standardised, validates, settings.objective === 'pref-ctrl' ? pairs : new Map(), inputDim)
+        for (let member = 0; member < settings.members; member++) members.push(await trainMember(models, project, job, settings, member, inputDim, input, tell))
+      }
+
+      const networks = members.map(({ best }): Network => ({ inputDim, layers: best.layers }))
+      const [network, ...others] = networks as [Network, ...Network[]]
+      const { best, scale, curve, trainedOn } = members[0] as TrainOutput
+      const held = trajectories.flatMap((t, i) => (validates[i] === true ? [{ ...t, reward: standardised[i] as number }] : []))
+      const figures = await models.withHost(
         project,
-        async (host, progressed) => {
-          const checkpoint = readCheckpoint(file, tell)
-          showFrom(checkpoint?.curve ?? [])
-          let written: Promise<void> = Promise.resolve()
-          const onEvent = (event: TrainEvent): void => {
-            if (event.kind === 'epoch') {
-              const { kind: _kind, ...epoch } = event
-              job.progress(epoch.epoch)
-              tell.epoch({ job: job.id, epoch })
-            } else if (event.kind === 'started-over') {
-              tell.warn(`The training starts over: ${event.reason}`)
-              showFrom([])
-            } else {
-              written = file.write(encodeCheckpoint(event.checkpoint, inputDim)).then(progressed, (error: unknown) => {
-                tell.warn(`The training goes on, but would start over after an interruption: ${toFailure(error).message}`)
-              })
-            }
-          }
-          const input: TrainInput = {
-            network: { inputDim, hiddenDims: new Array<number>(settings.layers).fill(settings.hidden) },
-            ...lossOf(settings),
-            learningRate: settings.learningRate,
-            weightDecay: settings.weightDecay,
-            clipNorm: settings.clipNorm,
-            warmupSteps: settings.warmupSteps,
-            batchStates: settings.batch,
-            epochs: settings.epochs,
-            patience: settings.patience,
-            standardise: settings.standardise,
-            seed: settings.seed,
-            trajectories: trajectories.map((t) => ({
-              file: join(project.statesDirectory, t.shard),
-              offset: t.offset,
-              count: t.states,
-              reward: (t.reward - rewardMean) / rewardScale,
-              validation: validation.has(t.example)
-            })),
-            checkpoint
-          }
-          try {
-            return await host.request('train', input, { signal: job.signal, onEvent })
-          } finally {
-            await written
+        async (host): Promise<Figures> => {
+          job.phase('Looking at unseen responses', { done: settings.members * settings.epochs, total: settings.members * settings.epochs })
+          const unseenPairs = [...new Set(held.map((t) => t.example))].flatMap((example) => pairs.get(example) ?? [])
+          const ends = unseenPairs.flatMap(({ preferred, dispreferred }) => [lastState(project, preferred, inputDim), lastState(project, dispreferred, inputDim)])
+          const values = await host.request('values', { networks, states: [...held.map((t) => whole(project, t)), ...ends] }, { signal: job.signal })
+          const first = held.reduce((sum, t) => sum + t.states, 0)
+          const end = (i: number): number => mean(values.map((member) => member[first + i] as number))
+          return {
+            ...heldOutFigures(values, held),
+            memberFigures: members.length === 1 ? [] : members.map((member, m) => memberFigures(member, settings.seed + m)),
+            pairs: pairAccuracy(unseenPairs.map((_, i) => ({ preferred: end(2 * i), dispreferred: end(2 * i + 1) })))
           }
         },
         job.signal
       )
-      const computed = async (): Promise<TrainOutput> => {
-        job.phase('Comparing the means', { done: 0, total: 1 })
-        const standardised = rewards.map((reward) => (reward - rewardMean) / rewardScale)
-        const { scale, epoch, ...best } = await meanDifference(project.statesDirectory, inputDim, trajectories, standardised, trajectories.map((t) => validation.has(t.example)), job.signal)
-        tell.epoch({ job: job.id, epoch })
-        return { best: { epoch: 1, error: epoch.returnError, ...best }, scale: settings.standardise ? scale : 1, curve: [epoch], failure: null, trainedOn: 'CPU' }
-      }
-      const { best, scale, curve, failure, trainedOn } = await (settings.objective === 'difference-of-means' ? computed() : trained())
 
-      const held = trajectories.map((t, i) => ({ ...t, predicted: best.predicted[i] ?? 0 })).filter((t) => validation.size === 0 || validation.has(t.example))
+      const shown = trajectories.flatMap((t, i) => (validation.size === 0 || validates[i] === true ? [{ reward: t.reward, predicted: mean(members.map((member) => member.best.predicted[i] ?? 0)) }] : []))
       const id = project.valueFunctions.add({
         name: `${settings.source}, ${describeShape(settings)}`,
         collection: settings.collection,
         source: settings.source,
-        network: { inputDim, layers: best.layers },
+        network,
+        others,
         scale,
         rewardMean,
         rewardScale,
@@ -115,67 +98,64 @@ export function trainWork(models: Models, tell: TrainTell): JobWork<TrainSetting
         bestEpoch: best.epoch,
         curve,
         manifest: { ...manifestOf((await models.use(project)).loaded, settings), trainedOn },
-        calibration: held.slice(0, calibrationPoints).map((t) => ({ reward: t.reward, predicted: rewardMean + rewardScale * t.predicted }))
+        calibration: shown.slice(0, calibrationPoints).map(({ reward, predicted }) => ({ reward, predicted: rewardMean + rewardScale * predicted })),
+        figures
       })
       job.subject(id)
-      if (failure !== null) throw new StudioError('bad-request', `${failure}. The best epoch before that, ${best.epoch}, is kept as value function ${id}`)
-      job.progress(curve.length, curve.length)
+      const failed = members.find(({ failure }) => failure !== null)
+      if (failed !== undefined) throw new StudioError('bad-request', `${failed.failure}. The best epoch before that, ${failed.best.epoch}, is kept as value function ${id}`)
+      job.progress(settings.members * settings.epochs, settings.members * settings.epochs)
     },
 
     discard: (id, project) => project.valueFunctions.delete(id),
 
-    forget: (job, project) => new CheckpointFile(project.statesDirectory, job).delete()
+    forget: (job, project) => deleteCheckpoints(project.statesDirectory, job)
   }
 }
 
-function describeShape({ objective, layers, hidden }: TrainSettings): string {
+/** @throws StudioError 'bad-request' */
+function refuseUnfit({ objective, members }: TrainSettings): void {
+  if (members > 1 && (objective === 'difference-of-means' || objective === 'mean-gradient')) {
+    throw new StudioError('bad-request', `${objective} does not depend on a seed, so all ${members} members would be the same`)
+  }
+}
+
+/** pref-ctrl trains on responses whose prompt has a pair. @throws StudioError 'bad-request' when fewer than two have */
+function paired(trajectories: LabelledStates[], pairs: Map<number, AnswerPair>, { objective }: TrainSettings, tell: TrainTell): LabelledStates[] {
+  if (objective !== 'pref-ctrl') return trajectories
+  const kept = trajectories.filter((t) => pairs.has(t.example))
+  if (kept.length < 2) throw new StudioError('bad-request', `${kept.length} of ${trajectories.length} responses have both a chosen and a rejected answer to their prompt; collect both from the same data set`)
+  if (kept.length < trajectories.length) tell.warn(`${trajectories.length - kept.length} of ${trajectories.length} responses are left out: their prompts have no pair of answers`)
+  return kept
+}
+
+/** The responses, and behind them the answers of their pairs, each once. */
+function trainingInput(project: Project, trajectories: LabelledStates[], rewards: number[], validates: boolean[], pairs: Map<number, AnswerPair>, inputDim: number): TrainInput['trajectories'] {
+  const answers: TrainInput['trajectories'] = []
+  const places = new Map<number, { preferred: number; dispreferred: number }>()
+  for (const { example } of trajectories) {
+    const pair = pairs.get(example)
+    if (pair === undefined || places.has(example)) continue
+    const preferred = trajectories.length + answers.length
+    answers.push({ answer: true, ...lastState(project, pair.preferred, inputDim) }, { answer: true, ...lastState(project, pair.dispreferred, inputDim) })
+    places.set(example, { preferred, dispreferred: preferred + 1 })
+  }
+  const own = trajectories.map((t, i) => {
+    const pair = places.get(t.example)
+    return { ...whole(project, t), reward: rewards[i] as number, validation: validates[i] as boolean, ...(pair !== undefined && { pair }) }
+  })
+  return [...own, ...answers]
+}
+
+function memberFigures({ best, curve }: TrainOutput, seed: number): Figures['memberFigures'][number] {
+  const { trainLoss = 0, validationLoss = 0, returnError = 0, correlation = 0 } = curve.find(({ epoch }) => epoch === best.epoch) ?? {}
+  return { seed, epochs: curve.length, bestEpoch: best.epoch, trainLoss, validationLoss, returnError, correlation }
+}
+
+function describeShape({ objective, layers, hidden, members, of }: TrainSettings): string {
   if (objective === 'difference-of-means') return 'difference of means'
-  return layers === 0 ? 'linear' : `${layers} x ${hidden}`
-}
-
-/** The loss as the trainer has it: Monte Carlo is TD(1). */
-function lossOf({ objective, lambda }: TrainSettings): Pick<TrainInput, 'objective' | 'lambda'> {
-  if (objective === 'monte-carlo') return { objective: 'td-lambda', lambda: 1 }
-  if (objective === 'difference-of-means') throw new StudioError('internal', 'the difference of means is not trained')
-  return { objective, lambda }
-}
-
-/** A damaged one counts as none. */
-function readCheckpoint(file: CheckpointFile, tell: TrainTell): TrainCheckpoint | null {
-  try {
-    return file.read()
-  } catch (error) {
-    tell.warn(`The training starts over: ${toFailure(error).message}`)
-    return null
-  }
-}
-
-/** @throws StudioError when there are too few labelled responses, or when states on the disk are damaged */
-async function wholeTrajectories(project: Project, { collection, source }: TrainSettings, inputDim: number, signal: AbortSignal): Promise<LabelledStates[]> {
-  const trajectories = project.responses.labelledStates(collection, source)
-  if (trajectories.length < 2) {
-    throw new StudioError('bad-request', `collection ${collection} has ${trajectories.length} responses with a reward by ${source}; label it first`)
-  }
-  const problems: string[] = []
-  let breathed = performance.now()
-  for (const t of trajectories) {
-    const problem = stateProblem(project.statesDirectory, { ...t, bytes: t.states * inputDim * 2 })
-    if (problem !== null) problems.push(`response ${t.response}: ${problem}`)
-    if (performance.now() - breathed < 50) continue
-    await breathe() // there may be more states than memory: the engine does other things, too
-    signal.throwIfAborted()
-    breathed = performance.now()
-  }
-  if (problems.length > 0) {
-    throw new StudioError('project-damaged', `the states of ${problems.length} of ${trajectories.length} responses are damaged; collect them again`, { details: problems.join('\n') })
-  }
-  return trajectories
-}
-
-/** The examples whose responses validate: all samples of a prompt are on the same side. */
-function validationExamples(trajectories: LabelledStates[], settings: TrainSettings): Set<number> {
-  const rank = (example: number): string => createHash('sha256').update(`${settings.seed}/${example}`).digest('hex')
-  const examples = [...new Set(trajectories.map((t) => t.example))].map((example) => ({ example, rank: rank(example) }))
-  examples.sort((a, b) => (a.rank < b.rank ? -1 : 1))
-  return new Set(examples.slice(0, Math.round(examples.length * settings.validation)).map(({ example }) => example))
+  if (objective === 'mean-gradient') return `mean gradient of #${of}`
+  const shape = layers === 0 ? 'linear' : `${layers} x ${hidden}`
+  const ensemble = members === 1 ? shape : `${members} of ${shape}`
+  return objective === 'pref-ctrl' ? `Pref-CTRL, ${ensemble}` : ensemble
 }

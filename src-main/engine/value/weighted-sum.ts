@@ -8,6 +8,7 @@ import type { Layer, Network } from '../../model-host/messages.ts'
 export function weightedSum(terms: { network: Network; weight: number }[]): Network {
   const first = terms[0] as (typeof terms)[number]
   if (terms.length === 1 && first.weight === 1) return first.network
+  if (terms.every(({ network }) => network.layers.length === 1)) return linearSum(terms)
   const depth = Math.max(2, ...terms.map(({ network }) => network.layers.length))
   const deep = terms.map(({ network, weight }) => ({ layers: deepened(network.layers, depth), weight }))
   const last = depth - 1
@@ -21,6 +22,17 @@ export function weightedSum(terms: { network: Network; weight: number }[]): Netw
     bias: Float32Array.of(deep.reduce((sum, { layers: own, weight }) => sum + ((own[last] as Layer).bias[0] ?? 0) * weight, 0))
   })
   return { inputDim: first.network.inputDim, layers }
+}
+
+function linearSum(terms: { network: Network; weight: number }[]): Network {
+  const { inputDim } = (terms[0] as (typeof terms)[number]).network
+  const [weight, bias] = [new Float64Array(inputDim), new Float64Array(1)]
+  for (const { network, weight: factor } of terms) {
+    const layer = network.layers[0] as Layer
+    layer.weight.forEach((w, d) => (weight[d]! += factor * w))
+    bias[0]! += factor * (layer.bias[0] ?? 0)
+  }
+  return { inputDim, layers: [{ weight: Float32Array.from(weight), bias: Float32Array.from(bias) }] }
 }
 
 /** With more hidden layers: a linear V as two units, relu(V) - relu(-V); one layer as two, relu(relu(z)) = relu(z). */
