@@ -1,6 +1,6 @@
 /** An adapter chosen as a file in the chat, beside the model as it is: the sample's quantised model with a random LoRA. */
 import { join } from 'node:path'
-import { writeGguf } from '../fixtures/gguf-writer.ts'
+import { writeGguf } from '../../src-main/engine/models/gguf-writer.ts'
 import { normals, seededRandom } from '../fixtures/random.ts'
 import { expect, test } from './studio.ts'
 

@@ -168,6 +168,8 @@ async function generateBySecond(models: Models, file: string, requests: Generati
     await second.use(work).finally(() => second.close())
   }
   return loading
+}
+
 /** Names of the rewards that a method chooses by. */
 function rewardsOf({ candidates, search }: ResolvedMethod): string[] {
   return [...(candidates === null ? [] : [candidates.reward]), ...(search?.by === 'reward' ? [search.reward] : [])]

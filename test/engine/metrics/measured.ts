@@ -7,12 +7,12 @@ import { sourceNamed } from '../../../src-main/engine/reward/sources.ts'
 export type Around = Pick<Surroundings, 'project' | 'models' | 'secrets'>
 
 export function response(text: string, more: Partial<ToMeasure> = {}): ToMeasure {
-  return { response: null, example: 1, method: 1, seed: 1, prompt: 'Why?', messages: [], columns: {}, tokens: 4, base: null, preferred: null, text, ...more }
+  return { response: null, example: 1, method: 1, seed: 1, prompt: 'Why?', messages: [], columns: {}, tokens: 4, tokenIds: null, base: null, preferred: null, text, ...more }
 }
 
 export async function measured(name: string, settings: object, items: ToMeasure[], around: Around, { signal = new AbortController().signal, onVerdict = (): void => {} } = {}): Promise<{ verdicts: (Verdict | undefined)[]; remarks: string[] }> {
   const metric = metricNamed(name)
-  const meter = await metric.open(metric.settings.parse(settings), { ...around, sourceNamed, signal })
+  const meter = await metric.open(metric.settings.parse(settings), { ...around, sourceNamed, signal, methods: [] })
   const verdicts = new Map<ToMeasure, Verdict>()
   try {
     await meter.measure(items, (item, verdict) => {
