@@ -154,7 +154,7 @@ test('flags say for one run where and how the model runs', async () => {
 
 test('method list and reward list', async () => {
   const { methods } = await good('method', 'list')
-  expect(methods.map((m: { name: string }) => m.name)).toEqual(['base', 'prompting', 're-control', 'pre-control', 'static-re', 'best-of-n', 'inferaligner', 'control-vector', 'lora', 'model', 're-control+prompting', 'pre-control+prompting', 'static-re+prompting', 'best-of-n+prompting', 'inferaligner+prompting', 'control-vector+prompting', 'lora+prompting', 'lora+re-control', 'model+prompting'])
+  expect(methods.map((m: { name: string }) => m.name)).toEqual(['base', 'prompting', 're-control', 'pre-control', 'static-re', 'best-of-n', 'cd-prefix', 'cd', 'deal', 'inferaligner', 'control-vector', 'lora', 'model', 're-control+prompting', 'pre-control+prompting', 'static-re+prompting', 'best-of-n+prompting', 'cd-prefix+prompting', 'cd+prompting', 'deal+prompting', 'inferaligner+prompting', 'control-vector+prompting', 'lora+prompting', 'lora+re-control', 'model+prompting'])
   for (const method of methods) expect(method).toMatchObject({ source: expect.any(String), settings: { type: 'object' } })
   const { sources } = await good('reward', 'list')
   expect(sources.map((s: { name: string }) => s.name)).toEqual(expect.arrayContaining(['tone', 'rules', 'column', 'mix', 'judge', 'program']))

@@ -8,7 +8,7 @@ const question: Message[] = [{ role: 'user', content: 'Why?' }]
 describe('every method', () => {
   test('can be chosen by its name and says where it comes from', () => {
     const methods = listMethods()
-    expect(methods.map((method) => method.name)).toEqual(['base', 'prompting', 're-control', 'pre-control', 'static-re', 'best-of-n', 'inferaligner', 'control-vector', 'lora', 'model', 're-control+prompting', 'pre-control+prompting', 'static-re+prompting', 'best-of-n+prompting', 'inferaligner+prompting', 'control-vector+prompting', 'lora+prompting', 'lora+re-control', 'model+prompting'])
+    expect(methods.map((method) => method.name)).toEqual(['base', 'prompting', 're-control', 'pre-control', 'static-re', 'best-of-n', 'cd-prefix', 'cd', 'deal', 'inferaligner', 'control-vector', 'lora', 'model', 're-control+prompting', 'pre-control+prompting', 'static-re+prompting', 'best-of-n+prompting', 'cd-prefix+prompting', 'cd+prompting', 'deal+prompting', 'inferaligner+prompting', 'control-vector+prompting', 'lora+prompting', 'lora+re-control', 'model+prompting'])
     for (const method of methods) expect(steeringMethod.parse(method)).toEqual(method)
     expect(methods.find((method) => method.name === 're-control')?.source).toContain('2406.05954')
   })
@@ -82,6 +82,23 @@ test('pre-control steers to its target', () => {
   const { control } = resolveMethod({ name: 'pre-control', settings: { valueFunction: 4, target: -0.5, maxEdit: 0.3 } })
   expect(control).toMatchObject({ target: -0.5, maxEdit: 0.3 })
   expect(control!.tolerance).toBeGreaterThan(0)
+})
+
+describe('methods that search', () => {
+  test('by value read the value function and edit nothing', () => {
+    const { control, search } = resolveMethod({ name: 'cd-prefix', settings: { valueFunction: 4, branches: 6, beta: 1.5, further: '2*0.5' } })
+    expect(search).toEqual({ by: 'value', topK: 6, weight: 1.5 })
+    expect(control).toMatchObject({ terms: [{ valueFunction: 4, weight: 1 }, { valueFunction: 2, weight: 0.5 }], alpha: 0, updates: 0, target: null })
+  })
+
+  test('by reward name it; CD draws, DeAL takes the best', () => {
+    expect(resolveMethod({ name: 'cd', settings: { reward: 'kind', branches: 3, rollout: 5 } })).toMatchObject({ control: null, search: { by: 'reward', reward: 'kind', topK: 3, lookahead: 5, keep: 1, draws: true } })
+    expect(resolveMethod({ name: 'deal', settings: { weight: 2, block: 3 } })).toMatchObject({ search: { by: 'reward', reward: 'tone', weight: 2, keep: 3, draws: false } })
+  })
+
+  test.each([{ branches: 0 }, { branches: 65 }, { beta: NaN }, { beta: 101 }, { further: 'x' }])('settings %j are refused', (settings) => {
+    expect(() => resolveMethod({ name: 'cd-prefix', settings: { valueFunction: 1, ...settings } })).toThrow(z.ZodError)
+  })
 })
 
 describe('methods joined by +', () => {
