@@ -127,6 +127,16 @@ describe('the commands in their order', () => {
     for (const shown of ['<!doctype html>', result['manifest'].model, result['manifest'].device, result['manifest'].llamaCpp]) expect(report).toContain(shown)
   })
 
+  test('states export and import, once', async () => {
+    const { responses, states } = await good('states', 'export', 'p', 'states', '--collection', '1')
+    const { collection, dataset, ...imported } = await good('states', 'import', 'p', 'states')
+    expect(imported).toEqual({ responses, states, inputDim: 64, rewards: ['column', 'halves'] })
+    const again = await home.cli('states', 'import', 'p', 'states', '--json')
+    expect(again.json).toMatchObject({ collection, dataset })
+    expect(again.stderr).toContain('are here already')
+    expect(await home.cli('states', 'export', 'p', 'states', '--collection', '1')).toMatchObject({ code: 1, stderr: expect.stringContaining('is there already') })
+  })
+
   test('value-function export and import', async () => {
     expect(await good('value-function', 'export', 'p', 'v.safetensors')).toMatchObject({ valueFunction: 1, inputDim: 64, hiddenDims: [16, 16] })
     expect((await readValueFunction(home.path('v.safetensors'))).network.layers).toHaveLength(3)
