@@ -39,7 +39,7 @@ export async function readLikelihoods(
     const controls = new Map<ControlPlan, NonNullable<LikelihoodRequest['own']>['control']>()
     const requests: LikelihoodRequest[] = []
     for (const [key, item] of chunk.entries()) {
-      const { messages, text, tokens } = item
+      const { messages, text, tokenIds } = item
       const reading = readingOf(item)
       const method = typeof reading === 'object' && 'name' in reading ? reading : null
       const plan = method?.control ?? null
@@ -47,7 +47,7 @@ export async function readLikelihoods(
       requests.push({
         key,
         prompt: { messages },
-        response: tokens ?? text,
+        response: tokenIds ?? text,
         own: method && { prompt: { messages: method.messages(messages) }, control: plan && (controls.get(plan) ?? null) }
       })
     }
