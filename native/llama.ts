@@ -59,6 +59,8 @@ export interface Comparisons {
   own: Int32Array
   base: Int32Array
   tokens: Int32Array
+  /** Both read the same tokens: P is edited from the very state of Q, so that no rounding of the cache is between them. */
+  sameState: boolean
 }
 
 /** One number a comparison, in nats, over the whole vocabulary at temperature 1; NaN where a logit is not finite. */

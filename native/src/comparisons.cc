@@ -19,8 +19,8 @@ Napi::Float64Array column(Napi::Env env, const std::vector<Likelihood>& likeliho
 
 }  // namespace
 
-std::vector<RowComparison> requireComparisons(Napi::Value value, int rows, int vocabulary) {
-  std::vector<RowComparison> comparisons;
+Comparisons requireComparisons(Napi::Value value, int rows, int vocabulary) {
+  Comparisons comparisons;
   if (value.IsUndefined()) return comparisons;
   const Napi::Env env = value.Env();
   const Napi::Object object = requireObject(value, "comparisons");
@@ -31,9 +31,10 @@ std::vector<RowComparison> requireComparisons(Napi::Value value, int rows, int v
     throw Napi::RangeError::New(env, "comparisons have as many rows of each kind as tokens");
   }
   for (size_t i = 0; i < own.ElementLength(); i++) {
-    comparisons.push_back({within(own[i], rows, env, "an output row"), within(base[i], rows, env, "an output row"),
+    comparisons.rows.push_back({within(own[i], rows, env, "an output row"), within(base[i], rows, env, "an output row"),
                            within(tokens[i], vocabulary, env, "a token")});
   }
+  comparisons.sameState = requireBoolean(object.Get("sameState"), "sameState");
   return comparisons;
 }
 

@@ -12,9 +12,15 @@ struct RowComparison {
   int token;
 };
 
-// {own, base, tokens: Int32Array(n)}; none where the value is undefined. Throws a JS error for rows that the batch does
+struct Comparisons {
+  std::vector<RowComparison> rows;
+  // The own rows' states are those of the base rows before any edit.
+  bool sameState = false;
+};
+
+// {own, base, tokens: Int32Array(n), sameState: boolean}; none where the value is undefined. Throws a JS error for rows that the batch does
 // not have and tokens that the vocabulary does not.
-std::vector<RowComparison> requireComparisons(Napi::Value value, int rows, int vocabulary);
+Comparisons requireComparisons(Napi::Value value, int rows, int vocabulary);
 
 // {own, base, divergence, entropy: Float64Array(n)}
 Napi::Object toJs(Napi::Env env, const std::vector<Likelihood>& likelihoods);

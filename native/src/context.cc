@@ -81,7 +81,7 @@ class DecodeWorker : public Napi::AsyncWorker {
   std::vector<llama_seq_id> sequences;
   std::vector<int8_t> outputs;
   std::vector<std::shared_ptr<TokenSampler>> samplers;  // one a row, null where no token is drawn; or none at all
-  std::vector<RowComparison> comparisons;
+  Comparisons comparisons;
   StateFormat format = StateFormat::float32;
   bool head = true;
 
@@ -131,7 +131,7 @@ class DecodeWorker : public Napi::AsyncWorker {
     result["finite"] = toTypedArray<Napi::Uint8Array>(Env(), finite);
     result["drawn"] = toTypedArray<Napi::Int32Array>(Env(), drawn);
     result["logProbabilities"] = toFloat32Array(Env(), logProbabilities);
-    result["likelihoods"] = comparisons.empty() ? Env().Null() : Napi::Value(toJs(Env(), likelihoods));
+    result["likelihoods"] = comparisons.rows.empty() ? Env().Null() : Napi::Value(toJs(Env(), likelihoods));
     result["editedOn"] = hook.editedOn.empty() ? Env().Null() : Napi::Value(Napi::String::New(Env(), hook.editedOn));
     result["edited"] = !hook.edited.empty() ? Napi::Value(toFloat32Array(Env(), hook.edited)) : Env().Null();
     result["valueBefore"] = toFloat32Array(Env(), hook.valueBefore);
@@ -192,7 +192,7 @@ class DecodeWorker : public Napi::AsyncWorker {
 
   void compareRows() {
     std::vector<Comparison> pairs;
-    for (const RowComparison &c : comparisons) {
+    for (const RowComparison &c : comparisons.rows) {
       pairs.push_back({logitsOf(c.own), logitsOf(c.base), c.token});
     }
     likelihoods = likelihoodsOf(pairs, binding.vocabularySize, *binding.teams.back());
@@ -290,7 +290,7 @@ llama_context *ContextBinding::idle(Napi::Env env) const {
 
 // decode({tokens, positions, sequences: Int32Array(n), outputs: Uint8Array(n), controls: [{valueFunction, stepSize,
 // updates, rows: Int32Array}], samplers?: (Sampler | null)[rows], states?: "none" | "float16" | "float32", head?:
-// boolean, comparisons?: {own, base, tokens: Int32Array}}) -> Promise<{states, statesF16, finite, drawn,
+// boolean, comparisons?: {own, base, tokens, sameState}}) -> Promise<{states, statesF16, finite, drawn,
 // logProbabilities, likelihoods, edited, edits, valueBefore, valueAfter}>. Rows count the outputs.
 Napi::Value ContextBinding::decode(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
@@ -370,7 +370,7 @@ Napi::Value ContextBinding::decode(const Napi::CallbackInfo &info) {
   }
   worker->comparisons =
       requireComparisons(batch.Get("comparisons"), static_cast<int>(outputs.size()), vocabularySize);
-  if (!worker->comparisons.empty() && !worker->head) {
+  if (!worker->comparisons.rows.empty() && !worker->head) {
     throw Napi::TypeError::New(env, "without the head there are no logits to compare");
   }
 
@@ -378,6 +378,13 @@ Napi::Value ContextBinding::decode(const Napi::CallbackInfo &info) {
   hasLogits = false;
   hook->prepare(observes ? static_cast<int>(outputTokens.size()) : 0, std::move(controls), *teams.back(), worker->head,
                 worker->format);
+  if (worker->comparisons.sameState) {
+    std::vector<StateHook::Copy> copies;
+    for (const RowComparison &c : worker->comparisons.rows) {
+      copies.push_back({c.base, c.own});
+    }
+    hook->copyStates(std::move(copies));
+  }
   decoding = true;
   Napi::Promise promise = worker->promise();
   worker.release()->Queue();  // deletes itself

@@ -42,6 +42,7 @@ void StateHook::prepare(int rows, std::vector<Control> newControls, Team &newTea
   valueAfter.assign(rows, NAN);
   edits.assign(rows, NAN);
   editedOn.clear();
+  copies.clear();
   rowsSeen = 0;
   failure.clear();
 }
@@ -83,8 +84,25 @@ void StateHook::observe(ggml_tensor *tensor) {
   } else {
     readStates(tensor, first, rows);
   }
+  copyWithin(tensor, first, rows);
   for (const Control &control : controls) {
     apply(control, tensor, first, rows);
+  }
+}
+
+void StateHook::copyWithin(ggml_tensor *tensor, int first, int rows) const {
+  const Library &lib = library();
+  const size_t rowBytes = sizeof(float) * stateSize;
+  std::vector<float> state(stateSize);
+  for (const auto [from, to] : copies) {
+    const bool here = from >= first && from < first + rows;
+    if (here != (to >= first && to < first + rows)) {
+      throw std::runtime_error("a batch whose rows are compared became two graphs");
+    }
+    if (here) {
+      lib.ggml_backend_tensor_get(tensor, state.data(), (from - first) * rowBytes, rowBytes);
+      lib.ggml_backend_tensor_set(tensor, state.data(), (to - first) * rowBytes, rowBytes);
+    }
   }
 }
 

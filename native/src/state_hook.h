@@ -32,6 +32,13 @@ class StateHook {
   // memory; no row is named twice. Without `head` the graph is stopped at the states, and there are no logits.
   void prepare(int rows, std::vector<Control> controls, Team& team, bool head, StateFormat format);
 
+  // For the next decode, after `prepare`: row `to` gets the state of row `from` before any edit. Both must be in one
+  // graph, as they are where a batch is one.
+  struct Copy {
+    int from, to;
+  };
+  void copyStates(std::vector<Copy> newCopies) { copies = std::move(newCopies); }
+
   // cb_eval; `user` is the StateHook. Never throws: a failure is kept for `failure()` and the graph is stopped.
   static bool callback(ggml_tensor* tensor, bool ask, void* user);
 
@@ -51,11 +58,13 @@ class StateHook {
   void readStates(ggml_tensor* tensor, int first, int rows);
   void checkFinite(ggml_tensor* tensor, int first);
   void apply(const Control& control, ggml_tensor* tensor, int first, int rows);
+  void copyWithin(ggml_tensor* tensor, int first, int rows) const;
 
   int stateSize;
   bool head = true;
   StateFormat format = StateFormat::float32;
   std::unique_ptr<FiniteRows> finiteRows;  // for states on a GPU, from the first of them on
   std::vector<Control> controls;
+  std::vector<Copy> copies;
   Team* team = nullptr;
 };

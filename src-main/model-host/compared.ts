@@ -34,6 +34,8 @@ export class ComparedResponse extends Sequence {
   readonly #response: Int32Array
   readonly #own: Reading | null
   readonly #room: Room
+  /** whether both read the same tokens */
+  readonly #same: boolean
   /** whether the own reading takes over the prompt's keys and values but for its last token, which are the same */
   readonly #shares: boolean
   /** prompt tokens that the own reading has had */
@@ -51,7 +53,8 @@ export class ComparedResponse extends Sequence {
    * @throws Error when both do not fit the context
    */
   constructor(key: number, prompt: RenderedPrompt, response: Int32Array, own: Reading | null, room: Room) {
-    const shares = own !== null && room.sharesPrefixes && prompt.tokens.length > 1 && own.prompt.tokens.join() === prompt.tokens.join()
+    const same = own !== null && own.prompt.tokens.join() === prompt.tokens.join()
+    const shares = same && room.sharesPrefixes && prompt.tokens.length > 1
     const cells = prompt.tokens.length + response.length - 1 + (own === null ? 0 : response.length + (shares ? 0 : own.prompt.tokens.length - 1))
     super(key, prompt, cells, true, own === null ? 1 : 2)
     if (cells > room.contextTokens) throw new Error(`its prompts and twice its ${response.length} tokens are more than the ${room.contextTokens} of the model's context`)
@@ -59,6 +62,7 @@ export class ComparedResponse extends Sequence {
     this.#response = response
     this.#own = own
     this.#room = room
+    this.#same = same
     this.#shares = shares
   }
 
@@ -125,7 +129,7 @@ export class ComparedResponse extends Sequence {
     return {
       rows: Array.from(base, () => this),
       promptTokens: begin > 0 ? new Map() : new Map([[this, readings]]),
-      batch: { ...entries.batch(), controls, states: 'none', head: true, comparisons: { own, base, tokens: this.#response.slice(begin, begin + count) } }
+      batch: { ...entries.batch(), controls, states: 'none', head: true, comparisons: { own, base, tokens: this.#response.slice(begin, begin + count), sameState: this.#same } }
     }
   }
 

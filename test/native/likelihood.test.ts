@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Context, loadModel, type Model } from '../../native/llama.ts'
 import { ValueFunction } from '../../native/value-function.ts'
-import type { ControlInput, LikelihoodEvent, LikelihoodRequest, Prompt } from '../../src-main/model-host/messages.ts'
+import type { ControlInput, LikelihoodEvent, LikelihoodRequest } from '../../src-main/model-host/messages.ts'
 import { batchOf } from '../fixtures/batches.ts'
 import { generateOn, greedy, likelihoodOn, lively, loadHost, prefillOn, question, type Host } from '../fixtures/hosts.ts'
 import { writeTinyModel, type TinyModelOptions, type TinyWeights } from '../fixtures/tiny-model.ts'
@@ -114,10 +114,34 @@ describe('against float64', () => {
     const own = Int32Array.from({ length: rows }, (_, i) => rows + i)
     const { likelihoods } = await context.decode({
       ...batchOf([{ sequence: 0, tokens, outputs: 'all' }, { sequence: 1, tokens, outputs: 'all' }], [{ ...control, valueFunction, rows: own }]),
-      comparisons: { own, base: own.map((row) => row - rows), tokens: tokens.map((token) => (token * 7) % 50) }
+      comparisons: { own, base: own.map((row) => row - rows), tokens: tokens.map((token) => (token * 7) % 50), sameState: false }
     })
     const [p, q] = [1, 0].map((part) => Array.from({ length: rows }, (_, i) => logs(context.logits(part * rows + i))))
     expectReference({ kind: 'likelihood', key: 0, tokens: tokens.map((token) => (token * 7) % 50), ...likelihoods! }, p!, q!, 1e-9)
+  })
+
+  test('of the same state nothing but the edit is between two rows, whatever was before them', async () => {
+    const { model } = await hostOf()
+    const context = new Context(model, { contextTokens: 256, sequences: 2, batchTokens: 64, threads: 2 })
+    const parts = ['why do good people', 'the sad world is'].map((text, sequence) => ({ sequence, tokens: model.tokenize(text, true, false) }))
+    const [base, own, tokens] = [Int32Array.of(0), Int32Array.of(1), Int32Array.of(300)]
+    const compare = async (sameState: boolean, edited: boolean) => {
+      context.clear(true)
+      const controls = edited ? [{ ...control, valueFunction: new ValueFunction({ inputDim: D, layers }), rows: own }] : []
+      const { likelihoods } = await context.decode({ ...batchOf(parts, controls), comparisons: { own, base, tokens, sameState } })
+      return { ...likelihoods!, p: logs(context.logits(1)), q: logs(context.logits(0)) }
+    }
+    expect((await compare(false, false)).divergence[0]).toBeGreaterThan(0.1)
+    const equal = await compare(true, false)
+    expect(equal.divergence[0]).toBeLessThan(1e-12)
+    expect(equal.p).toEqual(equal.q)
+    // as if the base's row itself had been edited
+    const edited = await compare(true, true)
+    context.clear(true)
+    await context.decode(batchOf(parts, [{ ...control, valueFunction: new ValueFunction({ inputDim: D, layers }), rows: base }]))
+    const alone = logs(context.logits(0))
+    edited.p.forEach((log, i) => expect(Math.abs(log - alone[i]!)).toBeLessThan(1e-5))
+    expect(edited.divergence[0]).toBeGreaterThan(1e-3)
   })
 })
 

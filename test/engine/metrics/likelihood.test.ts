@@ -73,7 +73,7 @@ function distributions(prompt: Int32Array, response: Int32Array, edit: Edit): nu
 const meanOf = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
 
 interface Measured extends ToMeasure {
-  tokens: Int32Array
+  tokenIds: Int32Array
 }
 
 /** One response of each method to each question. */
@@ -87,7 +87,7 @@ async function responses(questions: string[]): Promise<Measured[]> {
       onEvent: (event) => {
         if (event.kind !== 'finished') return
         const { index, question, messages } = items[event.key]!
-        measured.push({ response: null, prompt: question, messages, text: event.text, columns: {}, method: index, tokens: event.tokens, seed: 0, base: null, preferred: null })
+        measured.push({ response: null, example: 1, prompt: question, messages, text: event.text, columns: {}, method: index, tokens: event.tokens.length, tokenIds: event.tokens, seed: 0, base: null, preferred: null })
       }
     })
   )
@@ -121,7 +121,7 @@ describe('of what the methods drew', () => {
   test('perplexity is that of the base model after the plain prompt, whatever the method', async () => {
     const verdicts = await measure('perplexity', items)
     expect(verdicts.size).toBe(definitions.length * questions.length)
-    for (const [{ prompt, tokens }, verdict] of verdicts) {
+    for (const [{ prompt, tokenIds: tokens }, verdict] of verdicts) {
       const q = distributions(rendered(prompt), tokens, unchanged)
       const expected = Math.exp(-meanOf(q.map((row, t) => row[tokens[t]!]!)))
       expect((verdict as { value: number }).value / expected).toBeCloseTo(1, 4)
@@ -131,7 +131,7 @@ describe('of what the methods drew', () => {
   test('KL is the mean over its tokens of that of the method to the base model', async () => {
     const verdicts = await measure('kl', items)
     expect(verdicts.size).toBe(definitions.length * questions.length)
-    for (const [{ prompt, tokens, method }, verdict] of verdicts) {
+    for (const [{ prompt, tokenIds: tokens, method }, verdict] of verdicts) {
       const { prompted, edit } = definitions[method]!
       const [p, q] = [distributions(rendered(prompt, prompted), tokens, edit), distributions(rendered(prompt), tokens, unchanged)]
       const expected = meanOf(p.map((row, t) => row.reduce((sum, log, i) => sum + Math.exp(log) * (log - q[t]![i]!), 0)))
@@ -150,7 +150,7 @@ describe('of what the methods drew', () => {
   })
 
   test('where the tokens were not kept they are the text\'s', async () => {
-    const item: ToMeasure = { ...items[0]!, text: ' good people know love', tokens: null }
+    const item: ToMeasure = { ...items[0]!, text: ' good people know love', tokenIds: null }
     const own = model.tokenize('good people know love', false, false) // it adds the space itself
     const q = distributions(rendered(item.prompt), own, unchanged)
     const { value } = (await measure('perplexity', [item])).get(item) as { value: number }
@@ -158,7 +158,7 @@ describe('of what the methods drew', () => {
   })
 
   test('an empty response is told with its reason, and the others are measured', async () => {
-    const empty: ToMeasure = { ...items[1]!, text: '', tokens: null }
+    const empty: ToMeasure = { ...items[1]!, text: '', tokenIds: null }
     const verdicts = await measure('perplexity', [items[0]!, empty, items[2]!])
     expect([...verdicts.values()].filter((verdict) => 'value' in verdict)).toHaveLength(2)
     expect(verdicts.get(empty)).toEqual({ failure: 'the response is empty' })
