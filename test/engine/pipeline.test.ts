@@ -163,7 +163,7 @@ describe('the evaluation', () => {
     expect(table!.methods.map((m) => m.edit === null)).toEqual([true, false, false, true])
     expect(table!.methods[1]!.edit).toBe(0)
     expect(table!.methods[2]!.edit).toBeGreaterThan(0)
-    expect(table!.paired.map((p) => [p.a, p.b])).toEqual([['base', 're-control'], ['base', 're-control'], ['base', 'prompting']])
+    expect(table!.paired.map((p) => [p.a, p.b])).toEqual([['base', 're-control, alpha 0'], ['base', 're-control, alpha 2'], ['base', 'prompting']])
   })
 
   test('alpha 0 answers like the base model, another alpha does not', () => {

@@ -44,17 +44,23 @@ describe('the report', () => {
     })
     const settings = evaluateSettings.parse({
       dataset,
-      methods: [{ name: 'base' }, { name: 'prompting', settings: { instruction: hostile[1] } }, { name: 're-control', settings: { valueFunction } }]
+      methods: [{ name: 'base' }, { name: 'prompting', settings: { instruction: hostile[1] } }, { name: 're-control', settings: { valueFunction } }],
+      sweep: { method: { name: 're-control', settings: { valueFunction } }, over: { alpha: [1, 2], updates: [1, 3] } }, halving: { rounds: 2 }, seeds: 2,
+      metrics: [{ name: 'length' }]
     })
     const id = project.evaluations.create(settings, { ...manifest, modelFile: '</pre><script>', device: '<script>' })
     const examples = project.datasets.tasks(dataset, null, null)
     for (const { id: example, prompt } of examples) {
-      for (const method of [0, 1, 2]) {
-        project.evaluations.addResponse(id, { method, example, seed: 0, text: `${prompt} as an answer`, tokens: 3, edit: null, reward: example % 2 === 0 ? example : null, failure: example % 2 === 0 ? null : 'none' })
+      for (const method of [0, 1, 2, 3, 4, 5, 6]) {
+        project.evaluations.addResponse(id, { method, example, seed: 0, text: `${prompt} as an answer`, tokens: 3, edit: null, reward: example % 2 === 0 ? example : null, failure: example % 2 === 0 ? null : hostile[0]! })
+        project.evaluations.addMeasures(id, [{ method, example, seed: 0, metric: 'length:tokens', value: method === 2 ? null : example, failure: method === 2 ? hostile[1]! : null }])
       }
     }
     const file = join(directory, 'report.html')
-    writeReport(file, project, id, await evaluationTable(settings, [], { responses: project.evaluations.responses(id), measures: [], timings: [[1, 0.1], [1, 0.1], [1, 0.2]] }))
+    const table = await evaluationTable(settings, [{ label: 'length:tokens', better: null, againstBase: false }], {
+      responses: project.evaluations.responses(id), measures: project.evaluations.measures(id, ['length:tokens']), timings: Array.from({ length: 7 }, (_, i) => [1, 0.1 * (i + 1)]), remarks: [hostile[6]!]
+    })
+    writeReport(file, project, id, { ...table, alarms: [...table.alarms, { method: hostile[3]!, text: hostile[4]! }] })
     project.close()
     page = readFileSync(file, 'utf8')
   })
@@ -78,6 +84,13 @@ describe('the report', () => {
       expect(shown).toContain(text)
       expect(shown).toContain(`${text} as an answer`)
     }
+  })
+
+  test('draws every figure by every setting of the sweep, and tells what to doubt', () => {
+    for (const setting of ['alpha', 'updates']) for (const what of ['Reward (tone)', 'Diversity', 'length:tokens']) expect(page).toContain(`${what} by ${setting}, with 95 % bootstrap intervals`)
+    expect(page.match(/class="alarm"/g)!.length).toBeGreaterThan(1)
+    expect(page).toContain('What reward costs')
+    for (const label of ['updates 1', 'updates 3', 'alpha 1', 'alpha 2']) expect(page).toContain(`>${label}</text>`)
   })
 
   test('has a figure or "not measured" everywhere', () => {

@@ -1,4 +1,5 @@
 /** What should make one doubt a method, in words with figures. */
+import { setImmediate as others } from 'node:timers/promises'
 import type { Comparison, EvaluateSettings, EvaluationTable, Metric } from '../../contract/entities.ts'
 import type { Measure, ScoredResponse } from '../project/evaluations.ts'
 import { compared, corrected } from './comparison.ts'
@@ -21,16 +22,16 @@ interface Second {
   columns: ByPrompt[]
 }
 
-export function alarmsOf(
+export async function alarmsOf(
   settings: EvaluateSettings, metrics: { label: string; better: Metric['better'] }[], table: Table, figures: Figures, responses: ScoredResponse[], measures: Measure[]
-): Alarm[] {
+): Promise<Alarm[]> {
   const seconds: Second[] = [
     { label: 'diversity', columns: figures.diversity },
     ...metrics.filter(({ better }) => better === 'higher').map(({ label }) => ({ label, columns: figures.measures.get(label) ?? [] }))
   ]
   return [
     ...againstFirst(settings, seconds, table),
-    ...alongSweep(settings, seconds, table, figures),
+    ...(await alongSweep(settings, seconds, table, figures)),
     ...collapsed(table),
     ...missing(settings, metrics, table, responses, measures)
   ]
@@ -49,7 +50,7 @@ function againstFirst({ source }: EvaluateSettings, seconds: Second[], { paired 
 }
 
 /** The same from one point of the sweep to the next one up, where a single setting changes. */
-function alongSweep({ source, sweep }: EvaluateSettings, seconds: Second[], { methods }: Table, figures: Figures): Alarm[] {
+async function alongSweep({ source, sweep }: EvaluateSettings, seconds: Second[], { methods }: Table, figures: Figures): Promise<Alarm[]> {
   if (sweep === null) return []
   const steps = Object.entries(sweep.over).flatMap(([name, values]) => {
     const ascending = values.toSorted((a, b) => a - b)
@@ -60,17 +61,26 @@ function alongSweep({ source, sweep }: EvaluateSettings, seconds: Second[], { me
       return from < 0 ? [] : [{ name, from, to, below, above: point[name] }]
     })
   })
-  const along = (columns: ByPrompt[]): Comparison[] => corrected(steps.map(({ from, to }) => compared(columns[from] ?? new Map(), columns[to] ?? new Map())))
-  const rewards = along(figures.reward)
+  const along = async (columns: ByPrompt[]): Promise<Comparison[]> => {
+    const comparisons: Comparison[] = []
+    for (const { from, to } of steps) {
+      comparisons.push(compared(columns[from] ?? new Map(), columns[to] ?? new Map()))
+      await others()
+    }
+    return corrected(comparisons)
+  }
+  const rewards = await along(figures.reward)
   if (!rewards.some(rises)) return []
-  return seconds.flatMap(({ label, columns }) => {
-    const changes = along(columns)
-    return steps.flatMap(({ name, to, below, above }, i) => {
+  const alarms: Alarm[] = []
+  for (const { label, columns } of seconds) {
+    const changes = await along(columns)
+    for (const [i, { name, to, below, above }] of steps.entries()) {
       const [reward, second] = [rewards[i], changes[i]]
-      if (reward === undefined || second === undefined || !rises(reward) || !falls(second)) return []
-      return [{ method: methods[to]?.label ?? '', text: `over-optimised? From ${name} ${below} to ${above} the reward (${source}) changes by ${change(reward)}, but ${label} by ${change(second)}, p ${probability(second.pHolm)}` }]
-    })
-  })
+      if (reward === undefined || second === undefined || !rises(reward) || !falls(second)) continue
+      alarms.push({ method: methods[to]?.label ?? '', text: `over-optimised? From ${name} ${below} to ${above} the reward (${source}) changes by ${change(reward)}, but ${label} by ${change(second)}, p ${probability(second.pHolm)}` })
+    }
+  }
+  return alarms
 }
 
 function collapsed({ methods }: Table): Alarm[] {

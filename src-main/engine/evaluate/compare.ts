@@ -5,7 +5,8 @@ import type { Parsed } from '../../contract/methods.ts'
 import type { Project } from '../project/project.ts'
 import { columnsOf } from './columns.ts'
 import { compared } from './comparison.ts'
-import { figureNamed, figuresOf, type ByPrompt } from './figures.ts'
+import { diversity } from './diversity.ts'
+import { byPrompt, type ByPrompt } from './figures.ts'
 import { readyMetrics } from './study.ts'
 
 /** b minus a. @throws StudioError for a column or a measure that is not there, and for figures that are not of one kind */
@@ -30,15 +31,25 @@ export function orderedExamples(project: Project, evaluation: number, { method, 
 }
 
 function column(project: Project, { evaluation, method }: { evaluation: number; method: number }, figure: string): ByPrompt {
-  const { settings } = project.evaluations.get(evaluation)
+  const { evaluations } = project
+  const { settings } = evaluations.get(evaluation)
   const count = columnsOf(settings).length
   if (method >= count) throw new StudioError('not-found', `evaluation ${evaluation} has ${count} methods; there is none of index ${method}`)
   const labels = readyMetrics(settings.metrics).map(({ label }) => label)
-  const responses = project.evaluations.responses(evaluation).filter((response) => response.method === method)
-  const measures = project.evaluations.measures(evaluation, [figure]).filter((one) => one.method === method)
-  const found = figureNamed(figuresOf(count, labels, responses, measures), figure)
-  if (found === undefined) throw new StudioError('not-found', `evaluation ${evaluation} has no measure ${figure}; it has ${['reward', 'diversity', 'edit', ...labels].join(', ')}`)
-  return found[method] ?? new Map()
+  const figures = (): ByPrompt[] => {
+    switch (figure) {
+      case 'reward':
+        return byPrompt(count, evaluations.figures(evaluation, method), ({ reward }) => reward)
+      case 'edit':
+        return byPrompt(count, evaluations.figures(evaluation, method), ({ edit }) => edit)
+      case 'diversity':
+        return byPrompt(count, evaluations.responses(evaluation, method), ({ text }) => diversity(text))
+      default:
+        if (!labels.includes(figure)) throw new StudioError('not-found', `evaluation ${evaluation} has no measure ${figure}; it has ${['reward', 'diversity', 'edit', ...labels].join(', ')}`)
+        return byPrompt(count, evaluations.measures(evaluation, [figure]), ({ value }) => value)
+    }
+  }
+  return figures()[method] ?? new Map()
 }
 
 /** The tone of one answer minus what people think of another says nothing. */

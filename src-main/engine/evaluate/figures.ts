@@ -27,13 +27,7 @@ export function figuresOf(columns: number, labels: string[], responses: ScoredRe
   }
 }
 
-/** By what the contract calls it. */
-export function figureNamed(figures: Figures, name: string): ByPrompt[] | undefined {
-  if (name === 'reward' || name === 'diversity' || name === 'edit') return figures[name]
-  return figures.measures.get(name)
-}
-
-function byPrompt<T extends Place>(columns: number, rows: T[], valueOf: (row: T) => number | null): ByPrompt[] {
+export function byPrompt<T extends Place>(columns: number, rows: T[], valueOf: (row: T) => number | null): ByPrompt[] {
   const sums = Array.from({ length: columns }, () => new Map<number, { sum: number; count: number }>())
   for (const row of rows) {
     const value = valueOf(row)

@@ -78,7 +78,7 @@ export async function evaluationTable(settings: EvaluateSettings, metrics: Table
     diversity: diversities[i] ?? null,
     measures: Object.fromEntries(byMetric.map(([label, comparisons]) => [label, comparisons[i] as Comparison]))
   }))
-  return { methods, paired, alarms: alarmsOf(settings, metrics, { methods, paired }, figures, responses, measures), remarks }
+  return { methods, paired, alarms: await alarmsOf(settings, metrics, { methods, paired }, figures, responses, measures), remarks }
 }
 
 interface Counts {

@@ -156,11 +156,18 @@ export class Evaluations {
     this.#db.transaction(() => measures.forEach((measure) => add.run({ evaluation, ...measure })))()
   }
 
-  /** In the order of the prompts, of their columns and of the seeds. */
-  responses(evaluation: number): ScoredResponse[] {
+  /** In the order of the prompts, of their columns and of the seeds. @param method null: of every column */
+  responses(evaluation: number, method: number | null = null): ScoredResponse[] {
     return this.#db
-      .prepare('SELECT example, method, seed, text, tokens, edit, reward, failure FROM evaluationResponses WHERE evaluation = ? ORDER BY example, method, seed')
-      .all(evaluation) as ScoredResponse[]
+      .prepare('SELECT example, method, seed, text, tokens, edit, reward, failure FROM evaluationResponses WHERE evaluation = ? AND method = coalesce(?, method) ORDER BY example, method, seed')
+      .all(evaluation, method) as ScoredResponse[]
+  }
+
+  /** Of a column, without its texts. */
+  figures(evaluation: number, method: number): Pick<ScoredResponse, 'example' | 'method' | 'edit' | 'reward'>[] {
+    return this.#db
+      .prepare('SELECT example, method, edit, reward FROM evaluationResponses WHERE evaluation = ? AND method = ? ORDER BY example, seed')
+      .all(evaluation, method) as ReturnType<Evaluations['figures']>
   }
 
   /** Of the metrics with these labels, in the order of their responses. */
