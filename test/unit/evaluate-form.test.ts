@@ -60,7 +60,7 @@ function row(name: string, reward: number | null, timeRatio: number | null, poin
   const bounds = { mean: reward, low: reward === null ? null : reward - 0.1, high: reward === null ? null : reward + 0.1 }
   return { name, label: name, settings: {}, point, responses: 4, unlabelled: 0, reward: bounds, diversity: 0.5, diversityInterval: null, secondsPerToken: 0.1, timeRatio, edit: null, measures: { 'length:words': { ...bounds, failed: 1 } } }
 }
-const table = (...methods: EvaluationTable['methods']): EvaluationTable => ({ methods, paired: [], alarms: [] })
+const table = (...methods: EvaluationTable['methods']): EvaluationTable => ({ methods, paired: [], alarms: [], remarks: [] })
 
 test('a method is dominated where another is as fast and as good, and better in one of both', () => {
   const found = tradeOff(table(row('base', 0.1, 1), row('slow', 0.1, 2), row('good', 0.5, 2), row('twin', 0.5, 2), row('none', null, 1)))
