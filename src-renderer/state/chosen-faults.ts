@@ -9,7 +9,16 @@ export function faultOfSettings(schema: Record<string, unknown>, settings: Recor
     const fault = faultOf(field, settings[field.name], required.includes(field.name))
     if (fault !== null) return fault
   }
-  return null
+  return faultOfJudge(schema, settings)
+}
+
+/** A judge is an endpoint with its model's name, or a file: a schema cannot say so. */
+function faultOfJudge(schema: Record<string, unknown>, { url, model, file }: Record<string, unknown>): string | null {
+  const properties = (schema['properties'] ?? {}) as object
+  if (!('url' in properties && 'model' in properties && 'file' in properties)) return null
+  const given = (value: unknown): boolean => typeof value === 'string' && value !== ''
+  if (given(url) === given(file)) return 'A judge is either an endpoint or a model file: give one of them.'
+  return given(url) && !given(model) ? 'An endpoint needs the name of its model.' : null
 }
 
 function faultOf(field: SettingField, value: unknown, required: boolean): string | null {

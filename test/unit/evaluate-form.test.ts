@@ -41,6 +41,16 @@ test('settings are checked against their schema: what is required and the bounds
   expect(faultOfSettings(schema, { n: 4 }, ['file'])).toBeNull()
 })
 
+test('a judge is an endpoint with its model, or a file', () => {
+  const schema = { properties: Object.fromEntries(['url', 'model', 'file'].map((name) => [name, { anyOf: [{ type: 'string' }, { type: 'null' }], default: null }])) }
+  const url = 'http://localhost:8000/v1'
+  expect(faultOfSettings(schema, {})).toBe('A judge is either an endpoint or a model file: give one of them.')
+  expect(faultOfSettings(schema, { url, file: 'judge.gguf' })).toBe('A judge is either an endpoint or a model file: give one of them.')
+  expect(faultOfSettings(schema, { url })).toBe('An endpoint needs the name of its model.')
+  expect(faultOfSettings(schema, { url, model: 'judge' })).toBeNull()
+  expect(faultOfSettings(schema, { file: 'judge.gguf' })).toBeNull()
+})
+
 test('a choice repeats another whatever the order of its settings', () => {
   const choices = [{ name: 'a', settings: { x: 1, y: 2 } }, { name: 'a', settings: { x: 1 } }, { name: 'a', settings: { y: 2, x: 1 } }]
   expect([0, 1, 2].map((i) => repeats(choices, i))).toEqual([-1, -1, 0])
