@@ -33,7 +33,7 @@ test('objectives, pairs, ensembles, V along unseen responses, and runs side by s
   await page.getByRole('button', { name: 'Open project' }).click()
   await go('Train')
   await expect(page.getByRole('heading', { name: 'column, Pref-CTRL, 4 of 1 x 32' })).toBeVisible()
-  await expect(page.getByText('Spread with error')).toBeVisible()
+  await expect(page.getByText('Spread of members')).toBeVisible()
   const table = page.getByRole('region', { name: 'Value functions compared' })
   await expect(table.getByRole('row')).toHaveCount(4)
   await page.getByLabel('Collection').selectOption({ index: 0 })

@@ -74,7 +74,7 @@ const fitting: Record<string, unknown> = {
 }
 /** Where a key means something else. */
 const fittingIn: Partial<Record<MethodName, Record<string, unknown>>> = {
-  'data.examples': { order: 'line' }, 'data.export': { format: 'jsonl' }, 'secret.set': { value: 'key' }, 'people.rate': { responses: [1] }
+  'data.examples': { order: 'line' }, 'data.export': { format: 'jsonl' }, 'secret.set': { value: 'key' }, 'people.rate': { responses: [1] }, 'value.compare': { ids: [1, 1] }
 }
 const likely = (name: MethodName, key: string): unknown => ({ [key]: 1, ...fitting, ...fittingIn[name] })[key]
 

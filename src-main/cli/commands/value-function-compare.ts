@@ -23,7 +23,6 @@ function linesOf({ settings, rows }: ValueComparison): string[] {
   const table = columns([
     ['', ...rows.map(({ id }) => `#${id}`)],
     ...settings.map(({ name, values }) => [name, ...values]),
-    ['members', ...rows.map(({ members }) => String(members))],
     ['epochs, kept', ...rows.map(({ epochs, bestEpoch }) => `${epochs}, ${bestEpoch}`)],
     ['unseen responses', ...rows.map(({ heldOut }) => String(heldOut))],
     ['return error', ...rows.map(({ returnError }) => figure(returnError))],
