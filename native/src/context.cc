@@ -212,8 +212,7 @@ Napi::Function ContextBinding::define(Napi::Env env) {
   return DefineClass(
       env, "Context",
       {InstanceMethod<&ContextBinding::decode>("decode"), InstanceMethod<&ContextBinding::sample>("sample"),
-       InstanceMethod<&ContextBinding::logits>("logits"),
-       InstanceMethod<&ContextBinding::candidates>("candidates"),
+       InstanceMethod<&ContextBinding::logits>("logits"), InstanceMethod<&ContextBinding::candidates>("candidates"),
        InstanceMethod<&ContextBinding::removeSequence>("removeSequence"),
        InstanceMethod<&ContextBinding::copySequence>("copySequence"), InstanceMethod<&ContextBinding::clear>("clear"),
        InstanceMethod<&ContextBinding::setThreads>("setThreads"),
@@ -425,8 +424,8 @@ int ContextBinding::checkedSequence(const Napi::CallbackInfo &info, size_t argum
   return static_cast<int>(requireInteger(info[argument], "sequence", 0, sequences - 1));
 }
 
-// candidates(row, count) -> {tokens: Int32Array(count), logProbabilities: Float32Array(count)}, the most probable first;
-// of equal logits the lower token, as the greedy sampler has it
+// candidates(row, count) -> {tokens: Int32Array(count), logProbabilities: Float32Array(count)}, the most probable
+// first; of equal logits the lower token, as the greedy sampler has it
 Napi::Value ContextBinding::candidates(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
   llama_context *ctx = idle(env);

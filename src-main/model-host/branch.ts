@@ -2,8 +2,7 @@
 import type { Candidates, Context, Decoded, Model, Sampler } from '../../native/llama.ts'
 import type { ControlInput } from './messages.ts'
 import type { RenderedPrompt } from './prompt.ts'
-import { Strand } from './sequence.ts'
-import type { SearchedResponse } from './search.ts'
+import { Strand, type Sequence } from './sequence.ts'
 
 export interface BranchSettings {
   /** tokens that it may have, the candidate counted */
@@ -13,7 +12,7 @@ export interface BranchSettings {
 }
 
 export class Branch extends Strand {
-  readonly whole: SearchedResponse
+  readonly whole: Sequence
   readonly sampler: Sampler
   /** from the candidate on */
   readonly tokens: number[]
@@ -29,7 +28,7 @@ export class Branch extends Strand {
   readonly #settings: BranchSettings
 
   /** @param sampler a greedy one */
-  constructor(whole: SearchedResponse, prompt: RenderedPrompt, model: Model, candidate: number, sampler: Sampler, settings: BranchSettings) {
+  constructor(whole: Sequence, prompt: RenderedPrompt, model: Model, candidate: number, sampler: Sampler, settings: BranchSettings) {
     super(prompt)
     this.whole = whole
     this.sampler = sampler
