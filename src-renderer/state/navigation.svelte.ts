@@ -59,7 +59,7 @@ class Navigation {
       return stage !== 'chat' && counts.datasets === 0 ? noData : null
     }
     if (stage === 'reward') return counts.responses === 0 ? noResponses : null
-    if (stage === 'train') return counts.rewards === 0 ? noRewards : null
+    if (stage === 'train') return counts.rewards === 0 && counts.valueFunctions === 0 ? noRewards : null
     return null
   }
 

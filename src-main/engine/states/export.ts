@@ -22,7 +22,7 @@ const batchBytes = 4 * 1024 * 1024
 export function exportStatesWork(shardBytes = usualShardBytes): JobWork<ExportStatesSettings> {
   return {
     unit: 'responses',
-    title: ({ collection, directory }) => `Export the states of collection ${collection} to ${basename(directory)}`,
+    title: ({ collection, directory }, project) => `Export the states of ${project.collections.get(collection).datasetName} to ${basename(directory)}`,
 
     async run(stored, project, job) {
       const { collection, directory: path } = exportStatesSettings.parse(stored)
