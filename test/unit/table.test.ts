@@ -128,6 +128,7 @@ describe('alarms', () => {
   test('of responses that repeat themselves, and of many that have no reward, with the reason', async () => {
     const alarms = await alarmsOf(two, [{ reward: 0, people: 0 }, { reward: 0, people: 0, text: repeated, missing: 5 }])
     expect(alarms.map(({ text }) => text)).toEqual([expect.stringMatching(/repeat themselves: diversity 0\.0\d+, that of base is 0\.\d+/), '5 of its 20 responses have no reward (tone) (the judge did not answer); the others may be a selection'])
+    expect((await alarmsOf(two, [{ reward: 0, people: 0 }, { reward: 0, people: 0, missing: 20 }])).map(({ text }) => text)).toEqual(['none of its 20 responses has a reward (tone) (the judge did not answer)'])
   })
 })
 

@@ -95,7 +95,10 @@ function collapsed({ methods }: Table): Alarm[] {
 function missing({ source }: EvaluateSettings, metrics: { label: string }[], { methods }: Table, responses: ScoredResponse[], measures: Measure[]): Alarm[] {
   return methods.flatMap(({ label: method, responses: total, unlabelled, measures: measured }, i) => {
     const many = (count: number): boolean => total > 0 && count > manyMissing * total
-    const text = (count: number, what: string, reasons: (string | null)[]): Alarm => ({ method, text: `${count} of its ${total} responses have no ${what}${mostFrequent(reasons)}; the others may be a selection` })
+    const text = (count: number, what: string, reasons: (string | null)[]): Alarm => ({
+      method,
+      text: count === total ? `none of its ${total} responses has a ${what}${mostFrequent(reasons)}` : `${count} of its ${total} responses have no ${what}${mostFrequent(reasons)}; the others may be a selection`
+    })
     const ofMetrics = metrics.flatMap(({ label }) => {
       const failed = measured[label]?.failed ?? 0
       return many(failed) ? [text(failed, label, measures.filter((m) => m.method === i && m.metric === label).map(({ failure }) => failure))] : []

@@ -60,8 +60,11 @@ export async function respond({ evaluation, settings, columns, answering, tasks 
           job.progress(++progress.done)
         }
       })
-      // an interrupted run counts too: what it took, and what it drew in that time
-      await run.then((totals) => (tokens = totals.tokens)).finally(() => evaluations.addTiming(evaluation, method, tokens, (performance.now() - start) / 1000))
+      // an interrupted run counts too: what it took, and what it drew in that time; a whole one knows what of it was generating
+      let seconds: number | null = null
+      await run
+        .then((totals) => ({ tokens, seconds } = totals))
+        .finally(() => evaluations.addTiming(evaluation, method, tokens, seconds ?? (performance.now() - start) / 1000))
     }
   }
 }
