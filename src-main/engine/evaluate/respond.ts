@@ -54,7 +54,7 @@ export async function respond({ evaluation, settings, columns, answering, tasks 
           const { task, seed } = asked[event.key] as Place
           const response = event.kind === 'skipped'
             ? { text: '', tokens: 0, edit: null, reward: null, failure: event.reason }
-            : { text: event.text, tokens: event.tokens.length, tokenIds: event.tokens, edit: meanOf(event.edits), reward: null, failure: null }
+            : { text: event.text, tokens: event.tokens.length, tokenIds: column.method.model === null ? event.tokens : null, edit: meanOf(event.edits), reward: null, failure: null }
           evaluations.addResponse(evaluation, { method, example: task.id, seed, ...response })
           progressed()
           job.progress(++progress.done)

@@ -181,7 +181,7 @@ export class Evaluations {
     return (this.#db.prepare('SELECT text FROM evaluationResponses WHERE evaluation = ? AND example = ? AND method = ? AND seed = ? AND tokens > 0').pluck().get(evaluation, example, method, seed) as string | undefined) ?? null
   }
 
-  /** As they were drawn, the end-of-text token included; null where they were not kept. */
+  /** As the project's model drew them, the end-of-text token included; null where they were not kept, or another model drew them. */
   tokenIds(evaluation: number, { example, method, seed }: ResponsePlace): Int32Array | null {
     const bytes = this.#db.prepare('SELECT tokenIds FROM evaluationResponses WHERE evaluation = ? AND example = ? AND method = ? AND seed = ?').pluck().get(evaluation, example, method, seed) as Buffer | null | undefined
     return bytes === null || bytes === undefined ? null : new Int32Array(Uint8Array.from(bytes).buffer)
