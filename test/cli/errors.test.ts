@@ -78,7 +78,7 @@ describe('refused', () => {
     ['a negative step size', ['generate', 'p', '--method', 're-control', '--value-function', '7', '--alpha', '-1', '--prompt', 'q'], /alpha/],
     ['neither prompt nor data set', ['generate', 'p', '--method', 'base'], /--prompt or --dataset/],
     ['nothing to export', ['value-function', 'export', 'p', 'v.safetensors'], /no value function yet/],
-    ['a value function that is none', ['value-function', 'import', 'p', 'text.gguf'], /not usable as a value function/],
+    ['a value function that is none', ['value-function', 'import', 'p', 'text.gguf'], /text\.gguf cannot be used: it does not begin like a safetensors file/],
     ['settings that are not there', ['run', 'none.json'], /none\.json/],
     ['settings that do not fit', ['run', 'settings.json'], /data\.file/]
   ])('%s', async (_what, words, message) => {

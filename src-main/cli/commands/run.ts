@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { collectSettings, evaluateSettings, labelSettings, type Collection, type Dataset, type Evaluation, type MethodChoice, type ValueFunction } from '../../contract/entities.ts'
+import { collectSettings, evaluateSettings, labelSettings, trainSettings, type Collection, type Dataset, type Evaluation, type MethodChoice, type ValueFunction } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { modelPath } from '../../engine/models/catalogue.ts'
 import { inspectModel } from '../../engine/models/inspect.ts'
@@ -41,7 +41,7 @@ export const run: Command = {
     const source = settings.reward.name ?? settings.reward.source
     const reward = rewardSummary(project, collection.id, source)
     session.terminal.note(`Reward: ${reward.labelled} labelled by ${source}, ${reward.failed} failed, mean ${reward.mean?.toFixed(4) ?? '-'}`)
-    const value = await trainOnce(session, project, { ...settings.train, collection: collection.id, source })
+    const value = await trainOnce(session, project, trainSettings.parse({ ...settings.train, collection: collection.id, source }))
     session.terminal.note(`Train: ${value.epochs} epochs, best ${value.bestEpoch}, validation loss ${value.validationLoss.toFixed(3)}, correlation ${value.correlation.toFixed(3)}`)
     const methods = settings.evaluate.methods.map((method) => withValueFunction(method, project))
     const { sweep } = settings.evaluate
