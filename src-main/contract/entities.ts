@@ -561,7 +561,14 @@ export const valueFunctionDetail = valueFunction.extend({
 })
 export type ValueFunctionDetail = z.infer<typeof valueFunctionDetail>
 
-/** V on the plane of the first two principal components of a collection's states, in standard deviations of the reward above its mean. */
+/**
+ * The plane of a landscape: the first two principal components of the states; or the first one and the mean direction of
+ * V's gradient, along which the updates go.
+ */
+export const landscapePlane = z.enum(['components', 'ascent'])
+export type LandscapePlane = z.infer<typeof landscapePlane>
+
+/** V on a plane through the mean of a collection's states, in standard deviations of the reward above its mean. */
 export const landscape = z.object({
   /** shares of the states' variance along x and y */
   explained: z.tuple([z.number(), z.number()]),

@@ -122,9 +122,9 @@ export const methods = {
   'value.list': { input: nothing, output: z.array(e.valueFunction) },
   'value.detail': { input: z.object({ id: e.id }), output: e.valueFunctionDetail },
   /** collection null: the one that it was trained on. */
-  'value.landscape': { input: z.object({ id: e.id, collection: e.id.nullable().default(null) }), output: e.landscape },
+  'value.landscape': { input: z.object({ id: e.id, plane: e.landscapePlane.default('components'), collection: e.id.nullable().default(null) }), output: e.landscape },
   'value.path': {
-    input: z.object({ id: e.id, response: e.id, token: z.int().min(0).max(1_000_000), alpha: z.number().positive().max(1000), updates: z.int().min(1).max(500) }),
+    input: z.object({ id: e.id, plane: e.landscapePlane.default('components'), response: e.id, token: z.int().min(0).max(1_000_000), alpha: z.number().positive().max(1000), updates: z.int().min(1).max(500) }),
     output: e.landscapePath
   },
   /** As safetensors with the public code's names. */

@@ -168,8 +168,8 @@ export function createHandlers(engine: Engine): Handlers {
     'train.start': (input) => engine.jobs.start('train', input),
     'value.list': () => engine.project.valueFunctions.list(),
     'value.detail': ({ id }) => engine.project.valueFunctions.detail(id),
-    'value.landscape': ({ id, collection }) => landscapeOf(engine.project, id, collection),
-    'value.path': ({ id, response, token, alpha, updates }) => pathOf(engine.project, id, response, token, alpha, updates),
+    'value.landscape': ({ id, plane, collection }) => landscapeOf(engine.project, id, plane, collection),
+    'value.path': ({ id, plane, response, token, alpha, updates }) => pathOf(engine.project, { valueFunction: id, plane, response, token }, alpha, updates),
     'value.export': async ({ id, file }) => {
       await exportValueFunction(engine.project, id, file)
       return {}

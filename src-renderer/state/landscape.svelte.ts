@@ -1,5 +1,5 @@
 /** The picture of the chosen value function: V over its states' plane, and one state's way up it. */
-import type { Landscape, LandscapePath, Response, ValueFunctionDetail } from '../../src-main/contract/entities.ts'
+import type { Landscape, LandscapePath, LandscapePlane, Response, ValueFunctionDetail } from '../../src-main/contract/entities.ts'
 import { call } from './connection.ts'
 import { throttled } from './debounce.ts'
 import { notices } from './notices.svelte.ts'
@@ -16,6 +16,7 @@ class LandscapePicture {
   token = $state(0)
   alpha = $state(2.5)
   updates = $state(30)
+  plane = $state<LandscapePlane>('components')
   loading = $state(false)
 
   #asked = 0
@@ -26,7 +27,7 @@ class LandscapePicture {
     this.close()
     this.of = detail
     this.loading = true
-    const got = await notices.guard(() => Promise.all([call('value.landscape', { id }), collection === null ? null : call('collect.responses', { collection, source, order: 'best', limit: mostResponses })]))
+    const got = await notices.guard(() => Promise.all([call('value.landscape', { id, plane: this.plane }), collection === null ? null : call('collect.responses', { collection, source, order: 'best', limit: mostResponses })]))
     if (this.of !== detail) return
     this.loading = false
     if (got === undefined) return this.close()
@@ -41,6 +42,21 @@ class LandscapePicture {
     this.loading = false
   }
 
+  /** The same states seen otherwise. */
+  async turn(plane: LandscapePlane): Promise<void> {
+    const { of } = this
+    this.plane = plane
+    if (of === null) return
+    this.loading = true
+    const surface = await notices.guard(() => call('value.landscape', { id: of.id, plane }))
+    if (of !== this.of || plane !== this.plane) return
+    this.loading = false
+    if (surface === undefined) return
+    this.path = null
+    this.surface = surface
+    this.follow()
+  }
+
   choose(response: number | null): void {
     this.response = response
     this.token = 0
@@ -53,11 +69,11 @@ class LandscapePicture {
   }
 
   async #load(): Promise<void> {
-    const { of, response, token, alpha, updates } = this
+    const { of, plane, response, token, alpha, updates } = this
     if (of === null || response === null) return
     const asked = ++this.#asked
-    const path = await notices.guard(() => call('value.path', { id: of.id, response, token, alpha, updates }))
-    if (path !== undefined && asked === this.#asked && this.of === of) this.path = path
+    const path = await notices.guard(() => call('value.path', { id: of.id, plane, response, token, alpha, updates }))
+    if (path !== undefined && asked === this.#asked && this.of === of && this.plane === plane) this.path = path
   }
 }
 

@@ -36,7 +36,7 @@ test.each([0, 1, 2])('a way with %i hidden layers ends where the addon takes the
   const [response = 0] = studio.project.responses.ids(collection)
   const state = statesOf(response)[2]!
   const native = new ValueFunction(studio.project.valueFunctions.network(id))
-  const { steps, edit, tokens } = await pathOf(studio.project, id, response, 2, 1.5, 20)
+  const { steps, edit, tokens } = await pathOf(studio.project, { valueFunction: id, plane: 'ascent', response, token: 2 }, 1.5, 20)
   expect(tokens).toBe(statesOf(response).length)
   expect(steps).toHaveLength(21)
   const moved = native.ascend(state, { stepSize: 1.5 * scale ** 2, updates: 20, target: null, tolerance: 0, maxEdit: null })
@@ -44,12 +44,13 @@ test.each([0, 1, 2])('a way with %i hidden layers ends where the addon takes the
   expect(steps[20]!.value).toBeCloseTo(native.values(moved.states)[0]!, 3)
   const length = (x: ArrayLike<number>): number => Math.hypot(...Array.from(x))
   expect(edit).toBeCloseTo(length(state.map((h, d) => moved.states[d]! - h)) / length(state), 4)
+  expect(steps[20]!.y).toBeGreaterThan(steps[0]!.y)
   expect(steps.every(({ value }, n) => n === 0 || value >= steps[n - 1]!.value - 1e-9)).toBe(true)
 })
 
 test('the plane holds as much of the variance as the largest eigenvalues of the covariance say', async () => {
   const id = await trained(1)
-  const landscape = await landscapeOf(studio.project, id, null)
+  const landscape = await landscapeOf(studio.project, id, 'components', null)
   const states = studio.project.responses.ids(collection).flatMap(statesOf)
   expect(landscape.states).toBe(states.length)
   const mean = states[0]!.map((_, d) => states.reduce((sum, h) => sum + h[d]!, 0) / states.length)
@@ -69,12 +70,12 @@ test('the plane holds as much of the variance as the largest eigenvalues of the 
 test('what cannot be drawn is said', async () => {
   const id = await trained(1)
   const [response = 0] = studio.project.responses.ids(collection)
-  await expect(pathOf(studio.project, id, response, 999, 1, 5)).rejects.toThrow(/there is no token 999/)
-  await expect(pathOf(studio.project, id, 4040, 0, 1, 5)).rejects.toThrow(/no response 4040/)
-  await expect(landscapeOf(studio.project, 99, null)).rejects.toThrow(/no value function 99/)
+  await expect(pathOf(studio.project, { valueFunction: id, plane: 'components', response, token: 999 }, 1, 5)).rejects.toThrow(/there is no token 999/)
+  await expect(pathOf(studio.project, { valueFunction: id, plane: 'components', response: 4040, token: 0 }, 1, 5)).rejects.toThrow(/no response 4040/)
+  await expect(landscapeOf(studio.project, 99, 'components', null)).rejects.toThrow(/no value function 99/)
   const imported = studio.project.valueFunctions.add({ name: 'i', source: 'imported', collection: null, network: { inputDim: 3, layers: [{ weight: Float32Array.of(1, 1, 1), bias: Float32Array.of(0) }] }, scale: 1, rewardMean: 0, rewardScale: 1, settings: null, bestEpoch: 0, curve: [], calibration: [], manifest: null })
-  await expect(landscapeOf(studio.project, imported, null)).rejects.toThrow(/no collection of its own/)
-  await expect(landscapeOf(studio.project, imported, collection)).rejects.toThrow(/states of 3 numbers, those of collection 1 have 64/)
+  await expect(landscapeOf(studio.project, imported, 'components', null)).rejects.toThrow(/no collection of its own/)
+  await expect(landscapeOf(studio.project, imported, 'components', collection)).rejects.toThrow(/states of 3 numbers, those of collection 1 have 64/)
 })
 
 /** Eigenvalues of a symmetric matrix by Jacobi's rotations. */

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { deviceChoice, loadPlan, type Device, type DeviceCandidate } from '../../src-main/contract/device.ts'
 import type { ModelFacts } from '../../src-main/contract/entities.ts'
 import { inspectModel } from '../../src-main/engine/models/inspect.ts'
-import { rememberBatch, rememberThreads } from '../../src-main/engine/models/measured.ts'
+import { rememberBatch, rememberedBatch, rememberedThreads, rememberThreads } from '../../src-main/engine/models/measured.ts'
 import { planOffload } from '../../src-main/engine/models/offload.ts'
 import { checkMemory, planLoad } from '../../src-main/engine/models/plan.ts'
 import { sequences } from '../../src-main/engine/models/room.ts'
@@ -122,6 +122,18 @@ describe('the plan', () => {
     expect(plan(without, { threads: 2 })).toMatchObject({ threads: 2, batchTokens: null })
     expect(plan(withVulkan)).toMatchObject({ threads: null, batchTokens: null })
     expect(planLoad(facts, null, deviceChoice.parse({}), without, directory)).toMatchObject({ threads: null, batchTokens: null })
+  })
+
+  test('what was measured beside other work is measured again once the machine is quiet', () => {
+    const of = { sha256: 'busy', backend: 'cpu', gpuLayers: 0 } as const
+    rememberThreads(directory, of, { chosen: 1, measurement: [{ threads: 1, tokensPerSecond: 1 }], load: 2 })
+    rememberBatch(directory, of, 1, { chosen: 64, measurement: [{ batchTokens: 64, tokensPerSecond: 1 }], load: 2 })
+    expect(rememberedThreads(directory, of, 1.5)).toMatchObject({ chosen: 1 })
+    expect(rememberedBatch(directory, of, 1, 1.5)).toMatchObject({ chosen: 64 })
+    expect(rememberedThreads(directory, of, 0.1)).toBeNull()
+    expect(rememberedBatch(directory, of, 1, 0.1)).toBeNull()
+    rememberThreads(directory, of, { chosen: 2, measurement: [{ threads: 2, tokensPerSecond: 2 }], load: 0.1 })
+    expect(rememberedThreads(directory, of, 0.1)).toMatchObject({ chosen: 2 })
   })
 
   test('more than the machine has is refused with the numbers', () => {

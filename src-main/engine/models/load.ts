@@ -6,7 +6,7 @@ import { backendTitles, openBackend } from './backends.ts'
 import { checksumOf } from './checksum.ts'
 import type { HostClient, LaunchHost } from './host-client.ts'
 import { inspectModel } from './inspect.ts'
-import { rememberBatch, rememberedBatch, rememberedThreads, rememberThreads } from './measured.ts'
+import { machineLoad, rememberBatch, rememberedBatch, rememberedThreads, rememberThreads } from './measured.ts'
 import { planOn } from './plan.ts'
 import { contextTokens, sequences } from './room.ts'
 
@@ -27,6 +27,7 @@ export interface Loading {
 /** @throws StudioError 'not-found', 'not-usable', 'not-enough-memory' or 'model-host-exited' */
 export async function loadModel(file: string, loading: Loading): Promise<HostClient> {
   const { launch, cacheDirectory, choice, scores, failed, signal } = loading
+  const load = machineLoad() // before this adds to it
   const facts = await inspectModel(file)
   const sha256 = await checksumOf(file, cacheDirectory)
   signal?.throwIfAborted()
@@ -50,8 +51,8 @@ export async function loadModel(file: string, loading: Loading): Promise<HostCli
         ...(batchBefore && { batchMeasurement: batchBefore.measurement })
       }
     )
-    if (threads === null) rememberThreads(cacheDirectory, of, { chosen: loaded.threads, measurement: loaded.threadMeasurement })
-    if (batchTokens === null && loaded.batchMeasurement.length > 0) rememberBatch(cacheDirectory, of, loaded.threads, { chosen: loaded.batchTokens, measurement: loaded.batchMeasurement })
+    if (threads === null) rememberThreads(cacheDirectory, of, { chosen: loaded.threads, measurement: loaded.threadMeasurement, load })
+    if (batchTokens === null && loaded.batchMeasurement.length > 0) rememberBatch(cacheDirectory, of, loaded.threads, { chosen: loaded.batchTokens, measurement: loaded.batchMeasurement, load })
     return client
   } catch (error) {
     client.kill()

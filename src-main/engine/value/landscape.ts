@@ -1,23 +1,26 @@
 /** V around a collection's states, and the way of one state up it: figure 2 of arXiv:2406.05954. */
 import { setImmediate as breathe } from 'node:timers/promises'
-import type { Landscape, LandscapePath } from '../../contract/entities.ts'
+import type { Landscape, LandscapePath, LandscapePlane } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Network } from '../../model-host/messages.ts'
 import type { Project } from '../project/project.ts'
 import { affine, product, valueAndGradient, valueOf } from './forward.ts'
-import { onPlane, principalPlane, readState, type Plane } from './principal-plane.ts'
+import { onPlane, principalPlane, readState, turned, type Plane } from './principal-plane.ts'
 
 const pointsShown = 400
+/** states whose gradients are averaged */
+const gradientsMeant = 100
 /** grid points along each axis */
 const gridSize = 48
-/** beyond the states on each side, as a share of their extent: an edit leads out of them */
+/** beyond the states on each side, as a share of their extent; more where an edit leads out of them */
 const margin = 0.25
+const marginUpwards = 1.5
 
 const planes = new WeakMap<Project, Map<string, Promise<Plane>>>()
 
 /** @param collection null: the one that it was trained on @throws StudioError */
-export async function landscapeOf(project: Project, valueFunction: number, collection: number | null): Promise<Landscape> {
-  const { network, plane } = await prepare(project, valueFunction, collection)
+export async function landscapeOf(project: Project, valueFunction: number, kind: LandscapePlane, collection: number | null): Promise<Landscape> {
+  const { network, plane } = await prepare(project, valueFunction, kind, collection)
   const shown = plane.states.filter((_, i) => i % Math.ceil(plane.states.length / pointsShown) === 0)
   const points: Landscape['points'] = []
   for (const state of shown) {
@@ -25,18 +28,25 @@ export async function landscapeOf(project: Project, valueFunction: number, colle
     points.push({ x, y, value: valueOf(network, affine(firstOf(network), state)) })
     if (points.length % 50 === 0) await breathe()
   }
-  const x = extent(points.map((point) => point.x))
-  const y = extent(points.map((point) => point.y))
+  const x = extent(points.map((point) => point.x), margin)
+  const y = extent(points.map((point) => point.y), kind === 'ascent' ? marginUpwards : margin)
   return { explained: plane.explained, states: plane.states.length, x, y, size: gridSize, values: await grid(network, plane, x, y), points }
+}
+
+interface StateOnPlane {
+  valueFunction: number
+  plane: LandscapePlane
+  response: number
+  token: number
 }
 
 /**
  * The explicit ascent h += alpha c^2 dV/dh from the state that token `token` of a response was drawn from.
  * @param alpha in units of the value function's standardised states
  */
-export async function pathOf(project: Project, valueFunction: number, response: number, token: number, alpha: number, updates: number): Promise<LandscapePath> {
+export async function pathOf(project: Project, { valueFunction, plane: kind, response, token }: StateOnPlane, alpha: number, updates: number): Promise<LandscapePath> {
   const place = project.responses.place(response)
-  const { network, plane } = await prepare(project, valueFunction, place.collection)
+  const { network, plane } = await prepare(project, valueFunction, kind, place.collection)
   const step = alpha * project.valueFunctions.detail(valueFunction).scale ** 2
   const start = readState(project.statesDirectory, network.inputDim, place, token)
   const state = Float64Array.from(start)
@@ -52,7 +62,7 @@ export async function pathOf(project: Project, valueFunction: number, response: 
   return { tokens: place.states, steps, edit: Math.hypot(...state.map((h, d) => h - (start[d] as number))) / Math.hypot(...start) }
 }
 
-async function prepare(project: Project, valueFunction: number, chosen: number | null): Promise<{ network: Network; plane: Plane }> {
+async function prepare(project: Project, valueFunction: number, kind: LandscapePlane, chosen: number | null): Promise<{ network: Network; plane: Plane }> {
   const { collection: own, inputDim } = project.valueFunctions.detail(valueFunction)
   const collection = chosen ?? own
   if (collection === null) throw new StudioError('bad-request', 'an imported value function has no collection of its own; choose one whose states are shown')
@@ -61,11 +71,27 @@ async function prepare(project: Project, valueFunction: number, chosen: number |
   const places = project.responses.states(collection)
   const known = planes.get(project) ?? new Map<string, Promise<Plane>>()
   planes.set(project, known)
-  const key = `${collection}/${places.length}` // a collection may still grow
-  const plane = known.get(key) ?? principalPlane(project.statesDirectory, size, places)
-  known.set(key, plane)
-  plane.catch(() => known.delete(key))
-  return { network: project.valueFunctions.network(valueFunction), plane: await plane }
+  const network = project.valueFunctions.network(valueFunction)
+  const kept = (key: string, find: () => Promise<Plane>): Promise<Plane> => {
+    const plane = known.get(key) ?? find()
+    known.set(key, plane)
+    plane.catch(() => known.delete(key))
+    return plane
+  }
+  const states = `${collection}/${places.length}` // a collection may still grow
+  const components = kept(states, () => principalPlane(project.statesDirectory, size, places))
+  return { network, plane: await (kind === 'components' ? components : kept(`${states}/${valueFunction}`, async () => turned(await components, await meanGradient(network, (await components).states)))) }
+}
+
+async function meanGradient(network: Network, states: Float64Array[]): Promise<Float64Array> {
+  const sum = new Float64Array(network.inputDim)
+  const step = Math.ceil(states.length / gradientsMeant)
+  for (let i = 0; i < states.length; i += step) {
+    const { gradient } = valueAndGradient(network, states[i] as Float64Array)
+    for (let d = 0; d < sum.length; d++) sum[d]! += gradient[d] as number
+    if (i % (10 * step) === 0) await breathe()
+  }
+  return sum
 }
 
 /** V at mean + x a + y b: the first layer is linear, so that its z are combined from three products. Row by row, from the lowest y. */
@@ -91,8 +117,8 @@ function firstOf({ layers: [first] }: Network): Network['layers'][number] {
   return first
 }
 
-function extent(values: number[]): { min: number; max: number } {
+function extent(values: number[], above: number): { min: number; max: number } {
   const [low, high] = values.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity])
-  const around = margin * (high - low) || 1
-  return { min: low - around, max: high + around }
+  const range = high - low || 1
+  return { min: low - margin * range, max: high + above * range }
 }

@@ -38,8 +38,14 @@ export async function principalPlane(directory: string, size: number, places: St
     axes = orthonormal(...(axes.map((axis) => covariance(centred, axis)) as [Float64Array, Float64Array]))
     await breathe()
   }
-  const explained = axes.map((axis) => centred.reduce((sum, x) => sum + dot(x, axis) ** 2, 0) / variance) as [number, number]
-  return { states, mean, axes, explained }
+  return { states, mean, axes, explained: sharesOf(axes, centred, variance) }
+}
+
+/** The same with the direction as its second axis; the first is the first component without its part along it. */
+export function turned({ states, mean, axes: [component] }: Plane, direction: Float64Array): Plane {
+  const [y, x] = orthonormal(direction, component)
+  const centred = states.map((state) => state.map((h, d) => h - (mean[d] as number)))
+  return { states, mean, axes: [x, y], explained: sharesOf([x, y], centred, centred.reduce((sum, h) => sum + dot(h, h), 0)) }
 }
 
 export function onPlane({ mean, axes }: Plane, state: ArrayLike<number>): [number, number] {
@@ -88,6 +94,11 @@ function dot(a: Float64Array, b: Float64Array): number {
   let sum = 0
   for (let d = 0; d < a.length; d++) sum += (a[d] as number) * (b[d] as number)
   return sum
+}
+
+/** Of the variance, along each axis. */
+function sharesOf(axes: Plane['axes'], centred: Float64Array[], variance: number): [number, number] {
+  return axes.map((axis) => centred.reduce((sum, x) => sum + dot(x, axis) ** 2, 0) / variance) as [number, number]
 }
 
 /** |x|^2 of what is left of x without its part along `axis` */
