@@ -4,6 +4,7 @@
  * prompts are rendered, while the step after it is being decoded. Later calls are served first, so that a chat does
  * not wait for a collection. An adapter applies to the whole context: it is changed when nothing runs.
  */
+import { setImmediate as breathe } from 'node:timers/promises'
 import type { Context, Decoded, Model } from '../../native/llama.ts'
 import type { ValueFunction } from '../../native/value-function.ts'
 import { StudioError } from '../contract/errors.ts'
@@ -185,6 +186,7 @@ export class Scheduler {
         this.#prepareAhead()
         if (step !== null && decoding !== null) this.#take(step, await decoding)
         else if (this.#searched().some(({ asks }) => asks)) await woken
+        else await breathe() // a message that ends a call is heard even where nothing could be decoded
       }
     } catch (error) {
       for (const call of [...this.#calls]) this.#end(call, error instanceof Error ? error : new Error(String(error)))

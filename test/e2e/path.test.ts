@@ -73,6 +73,9 @@ test('from the sample project to a steered answer', async ({ studio }) => {
     const landscape = page.getByRole('img', { name: /^V over the states' two principal components: .* a state's way from/ })
     await landscape.scrollIntoViewIfNeeded({ timeout: 60_000 })
     await picture('08-landscape')
+    await page.getByRole('radiogroup', { name: 'Plane' }).getByText('Component and gradient').click()
+    await expect(page.getByRole('img', { name: /^V over the first component and the mean gradient: .* a state's way from/ })).toBeVisible({ timeout: 60_000 })
+    await picture('08-landscape-ascent')
   })
 
   await test.step('chat side by side; the sliders act on the next message', async () => {

@@ -1,20 +1,18 @@
 /** Responses by any method: what the terminal's generate, the chat and an evaluation all go through. */
 import { sampling, type Message, type Sampling } from '../../contract/entities.ts'
-import { StudioError } from '../../contract/errors.ts'
 import type { BranchesEvent, ControlInput, GenerateEvent, GenerationRequest } from '../../model-host/messages.ts'
 import { responseSeed } from '../collect/seed.ts'
 import type { HostClient } from '../models/host-client.ts'
-import type { Models } from '../models/models.ts'
-import type { Project } from '../project/project.ts'
 import type { Scorer, Surroundings } from '../reward/source.ts'
 import { rewardNamed, sourceNamed } from '../reward/sources.ts'
-import { weightedSum } from '../value/weighted-sum.ts'
 import { sendAdapter } from './adapters.ts'
 import { Candidates } from './candidates.ts'
 import { Decisions } from './decisions.ts'
 import { openGates, reading, type Gated } from './gate.ts'
 import type { AdapterPlan, ControlPlan, GatePlan } from './method.ts'
 import type { ResolvedMethod } from './methods.ts'
+import { generateBySecond, type Run } from './second-model.ts'
+import { sendControl } from './send-control.ts'
 
 export interface GenerationTask {
   key: number
@@ -136,40 +134,6 @@ export async function generate({ project, models, secrets }: Around, given: Host
   }
 }
 
-type Run = (host: HostClient, requests: GenerationRequest[], onEvent: (event: GenerateEvent | BranchesEvent) => void) => Promise<void>
-
-/**
- * By another model than the project's, loaded for as long as this takes. When its process dies, what is left is asked of
- * a new one, unless tokens were told already. @returns seconds before it was loaded
- */
-async function generateBySecond(models: Models, file: string, requests: GenerationRequest[], run: Run, onEvent: (event: GenerateEvent | BranchesEvent) => void, { tokens, signal }: { tokens: boolean; signal: AbortSignal }): Promise<number> {
-  const left = new Map(requests.map((request) => [request.key, request]))
-  let asked = performance.now()
-  let loading = 0
-  const work = async (host: HostClient, progressed: () => void): Promise<void> => {
-    loading += (performance.now() - asked) / 1000
-    try {
-      await run(host, [...left.values()], (event) => {
-        if (event.kind === 'finished' || event.kind === 'skipped') {
-          left.delete(event.key)
-          progressed()
-        }
-        onEvent(event)
-      })
-    } finally {
-      asked = performance.now()
-    }
-  }
-  if (tokens) {
-    const { host, close } = await models.openSecond(file, signal)
-    await work(host, () => {}).finally(close)
-  } else {
-    const second = models.second(file, signal)
-    await second.use(work).finally(() => second.close())
-  }
-  return loading
-}
-
 /** Names of the rewards that a method chooses by. */
 function rewardsOf({ candidates, search }: ResolvedMethod): string[] {
   return [...(candidates === null ? [] : [candidates.reward]), ...(search?.by === 'reward' ? [search.reward] : [])]
@@ -177,20 +141,3 @@ function rewardsOf({ candidates, search }: ResolvedMethod): string[] {
 
 /** Greedy candidates would all be the same. The paper's sampling where it draws several. */
 const candidateSampling = sampling.parse({ temperature: 0.7, topK: 50, topP: 0.95 })
-
-/** Sends the plan's value functions, as their weighted sum, and gives the plan in units of the raw state. @throws StudioError 'bad-request' */
-export async function sendControl(project: Project, host: HostClient, plan: ControlPlan): Promise<ControlInput> {
-  const terms = plan.terms.map(({ valueFunction, weight }) => ({ ...project.valueFunctions.detail(valueFunction), weight }))
-  for (const { id, inputDim } of terms) {
-    if (inputDim === host.loaded.stateSize) continue
-    throw new StudioError('bad-request', `value function ${id} takes states of ${inputDim} numbers, this model's have ${host.loaded.stateSize}: it belongs to another model`)
-  }
-  const bent = terms.find(({ hiddenDims }) => plan.linear && hiddenDims.length > 0)
-  if (bent !== undefined) throw new StudioError('bad-request', `value function ${bent.id} is not linear, so it has no fixed direction: train one with no hidden layer, or as the difference of means`)
-  // alpha is in units of each one's standardised states: a step of alpha c^2 in the raw state, with its own c
-  const unit = (terms[0]?.scale ?? 1) ** 2
-  const network = terms.map(({ id, weight }) => `${id}*${weight}`).join('+')
-  await host.setNetwork(network, () => weightedSum(terms.map(({ id, scale, weight }) => ({ network: project.valueFunctions.network(id), weight: (weight * scale ** 2) / unit }))))
-  const { alpha, updates, target, tolerance, maxEdit } = plan
-  return { network, stepSize: alpha * unit, updates, target, tolerance, maxEdit }
-}

@@ -1,6 +1,6 @@
 /** Responses of an evaluation, read again by the model that wrote them: what the metrics of probabilities have in common. */
 import type { HostMethods, LikelihoodEvent, LikelihoodRequest } from '../../model-host/messages.ts'
-import { sendControl } from '../control/generate.ts'
+import { sendControl } from '../control/send-control.ts'
 import type { ControlPlan } from '../control/method.ts'
 import type { ResolvedMethod } from '../control/methods.ts'
 import type { HostClient } from '../models/host-client.ts'
