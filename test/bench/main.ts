@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { version } from '../../src-main/engine/version.ts'
 import { parseBenchArguments, type BenchArguments } from './arguments.ts'
 import { busyNeighbours, machine } from './machine.ts'
+import { batch } from './parts/batch.ts'
 import { collection } from './parts/collection.ts'
 import { control } from './parts/control.ts'
 import { firstToken } from './parts/first-token.ts'
@@ -21,7 +22,7 @@ import { targetsOf } from './targets.ts'
 /** Hands out every measurement as soon as there is one, so that a part that fails keeps what it has. */
 type Part = (subject: Subject, add: (measurement: Measurement) => void) => Promise<Omit<PartResult, 'measurements'>>
 
-const parts: Record<PartName, Part> = { hook, control, collection, training, prefill, 'first-token': firstToken, memory, search }
+const parts: Record<PartName, Part> = { hook, control, collection, training, prefill, 'first-token': firstToken, memory, search, batch }
 
 const progress = (text: string): void => void process.stderr.write(`${text}\n`)
 

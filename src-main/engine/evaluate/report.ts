@@ -142,7 +142,10 @@ ${lineChart('epoch', [{ label: 'return error', points: points('returnError') }])
 }
 
 function describeSettings(settings: Record<string, unknown>): string {
-  return Object.entries(settings).map(([key, value]) => `${key} ${String(value)}`).join(', ')
+  return Object.entries(settings)
+    .filter(([, value]) => value !== null && value !== '')
+    .map(([key, value]) => `${key.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)} ${String(value)}`)
+    .join(', ')
 }
 
 function figure(value: number | null): string {
@@ -152,14 +155,15 @@ function figure(value: number | null): string {
 const style = `
 :root { color-scheme: light dark; --line: light-dark(#d5d9e0, #3a404b); --quiet: light-dark(#566070, #9aa5b5); --first: light-dark(#5b6b84, #93a3bd); --second: light-dark(#b4440f, #ff9d66); --third: light-dark(#1d7a4f, #6fcf9d); --fourth: light-dark(#7a3f9d, #c79be0); }
 body { margin: 0; font: 15px/1.5 system-ui, sans-serif; background: light-dark(#fbfbfc, #15181d); color: light-dark(#1c2129, #e7eaef); }
-main { max-width: 60rem; margin: 0 auto; padding: 2rem 1.5rem 4rem; }
+main { max-width: 84rem; margin: 0 auto; padding: 2rem 1.5rem 4rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.5rem; } h3 { font-size: 1rem; margin: 0 0 .5rem; }
 table { border-collapse: collapse; width: 100%; margin: 1.5rem 0; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .4rem .7rem .4rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+td { white-space: nowrap; }
 thead th { color: var(--quiet); font-weight: 500; font-size: .85rem; }
 small { display: block; font-weight: 400; color: var(--quiet); }
 figure { margin: 2rem 0; } figcaption { color: var(--quiet); margin-bottom: .5rem; }
-svg { width: 100%; height: auto; } svg text { font-size: 12px; fill: currentColor; }
+svg { width: 100%; max-width: 60rem; height: auto; } svg text { font-size: 12px; fill: currentColor; }
 .example { border-top: 1px solid var(--line); padding: 1rem 0; } .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); gap: 1.5rem; }
 .columns p { white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0; } .number { color: var(--quiet); font-variant-numeric: tabular-nums; }
 table { display: block; overflow-x: auto; } .alarm { border-left: 3px solid var(--second); padding-left: .8rem; }
