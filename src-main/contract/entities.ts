@@ -570,6 +570,7 @@ export type LandscapePlane = z.infer<typeof landscapePlane>
 
 /** V on a plane through the mean of a collection's states, in standard deviations of the reward above its mean. */
 export const landscape = z.object({
+  plane: landscapePlane,
   /** shares of the states' variance along x and y */
   explained: z.tuple([z.number(), z.number()]),
   /** how many the plane was found from */

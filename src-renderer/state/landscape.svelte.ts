@@ -69,11 +69,12 @@ class LandscapePicture {
   }
 
   async #load(): Promise<void> {
-    const { of, plane, response, token, alpha, updates } = this
-    if (of === null || response === null) return
+    const { of, surface, response, token, alpha, updates } = this
+    if (of === null || surface === null || response === null) return
+    const { plane } = surface
     const asked = ++this.#asked
     const path = await notices.guard(() => call('value.path', { id: of.id, plane, response, token, alpha, updates }))
-    if (path !== undefined && asked === this.#asked && this.of === of && this.plane === plane) this.path = path
+    if (path !== undefined && asked === this.#asked && this.surface === surface) this.path = path
   }
 }
 

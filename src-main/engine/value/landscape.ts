@@ -30,7 +30,7 @@ export async function landscapeOf(project: Project, valueFunction: number, kind:
   }
   const x = extent(points.map((point) => point.x), margin)
   const y = extent(points.map((point) => point.y), kind === 'ascent' ? marginUpwards : margin)
-  return { explained: plane.explained, states: plane.states.length, x, y, size: gridSize, values: await grid(network, plane, x, y), points }
+  return { plane: kind, explained: plane.explained, states: plane.states.length, x, y, size: gridSize, values: await grid(network, plane, x, y), points }
 }
 
 interface StateOnPlane {
