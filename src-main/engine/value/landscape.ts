@@ -14,7 +14,7 @@ const gradientsMeant = 100
 const gridSize = 48
 /** beyond the states on each side, as a share of their extent; more where an edit leads out of them */
 const margin = 0.25
-const marginUpwards = 1.5
+const marginUpwards = 2
 
 const planes = new WeakMap<Project, Map<string, Promise<Plane>>>()
 
