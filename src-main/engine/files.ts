@@ -1,5 +1,6 @@
-/** What a path names, as the checks before reading need it. */
-import { statSync, type Stats } from 'node:fs'
+/** What a path names, as the checks before reading need it; and small files of JSON. */
+import { readFileSync, statSync, type Stats } from 'node:fs'
+import { StudioError } from '../contract/errors.ts'
 
 /** undefined where there is nothing, or where nothing can be: a name that is too long, a file used as a folder. */
 export function statOf(path: string): Stats | undefined {
@@ -14,4 +15,14 @@ export function statOf(path: string): Stats | undefined {
 export function versionOf(path: string): string {
   const stat = statOf(path)
   return stat === undefined ? '' : `${stat.size} ${stat.mtimeMs}`
+}
+
+/** @throws StudioError 'not-found' or 'bad-request' */
+export function readJson(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new StudioError('bad-request', `${file} is not JSON: ${error.message}`)
+    throw new StudioError('not-found', `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+  }
 }

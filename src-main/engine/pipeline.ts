@@ -1,10 +1,10 @@
 /** The settings of a whole pipeline: one JSON file, from the data to the table. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { z } from 'zod'
 import writeFileAtomic from 'write-file-atomic'
 import { chosenSettings, importSettings, methodChoice, metricChoice, rewardName, stageSettings, sweep, type StageSettings } from '../contract/entities.ts'
-import { StudioError } from '../contract/errors.ts'
+import { readJson } from './files.ts'
 import type { Project } from './project/project.ts'
 
 const { collect, train, evaluate } = stageSettings.shape
@@ -27,14 +27,7 @@ export type Pipeline = z.infer<typeof pipeline>
 /** Paths come back absolute. @throws StudioError 'not-found' or 'bad-request' */
 export function readPipeline(path: string): Pipeline {
   const file = resolve(path)
-  let json: unknown
-  try {
-    json = JSON.parse(readFileSync(file, 'utf8'))
-  } catch (error) {
-    if (error instanceof SyntaxError) throw new StudioError('bad-request', `${file} is not JSON: ${error.message}`)
-    throw new StudioError('not-found', `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
-  }
-  const settings = pipeline.parse(json)
+  const settings = pipeline.parse(readJson(file))
   const absolute = (p: string): string => (isAbsolute(p) ? p : join(dirname(file), p))
   return {
     ...settings,

@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { evaluateSettings, type EvaluateSettings, type Evaluation } from '../../contract/entities.ts'
-import { StudioError } from '../../contract/errors.ts'
 import { completeStudy } from '../../engine/evaluate/study.ts'
+import { readJson } from '../../engine/files.ts'
 import type { Project } from '../../engine/project/project.ts'
 import { number, required, text, UsageError } from '../arguments.ts'
 import type { Command, Input } from '../command.ts'
@@ -65,14 +64,7 @@ const exported = z.object({
 function settingsOfFile(file: string, input: Input): EvaluateSettings {
   const beside = [...input.flags.keys()].filter((flag) => !['settings', 'dataset', 'json', ...deviceFlags].includes(flag))
   if (beside.length > 0) throw new UsageError(`--settings says everything; --${beside[0]} would change it`)
-  let json: unknown
-  try {
-    json = JSON.parse(readFileSync(file, 'utf8'))
-  } catch (error) {
-    if (error instanceof SyntaxError) throw new StudioError('bad-request', `${file} is not JSON: ${error.message}`)
-    throw new StudioError('not-found', `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
-  }
-  const { settings, manifest } = exported.parse(json)
+  const { settings, manifest } = exported.parse(readJson(file))
   const scoredBy = manifest?.settings?.scoredBy
   return { ...settings, ...(scoredBy !== undefined && { source: scoredBy.source, sourceSettings: scoredBy.settings }), dataset: number(input, 'dataset') ?? settings.dataset }
 }

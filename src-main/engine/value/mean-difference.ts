@@ -2,14 +2,13 @@
  * A value function without training: V(h) = a (u . h) + b along the difference u of the mean states of responses with
  * rewards above and below the median. a and b are the least squares of the reward at every token.
  */
-import { openSync, closeSync, readSync } from 'node:fs'
-import { join } from 'node:path'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { median } from 'simple-statistics'
 import type { Epoch } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Layer } from '../../model-host/messages.ts'
 import type { LabelledStates } from '../project/responses.ts'
+import { StateReader } from '../project/state-reader.ts'
 import { epochFigures } from './epoch-figures.ts'
 
 /** A linear V that no training has made. */
@@ -68,21 +67,16 @@ function add(to: Float64Array, numbers: Float64Array): void {
 }
 
 async function eachResponse(directory: string, inputDim: number, trajectories: LabelledStates[], signal: AbortSignal, visit: (states: Float16Array, index: number) => void): Promise<void> {
-  const files = new Map<string, number>()
+  const reader = new StateReader(directory, inputDim)
   try {
     for (const [i, { shard, offset, states }] of trajectories.entries()) {
-      const file = files.get(shard) ?? openSync(join(directory, shard), 'r')
-      files.set(shard, file)
-      const numbers = new Float16Array(states * inputDim)
-      const read = readSync(file, new Uint8Array(numbers.buffer), 0, numbers.byteLength, offset)
-      if (read !== numbers.byteLength) throw new StudioError('project-damaged', `${shard} is shorter than its responses`)
-      visit(numbers, i)
+      visit(reader.read(shard, offset, states), i)
       if (i % 16 !== 0) continue
       await breathe()
       signal.throwIfAborted()
     }
   } finally {
-    for (const file of files.values()) closeSync(file)
+    reader.close()
   }
 }
 

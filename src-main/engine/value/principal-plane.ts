@@ -1,9 +1,8 @@
 /** The plane of the first two principal components of a collection's states. */
-import { closeSync, openSync, readSync } from 'node:fs'
-import { join } from 'node:path'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { StudioError } from '../../contract/errors.ts'
 import type { StatePlace } from '../project/responses.ts'
+import { StateReader } from '../project/state-reader.ts'
 
 /** More say no more about two components. */
 const mostStates = 1500
@@ -15,6 +14,8 @@ export interface Plane {
   states: Float64Array[]
   /** (D) */
   mean: Float64Array
+  /** sum of |state - mean|^2 */
+  variance: number
   /** orthonormal, (D) each */
   axes: [Float64Array, Float64Array]
   /** shares of the states' variance */
@@ -38,67 +39,59 @@ export async function principalPlane(directory: string, size: number, places: St
     axes = orthonormal(...(axes.map((axis) => covariance(centred, axis)) as [Float64Array, Float64Array]))
     await breathe()
   }
-  return { states, mean, axes, explained: sharesOf(axes, centred, variance) }
+  return seen({ states, mean, variance }, axes)
 }
 
 /** The same with the direction as its second axis; the first is the first component without its part along it. */
-export function turned({ states, mean, axes: [component] }: Plane, direction: Float64Array): Plane {
+export function turned({ axes: [component], ...plane }: Plane, direction: Float64Array): Plane {
   const [y, x] = orthonormal(direction, component)
-  const centred = states.map((state) => state.map((h, d) => h - (mean[d] as number)))
-  return { states, mean, axes: [x, y], explained: sharesOf([x, y], centred, centred.reduce((sum, h) => sum + dot(h, h), 0)) }
+  return seen(plane, [x, y])
 }
 
-export function onPlane({ mean, axes }: Plane, state: ArrayLike<number>): [number, number] {
+function seen({ states, mean, variance }: Omit<Plane, 'axes' | 'explained'>, axes: Plane['axes']): Plane {
+  const places = states.map((state) => onPlane({ mean, axes }, state))
+  const share = (axis: 0 | 1): number => places.reduce((sum, place) => sum + place[axis] ** 2, 0) / variance
+  return { states, mean, variance, axes, explained: [share(0), share(1)] }
+}
+
+export function onPlane({ mean, axes }: Pick<Plane, 'mean' | 'axes'>, state: ArrayLike<number>): [number, number] {
   return axes.map((axis) => axis.reduce((sum, a, d) => sum + a * ((state[d] as number) - (mean[d] as number)), 0)) as [number, number]
 }
 
 /** One response's state. @throws StudioError 'bad-request' for a token that it does not have */
 export function readState(directory: string, size: number, { shard, offset, states }: StatePlace, token: number): Float64Array {
   if (token >= states) throw new StudioError('bad-request', `the response has ${states} states; there is no token ${token}`)
-  const file = openSync(join(directory, shard), 'r')
+  const reader = new StateReader(directory, size)
   try {
-    return readRow(file, shard, size, offset + token * size * 2)
+    return Float64Array.from(reader.read(shard, offset + token * size * 2, 1))
   } finally {
-    closeSync(file)
+    reader.close()
   }
 }
 
 function readSpread(directory: string, size: number, places: StatePlace[]): Float64Array[] {
   const total = places.reduce((sum, { states }) => sum + states, 0)
   const step = Math.max(1, total / mostStates)
-  const files = new Map<string, number>()
+  const reader = new StateReader(directory, size)
   const rows: Float64Array[] = []
   try {
     let before = 0
     for (const { shard, offset, states } of places) {
-      const file = files.get(shard) ?? openSync(join(directory, shard), 'r')
-      files.set(shard, file)
       for (let next = Math.ceil(rows.length * step); next < before + states; next = Math.ceil(rows.length * step)) {
-        rows.push(readRow(file, shard, size, offset + (next - before) * size * 2))
+        rows.push(Float64Array.from(reader.read(shard, offset + (next - before) * size * 2, 1)))
       }
       before += states
     }
   } finally {
-    for (const file of files.values()) closeSync(file)
+    reader.close()
   }
   return rows
-}
-
-function readRow(file: number, shard: string, size: number, offset: number): Float64Array {
-  const row = new Float16Array(size)
-  if (readSync(file, new Uint8Array(row.buffer), 0, row.byteLength, offset) !== row.byteLength) throw new StudioError('project-damaged', `${shard} is shorter than its responses`)
-  return Float64Array.from(row)
 }
 
 function dot(a: Float64Array, b: Float64Array): number {
   let sum = 0
   for (let d = 0; d < a.length; d++) sum += (a[d] as number) * (b[d] as number)
   return sum
-}
-
-/** Of the variance, along each axis. */
-function sharesOf(axes: Plane['axes'], centred: Float64Array[], variance: number): [number, number] {
-  return axes.map((axis) => centred.reduce((sum, x) => sum + dot(x, axis) ** 2, 0) / variance) as [number, number]
 }
 
 /** |x|^2 of what is left of x without its part along `axis` */
