@@ -43,7 +43,7 @@ type Choice = { name: string; settings?: Record<string, unknown> }
 const questions = ['why?', 'what is love?', 'who are the good people?', 'how can one know the world?']
 
 /** Every method's responses to the questions, in one call. */
-async function answers(choices: Choice[], own: { tokens?: boolean; signal?: AbortSignal; sampling?: typeof drawn; onEvent?: (event: GenerateEvent) => void } = {}): Promise<FinishedEvent[][]> {
+async function answers(choices: Choice[], own: { maxTokens?: number; parallel?: number; tokens?: boolean; signal?: AbortSignal; sampling?: typeof drawn; onEvent?: (event: GenerateEvent) => void } = {}): Promise<FinishedEvent[][]> {
   const finished = new Map<number, FinishedEvent>()
   const tasks = choices.flatMap((choice, column) => {
     const method = resolveMethod({ settings: {}, ...choice })
@@ -102,15 +102,18 @@ describe('columns of one call', () => {
   test('another model whose process dies is opened again, and nothing is told twice', async () => {
     const before = studio.hosts()
     const told: number[] = []
-    studio.onLaunch(() => {})
+    // one after the other and long: the first is told while the last is far from its end, however late the signal arrives
+    const long = { maxTokens: 400, parallel: 1 }
     const column = await answers([{ name: 'model', settings: { modelFile: file('merged.gguf') } }], {
+      ...long,
       onEvent: (event) => {
         if (event.kind !== 'finished') return
         if (told.push(event.key) === 1) studio.killHost()
       }
     })
     expect([...told].sort()).toEqual([0, 1, 2, 3])
-    expect(tokensOf(column[0]!)).toEqual(tokensOf((await answers([choices()[1]!]))[0]!))
+    const beginnings = tokensOf(column[0]!).map((tokens) => tokens.slice(0, 8)) // later ones differ by rounding
+    expect(beginnings).toEqual(tokensOf((await answers([choices()[1]!]))[0]!))
     expect(studio.hosts() - before).toBeGreaterThan(1)
   })
 
