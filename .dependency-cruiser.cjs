@@ -7,7 +7,7 @@
 const forbid = (name, comment, from, to) => ({ name, comment, severity: 'error', from, to })
 
 /** The packages of the window, which are bundled into it. */
-const windowPackages = '(^|/)node_modules/(svelte|chart\\.js|d3-contour|d3-array|internmap|virtua|@kurkle/color)(/|$)'
+const windowPackages = '(^|/)node_modules/(svelte|chart\\.js|d3-contour|d3-array|internmap|virtua|@kurkle/color|bits-ui|@internationalized/date|marked)(/|$)'
 
 module.exports = {
   forbidden: [

@@ -8,6 +8,13 @@ export interface Notice {
   level: NoticeLevel
   text: string
   details: string | undefined
+  /** what the person can do about it */
+  action: NoticeAction | undefined
+}
+
+export interface NoticeAction {
+  title: string
+  run: () => void
 }
 
 /** Milliseconds; an error stays until it is dismissed. */
@@ -22,11 +29,14 @@ class Notices {
     on('notice', ({ level, text, details }) => this.add(level, text, details))
   }
 
-  add(level: NoticeLevel, text: string, details?: string): void {
-    if (this.list.some((notice) => notice.text === text && notice.level === level)) return
+  /** @returns its key, to dismiss it by; one that is there already is not shown twice */
+  add(level: NoticeLevel, text: string, details?: string, action?: NoticeAction): number {
+    const same = this.list.find((notice) => notice.text === text && notice.level === level && notice.action === undefined)
+    if (same !== undefined && action === undefined) return same.key
     const key = ++this.#last
-    this.list = [...this.list, { key, level, text, details }].slice(-most)
+    this.list = [...this.list, { key, level, text, details, action }].slice(-most)
     if (level !== 'error') setTimeout(() => this.dismiss(key), shownFor[level])
+    return key
   }
 
   dismiss(key: number): void {
