@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import type { Job, JobKind } from '../contract/job.ts'
 import { fromFailure, StudioError } from '../contract/errors.ts'
 import type { AnyEvent } from '../contract/methods.ts'
+import type { ModelSource } from '../contract/models.ts'
 import { cacheDirectory, dataDirectory } from '../engine/directories.ts'
 import { Engine } from '../engine/engine.ts'
 import { catalogue } from '../engine/models/catalogue.ts'
-import { fetchModel } from '../engine/models/fetch.ts'
 import { forkHost } from '../engine/models/fork-host.ts'
 import { Project } from '../engine/project/project.ts'
 import { Rate } from '../engine/jobs/progress.ts'
@@ -30,7 +30,9 @@ export class Session {
       tell: (event, payload) => {
         const told = { event, payload } as AnyEvent
         if (told.event === 'job' && told.payload.state === 'running') terminal.progress(told.payload)
-        else if (told.event === 'notice') terminal.note(told.payload.text)
+        else if (told.event === 'model.downloads') {
+          for (const download of told.payload) if (download.state === 'running' && download.phase !== '') terminal.progress({ ...download, unit: 'bytes' })
+        } else if (told.event === 'notice') terminal.note(told.payload.text)
       }
     })
   }
@@ -52,7 +54,16 @@ export class Session {
     const { cacheDirectory: cache, resourcesDirectory: resources } = this.engine.options
     const missing = catalogue(cache, resources).find((model) => model.file === this.engine.project.modelFile && !model.present)
     if (missing === undefined) return
-    await this.withProgress((context) => fetchModel(missing.id, cache, resources, context))
+    await this.download({ kind: 'catalogue', id: missing.id })
+  }
+
+  /** Through the machine's queue, where Ctrl-C leaves it paused. @returns the file @throws what it failed with */
+  async download(source: ModelSource): Promise<string> {
+    const { downloads } = this.engine
+    const { state, failure, file } = await downloads.finished(downloads.add(source, null).id)
+    if (failure !== null) throw fromFailure(failure)
+    if (state !== 'done' || file === null) throw new StudioError('cancelled', 'interrupted; what has come is kept, and the same command goes on from there')
+    return file
   }
 
   /** Fetching without a project, and so without a job: its progress on the terminal, its end with Ctrl-C. */
@@ -93,6 +104,7 @@ export class Session {
 
   async interrupt(): Promise<void> {
     this.#abort.abort()
+    await this.engine.downloads.pauseAll()
     await this.engine.jobs.pauseAll()
   }
 

@@ -57,6 +57,9 @@ export const loadPlan = placement.extend({
   memoryAvailable: z.number(),
   deviceMemoryNeeded: z.number(),
   deviceMemoryFree: z.number(),
+  /** KV cells; fewer than usual where those do not fit */
+  contextTokens: z.int(),
+  smallerContext: z.boolean(),
   fits: z.boolean()
 })
 export type LoadPlan = z.infer<typeof loadPlan>

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { id } from './entities.ts'
 import { failure } from './errors.ts'
 
-export const jobKind = z.enum(['fetch-model', 'fetch-data', 'import', 'export', 'collect', 'export-states', 'import-states', 'reward', 'preference', 'train', 'evaluate'])
+export const jobKind = z.enum(['fetch-data', 'import', 'export', 'collect', 'export-states', 'import-states', 'reward', 'preference', 'train', 'evaluate'])
 export type JobKind = z.infer<typeof jobKind>
 
 export const jobState = z.enum(['queued', 'running', 'paused', 'done', 'stopped', 'failed'])

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import * as d from './device.ts'
 import * as e from './entities.ts'
 import { job } from './job.ts'
+import * as m from './models.ts'
 
 const nothing = z.object({})
 const page = { offset: z.int().min(0).default(0), limit: z.int().min(1).max(500).default(100) }
@@ -39,7 +40,26 @@ export const methods = {
   'model.catalogue': { input: nothing, output: z.array(e.catalogueModel) },
   'model.inspect': { input: z.object({ file }), output: e.modelFacts },
   'model.choose': { input: z.object({ file }), output: e.project },
-  'model.fetch': { input: z.object({ id: z.string() }), output: job },
+  /** Asks the hub for a model's GGUF files: owner/name, owner/name@revision or its address. */
+  'model.hub': { input: z.object({ name: z.string().min(1).max(500) }), output: m.hubModel },
+  /** The queue of downloads, of this machine and not of a project. */
+  'model.downloads': { input: nothing, output: z.array(m.modelDownload) },
+  /** Puts a model into the queue, where it is not there yet; `use`: the open project is to use it at its end. */
+  'model.download': { input: z.object({ source: m.modelSource, use: z.boolean().default(false) }), output: m.modelDownload },
+  'model.pauseDownload': { input: z.object({ download: e.id }), output: m.modelDownload },
+  /** Goes on with a paused or failed one, from the bytes that are here. */
+  'model.resumeDownload': { input: z.object({ download: e.id }), output: m.modelDownload },
+  /** Takes it out of the queue; what has come of an unfinished one is deleted. */
+  'model.cancelDownload': { input: z.object({ download: e.id }), output: nothing },
+  /** The models on this machine: of the studio's own folder, of the folders that were added, and files that were chosen. */
+  'model.library': { input: nothing, output: m.modelLibrary },
+  'model.addFolder': { input: z.object({ directory: file }), output: m.modelLibrary },
+  /** Takes a folder, or a file that was chosen by itself, out of the list; nothing is deleted. */
+  'model.forget': { input: z.object({ path: file }), output: m.modelLibrary },
+  /** Deletes a model of the studio's own folder. */
+  'model.delete': { input: z.object({ file }), output: m.modelLibrary },
+  /** SHA-256 of a file, told with `model.checksum` on the way; remembered as long as the file does not change. */
+  'model.checksum': { input: z.object({ file }), output: z.object({ sha256: z.string() }) },
   /** How the project's model would be loaded now; fails where loading would. */
   'model.plan': { input: nothing, output: d.loadPlan },
   /** Loads the project's model in the model host, if it is not there already. */
@@ -197,6 +217,9 @@ export const events = {
   /** The project's counts, name or model changed. */
   project: e.project.nullable(),
   model: z.object({ loaded: d.loadedModel.nullable(), note: z.string() }),
+  'model.downloads': z.array(m.modelDownload),
+  'model.library': m.modelLibrary,
+  'model.checksum': z.object({ file: z.string(), done: z.number(), total: z.number() }),
   'collect.sample': z.object({ collection: e.id, prompt: z.string(), text: z.string() }),
   'train.epoch': z.object({ job: e.id, epoch: e.epoch }),
   'chat.token': z.object({ turn: e.id, pane: z.int(), step: e.tokenStep }),

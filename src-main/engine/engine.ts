@@ -1,7 +1,8 @@
 /** The product without a window: one open project, its model, its jobs. Window and terminal both drive this. */
 import { join } from 'node:path'
 import type { EventName, EventPayload, MethodName, Output, Parsed } from '../contract/methods.ts'
-import { StudioError } from '../contract/errors.ts'
+import type { ModelDownload } from '../contract/models.ts'
+import { StudioError, toFailure } from '../contract/errors.ts'
 import { collectWork } from './collect/collect.ts'
 import { Chat } from './control/chat.ts'
 import { exportWork } from './data/export.ts'
@@ -9,8 +10,10 @@ import { fetchDataWork } from './data/hub/fetch.ts'
 import { importWork } from './data/import.ts'
 import { evaluateWork } from './evaluate/evaluate.ts'
 import { JobRunner } from './jobs/runner.ts'
-import { fetchModelWork } from './models/fetch.ts'
+import { Downloads } from './models/downloads/downloads.ts'
 import type { LaunchHost } from './models/host-client.ts'
+import { inspectModel } from './models/inspect.ts'
+import { Library } from './models/library.ts'
 import { Models } from './models/models.ts'
 import { preferenceWork } from './preference/train.ts'
 import { Project } from './project/project.ts'
@@ -46,6 +49,8 @@ export class Engine {
   readonly models: Models
   readonly secrets: Secrets
   readonly jobs: JobRunner
+  readonly downloads: Downloads
+  readonly library: Library
   readonly chat: Chat
   #project: Project | null = null
 
@@ -60,6 +65,12 @@ export class Engine {
         tell('notice', { level: 'warning', text })
       }
     })
+    this.downloads = new Downloads(options, {
+      changed: (downloads) => tell('model.downloads', downloads),
+      finished: (download) => void this.#downloaded(download),
+      warn: (text) => tell('notice', { level: 'warning', text })
+    })
+    this.library = new Library(options, async () => ({ choice: this.models.choice, candidates: await this.models.candidates() }), (library) => tell('model.library', library))
     this.chat = new Chat(this.models, this.secrets, {
       token: (event) => tell('chat.token', event),
       pane: (event) => tell('chat.pane', event),
@@ -67,7 +78,6 @@ export class Engine {
     })
     this.jobs = new JobRunner(
       {
-        'fetch-model': fetchModelWork(options.cacheDirectory, options.resourcesDirectory),
         'fetch-data': fetchDataWork(options.cacheDirectory),
         import: importWork(options.cacheDirectory),
         export: exportWork,
@@ -119,6 +129,33 @@ export class Engine {
     this.#project.close()
     this.#project = null
     this.options.tell('project', null)
+  }
+
+  /** Makes a file the open project's model. @throws StudioError 'not-found', 'not-usable' or 'busy' */
+  async chooseModel(file: string): Promise<void> {
+    await inspectModel(file) // refuses what cannot be a model
+    this.refuseWhileRunning('choosing another model')
+    this.project.modelFile = file
+    this.models.unload()
+    this.library.remember(file)
+    this.tellProject()
+  }
+
+  /** @throws StudioError 'busy' */
+  refuseWhileRunning(what: string): void {
+    if (this.jobs.list().some((job) => job.state === 'running')) throw new StudioError('busy', `a job is running; stop it before ${what}`)
+  }
+
+  /** A project that waited for a model finds it, or is made to use it. */
+  async #downloaded({ file, title, project }: ModelDownload): Promise<void> {
+    if (this.#project === null || file === null) return
+    if (project === this.#project.summary().id && this.#project.modelFile !== file) {
+      try {
+        await this.chooseModel(file)
+      } catch (error) {
+        this.options.tell('notice', { level: 'warning', text: `${title} is here, but the project does not use it yet: ${toFailure(error).message}` })
+      }
+    } else this.tellProject()
   }
 
   tellProject(): void {

@@ -13,6 +13,8 @@ import { extended } from './evaluate/extend.ts'
 import { listMetrics } from './evaluate/metrics.ts'
 import { completeStudy } from './evaluate/study.ts'
 import { catalogue } from './models/catalogue.ts'
+import { checksumOf } from './models/checksum.ts'
+import { listHubModel } from './models/hub-model.ts'
 import { inspectModel } from './models/inspect.ts'
 import { stageSettingsOf } from './pipeline.ts'
 import { Project } from './project/project.ts'
@@ -38,10 +40,6 @@ export function createHandlers(engine: Engine): Handlers {
     const summary = (await engine.open(make)).summary()
     addRecent(dataDirectory, summary)
     return summary
-  }
-
-  const refuseWhileRunning = (what: string): void => {
-    if (engine.jobs.list().some((job) => job.state === 'running')) throw new StudioError('busy', `a job is running; stop it before ${what}`)
   }
 
   return {
@@ -84,14 +82,43 @@ export function createHandlers(engine: Engine): Handlers {
     'model.catalogue': () => catalogue(cacheDirectory, resourcesDirectory),
     'model.inspect': ({ file }) => inspectModel(file),
     'model.choose': async ({ file }) => {
-      await inspectModel(file) // refuses what cannot be a model
-      refuseWhileRunning('choosing another model')
-      engine.project.modelFile = file
-      engine.models.unload()
-      engine.tellProject()
+      await engine.chooseModel(file)
       return engine.project.summary()
     },
-    'model.fetch': (input) => engine.jobs.start('fetch-model', input),
+    'model.hub': ({ name }) => listHubModel(name, cacheDirectory),
+    'model.downloads': () => engine.downloads.list(),
+    'model.download': ({ source, use }) => engine.downloads.add(source, use ? engine.project.summary().id : null),
+    'model.pauseDownload': ({ download }) => engine.downloads.pause(download),
+    'model.resumeDownload': ({ download }) => engine.downloads.resume(download),
+    'model.cancelDownload': async ({ download }) => {
+      await engine.downloads.cancel(download)
+      return {}
+    },
+    'model.library': () => engine.library.list(),
+    'model.addFolder': ({ directory }) => {
+      engine.library.addFolder(directory)
+      return engine.library.list()
+    },
+    'model.forget': ({ path }) => {
+      engine.library.forget(path)
+      return engine.library.list()
+    },
+    'model.delete': ({ file }) => {
+      if (engine.hasProject && engine.project.modelFile === file) throw new StudioError('busy', 'the open project uses this model; choose another one for it first')
+      engine.library.delete(file)
+      engine.downloads.forget(file)
+      return engine.library.list()
+    },
+    'model.checksum': async ({ file }) => {
+      const { file: path, bytes } = await inspectModel(file)
+      let told = performance.now()
+      const sha256 = await checksumOf(path, cacheDirectory, (done) => {
+        if (performance.now() - told < 200) return
+        told = performance.now()
+        engine.options.tell('model.checksum', { file, done, total: bytes })
+      })
+      return { sha256 }
+    },
     'model.plan': () => {
       const { modelFile } = engine.project
       if (modelFile === null) throw new StudioError('no-model', 'this project has no model yet')
@@ -102,7 +129,7 @@ export function createHandlers(engine: Engine): Handlers {
     'device.list': () => engine.models.candidates(),
     'device.choice': () => engine.models.choice,
     'device.choose': (choice) => {
-      refuseWhileRunning('choosing another device')
+      engine.refuseWhileRunning('choosing another device')
       engine.models.choose(choice)
       engine.options.tell('model', { loaded: null, note: '' })
       return choice

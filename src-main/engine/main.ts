@@ -30,5 +30,8 @@ supervisor.onStart(({ cacheDirectory, dataDirectory, resourcesDirectory }) => {
     port.on('message', ({ data }) => void answer(handlers, data).then((reply) => reply !== null && port.postMessage(reply)))
     port.start()
   })
-  supervisor.onQuit(() => engine.close())
+  supervisor.onQuit(async () => {
+    await engine.downloads.pauseAll()
+    await engine.close()
+  })
 })

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Project as Summary } from '../contract/entities.ts'
+import { toFailure } from '../contract/errors.ts'
 import type { JobKind } from '../contract/job.ts'
 import type { Engine } from './engine.ts'
 import { isPresent, modelPath } from './models/catalogue.ts'
@@ -10,7 +11,7 @@ import { Project } from './project/project.ts'
 
 export const sampleModel = 'tinyllama-1.1b-chat'
 
-/** The import of the prompts and, where it is not in the cache, the fetch of the model go on as jobs. */
+/** The import of the prompts goes on as a job; the model, where it is not in the cache, comes through the queue of downloads. */
 export async function openSample(engine: Engine, open: (make: () => Project) => Promise<Summary>): Promise<Summary> {
   const { cacheDirectory, resourcesDirectory } = engine.options
   const directory = engine.sampleDirectory
@@ -24,6 +25,15 @@ export async function openSample(engine: Engine, open: (make: () => Project) => 
   const { counts } = await open(make)
   const running = (kind: JobKind): boolean => engine.jobs.list().some((job) => job.kind === kind && job.state === 'running')
   if (counts.datasets === 0 && !running('import')) await engine.jobs.finished(engine.jobs.start('import', settings.data).id)
-  if (!isPresent(sampleModel, cacheDirectory, resourcesDirectory) && !running('fetch-model')) engine.jobs.start('fetch-model', { id: sampleModel })
+  if (!isPresent(sampleModel, cacheDirectory, resourcesDirectory)) fetchSampleModel(engine)
   return engine.project.summary()
+}
+
+/** Another process may be at it already, which is as good. */
+function fetchSampleModel(engine: Engine): void {
+  try {
+    engine.downloads.add({ kind: 'catalogue', id: sampleModel }, null)
+  } catch (error) {
+    engine.options.tell('notice', { level: 'warning', text: `The sample's model is not here yet: ${toFailure(error).message}` })
+  }
 }

@@ -1,8 +1,8 @@
 /** The model stage: the catalogue, the facts of the project's model, loading it. */
 import type { DeviceCandidate, DeviceChoice, LoadPlan } from '../../src-main/contract/device.ts'
 import type { CatalogueModel, ModelFacts } from '../../src-main/contract/entities.ts'
-import { call } from './connection.ts'
-import { jobs } from './jobs.svelte.ts'
+import { call, on } from './connection.ts'
+import { downloads } from './downloads.svelte.ts'
 import { notices } from './notices.svelte.ts'
 import { studio } from './studio.svelte.ts'
 
@@ -18,8 +18,10 @@ class ModelStage {
   /** How the project's model would be loaded now, or why it would not. */
   plan = $state.raw<LoadPlan | null>(null)
   planProblem = $state<string | null>(null)
-  /** Which fetch job brings which catalogue entry. */
-  #fetches = $state.raw<ReadonlyMap<string, number>>(new Map())
+  /** SHA-256 of files that it was asked for. */
+  checksums = $state.raw<ReadonlyMap<string, string>>(new Map())
+  /** How far the checksum of a file is. */
+  checking = $state.raw<{ file: string; done: number; total: number | null } | null>(null)
 
   constructor() {
     studio.onProjectChange(() => {
@@ -29,7 +31,8 @@ class ModelStage {
       this.loading = false
       void this.inspect()
     })
-    jobs.onEnd('fetch-model', () => void this.loadCatalogue())
+    downloads.onDone(() => void this.loadCatalogue())
+    on('model.checksum', (progress) => this.checking?.file === progress.file && (this.checking = progress))
   }
 
   async loadCatalogue(): Promise<void> {
@@ -90,17 +93,11 @@ class ModelStage {
     })
   }
 
-  async fetch(id: string): Promise<void> {
-    const job = await notices.guard(() => call('model.fetch', { id }))
-    if (job === undefined) return
-    this.#fetches = new Map([...this.#fetches, [id, job.id]])
-    jobs.take(job)
-  }
-
-  /** The running fetch of an entry. A fetch that a window before this one started is known by its title. */
-  fetching(entry: CatalogueModel): ReturnType<typeof jobs.activeOf> {
-    const id = this.#fetches.get(entry.id)
-    return jobs.active.find((job) => job.kind === 'fetch-model' && (job.id === id || (id === undefined && job.title.includes(entry.title))))
+  async checksum(file: string): Promise<void> {
+    this.checking = { file, done: 0, total: null }
+    const answer = await notices.guard(() => call('model.checksum', { file }))
+    if (answer !== undefined) this.checksums = new Map(this.checksums).set(file, answer.sha256)
+    this.checking = null
   }
 
   async load(): Promise<void> {

@@ -1,5 +1,6 @@
 /** Which stage is in front, and what each stage of the method says of itself. */
 import type { StageName } from '../../src-main/contract/entities.ts'
+import { downloads } from './downloads.svelte.ts'
 import { jobs } from './jobs.svelte.ts'
 import { studio } from './studio.svelte.ts'
 
@@ -89,7 +90,8 @@ class Navigation {
 
   #running(stage: StageName): boolean {
     if (stage === 'chat') return this.chatting
-    const kindsOf: Partial<Record<StageName, string[]>> = { model: ['fetch-model'], data: ['import', 'fetch-data'], reward: ['reward', 'preference'] }
+    if (stage === 'model') return downloads.active.length > 0
+    const kindsOf: Partial<Record<StageName, string[]>> = { data: ['import', 'fetch-data'], reward: ['reward', 'preference'] }
     const kinds = kindsOf[stage] ?? [stage]
     return jobs.active.some((job) => kinds.includes(job.kind) && job.state !== 'paused')
   }

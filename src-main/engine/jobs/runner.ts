@@ -67,8 +67,9 @@ export class JobRunner {
     this.#project = project
   }
 
+  /** Without those of older projects whose kind is no job any more. */
   list(): Job[] {
-    return (this.#project?.jobs.list(50) ?? []).map((job) => this.#withRate(job))
+    return (this.#project?.jobs.list(50) ?? []).filter(({ kind }) => this.#works[kind] !== undefined).map((job) => this.#withRate(job))
   }
 
   start(kind: JobKind, settings: unknown): Job {

@@ -12,8 +12,8 @@ const entry = z.object({
   file: z.string(),
   bytes: z.int().positive(),
   sha256: z.string().length(64),
-  /** the file's parts in order, each in a package of the npm registry */
-  npmParts: z.array(z.object({ package: z.string(), file: z.string() }))
+  /** the file's parts in order, each in a package of the npm registry; bytes and SHA-512 (base64) of its tarball */
+  npmParts: z.array(z.object({ package: z.string(), file: z.string(), bytes: z.int().positive(), sha512: z.string() }))
 })
 export type CatalogueEntry = z.infer<typeof entry>
 

@@ -2,16 +2,16 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
 import { keep, readKept } from '../kept-json.ts'
 
 const memory = z.record(z.string(), z.string())
 
-export async function checksumOf(file: string, cacheDirectory: string): Promise<string> {
+/** @param progress is told how many bytes were read */
+export async function checksumOf(file: string, cacheDirectory: string, progress?: (done: number) => void): Promise<string> {
   const known = knownChecksum(file, cacheDirectory)
   if (known !== null) return known
-  const sha256 = await sha256Of(file)
+  const sha256 = await sha256Of(file, progress)
   const list = listOf(cacheDirectory)
   keep(list, { ...readKept(list, memory, {}), [keyOf(file)]: sha256 })
   return sha256
@@ -29,8 +29,12 @@ function keyOf(file: string): string {
   return `${file} ${size} ${mtimeMs}`
 }
 
-export async function sha256Of(file: string): Promise<string> {
+export async function sha256Of(file: string, progress: (done: number) => void = () => {}): Promise<string> {
   const hash = createHash('sha256')
-  await pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), hash)
+  let done = 0
+  for await (const piece of createReadStream(file, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
+    hash.update(piece)
+    progress((done += piece.length))
+  }
   return hash.digest('hex')
 }

@@ -8,7 +8,7 @@ import type { HostClient, LaunchHost } from './host-client.ts'
 import { inspectModel } from './inspect.ts'
 import { machineLoad, rememberBatch, rememberedBatch, rememberedThreads, rememberThreads } from './measured.ts'
 import { planOn } from './plan.ts'
-import { contextTokens, sequences } from './room.ts'
+import { sequences } from './room.ts'
 
 export interface Loading {
   launch: LaunchHost
@@ -38,7 +38,7 @@ export async function loadModel(file: string, loading: Loading): Promise<HostCli
     const plan = planOn(backend, facts, sha256, choice, candidates, cacheDirectory)
     await loading.makeRoom(plan)
     signal?.throwIfAborted()
-    const { batchTokens, gpuLayers, reason } = plan
+    const { batchTokens, contextTokens, gpuLayers, reason } = plan
     const of = { sha256, backend: plan.backend, gpuLayers, scoring: scores !== undefined }
     const threadsBefore = choice.threads === null ? rememberedThreads(cacheDirectory, of) : null
     const threads = choice.threads ?? threadsBefore?.chosen ?? null

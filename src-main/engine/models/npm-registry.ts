@@ -15,16 +15,26 @@ const packMs = 60 * 60_000
  * into `directory` first. @param name package@version
  */
 export async function packageTarball(name: string, directory: string, signal: AbortSignal): Promise<Readable> {
-  const address = await npm(['view', name, 'dist.tarball'], askMs, signal)
-  if (!URL.canParse(address)) throw new Error(`npm knows no package ${name}`)
+  const address = await tarballAddress(name, signal)
   const reply = await fetch(address, { signal }).catch((error: unknown) => {
     signal.throwIfAborted()
     if (error instanceof TypeError) return null // no connection of our own
     throw error
   })
   if (reply?.ok === true && reply.body !== null) return Readable.fromWeb(reply.body as Parameters<typeof Readable.fromWeb>[0])
-  const file = await npm(['pack', name, '--pack-destination', directory], packMs, signal)
-  return createReadStream(join(directory, file))
+  return createReadStream(await packedTarball(name, directory, signal))
+}
+
+/** Where the registry has it. @param name package@version @throws Error */
+export async function tarballAddress(name: string, signal: AbortSignal): Promise<string> {
+  const address = await npm(['view', name, 'dist.tarball'], askMs, signal)
+  if (!URL.canParse(address)) throw new Error(`npm knows no package ${name}`)
+  return address
+}
+
+/** Has npm itself fetch it into a folder. @returns the file there @throws Error */
+export async function packedTarball(name: string, directory: string, signal: AbortSignal): Promise<string> {
+  return join(directory, await npm(['pack', name, '--pack-destination', directory], packMs, signal))
 }
 
 async function npm(words: string[], timeout: number, signal: AbortSignal): Promise<string> {

@@ -6,7 +6,7 @@ import { backendTitles, notUsable } from './backends.ts'
 import { availableMemory } from './inspect.ts'
 import { rememberedBatch, rememberedThreads } from './measured.ts'
 import { memoryText, planOffload, type Offload } from './offload.ts'
-import { batchTokens as largestStep, contextTokens } from './room.ts'
+import { batchTokens as largestStep, contextTokens, smallerContexts } from './room.ts'
 
 const processor: Device = { name: 'CPU', description: 'the processor', memoryFree: 0, memoryTotal: 0 }
 
@@ -25,19 +25,33 @@ export function planLoad(facts: ModelFacts, sha256: string | null, choice: Devic
 /** On the backend that is open. @throws StudioError 'not-enough-memory' when more layers were chosen than fit there */
 export function planOn(open: Backend, facts: ModelFacts, sha256: string | null, choice: DeviceChoice, candidates: DeviceCandidate[], cacheDirectory: string): LoadPlan {
   const gpus = open === 'cpu' ? [] : (candidates.find((one) => one.backend === open)?.devices ?? [])
-  const offload = planOffload(facts, { contextTokens, batchTokens: choice.batchTokens ?? largestStep }, gpus, choice.gpuLayers)
+  const memoryAvailable = availableMemory()
+  const { context, offload } = planContext(memoryAvailable, (size) => planOffload(facts, { contextTokens: size, batchTokens: choice.batchTokens ?? largestStep }, gpus, choice.gpuLayers))
   const backend = offload.gpuLayers > 0 ? open : 'cpu'
   const measured = sha256 === null ? null : { sha256, backend, gpuLayers: offload.gpuLayers }
   const threads = choice.threads ?? (measured && rememberedThreads(cacheDirectory, measured)?.chosen) ?? null
-  const memoryAvailable = availableMemory()
   return {
     ...offload,
+    contextTokens: context,
+    smallerContext: context < contextTokens,
     backend, threads, memoryAvailable, candidates,
     device: candidates.find((one) => one.backend === backend)?.devices[0] ?? processor,
-    reason: `${whyBackend(open, choice, candidates)}; ${whyLayers(offload, gpus, choice)}`,
+    reason: `${whyBackend(open, choice, candidates)}; ${whyLayers(offload, gpus, choice)}${context < contextTokens ? `; with a context of ${context} tokens, as ${contextTokens} do not fit` : ''}`,
     batchTokens: choice.batchTokens ?? (measured && threads !== null ? rememberedBatch(cacheDirectory, measured, threads)?.chosen : null) ?? null,
     fits: offload.memoryNeeded <= memoryAvailable
   }
+}
+
+/** With the usual context, or the largest of the smaller ones that fits; the smallest where none does. */
+function planContext(memoryAvailable: number, offloadWith: (contextTokens: number) => Offload): { context: number; offload: Offload } {
+  let context: number = contextTokens
+  let offload = offloadWith(context)
+  for (const smaller of smallerContexts) {
+    if (offload.memoryNeeded <= memoryAvailable) break
+    context = smaller
+    offload = offloadWith(smaller)
+  }
+  return { context, offload }
 }
 
 /**

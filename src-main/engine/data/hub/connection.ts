@@ -91,19 +91,18 @@ export function askWith({ signal, patience = usualPatience }: { signal?: AbortSi
   }
 }
 
-/** Any failure of a request in words. @param what e.g. "the data set owner/name" */
-export function explained(error: unknown, what: string, signal?: AbortSignal): unknown {
+/** Any failure of a request in words. @param what e.g. "the data set owner/name" @param host who was asked */
+export function explained(error: unknown, what: string, signal?: AbortSignal, host = new URL(hubUrl()).host): unknown {
   if (signal?.aborted === true || error instanceof StudioError) return error
   if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') return error
-  if (error instanceof HubApiError) return refusal(error.statusCode, what, error)
+  if (error instanceof HubApiError) return refusal(error.statusCode, what, host, error)
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   const reason = cause instanceof Error ? cause.message : String(cause)
-  return new StudioError('download-failed', `${what} could not be read from ${new URL(hubUrl()).host}: ${reason}`, { retryable: true, cause: error })
+  return new StudioError('download-failed', `${what} could not be read from ${host}: ${reason}`, { retryable: true, cause: error })
 }
 
 /** What a status means here. */
-export function refusal(status: number, what: string, cause?: unknown): StudioError {
-  const host = new URL(hubUrl()).host
+export function refusal(status: number, what: string, host: string, cause?: unknown): StudioError {
   switch (status) {
     case 401:
     case 403:

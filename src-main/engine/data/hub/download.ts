@@ -17,6 +17,8 @@ interface Wanted {
   /** of the whole file */
   bytes: number
   name: string
+  /** The address stands for one content for ever, so that a part goes on where the server has no ETag. */
+  fixed?: boolean
 }
 
 /** @throws StudioError or Error; the part stays, unless it cannot be of this file */
@@ -37,15 +39,17 @@ export async function download(url: string, part: Part, wanted: Wanted, job: Fet
   }
 }
 
-async function attempt(url: string, part: Part, { bytes, name }: Wanted, job: FetchContext, patience: Patience): Promise<void> {
+async function attempt(url: string, part: Part, { bytes, name, fixed = false }: Wanted, job: FetchContext, patience: Patience): Promise<void> {
   const { etag } = part
-  const from = etag === null || part.bytes > bytes ? 0 : part.bytes
+  const from = (etag === null && !fixed) || part.bytes > bytes ? 0 : part.bytes
   const token = accessToken()
+  const { host } = new URL(url)
   const silence = new AbortController()
   const headers = {
     'accept-encoding': 'identity',
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-    ...(from > 0 && etag !== null ? { range: `bytes=${from}-`, 'if-range': etag } : {})
+    ...(from > 0 ? { range: `bytes=${from}-` } : {}),
+    ...(from > 0 && etag !== null ? { 'if-range': etag } : {})
   }
   const response = await connected(url, { signal: AbortSignal.any([job.signal, silence.signal]), headers }, patience)
   if (response.status === 206) {
@@ -58,9 +62,17 @@ async function attempt(url: string, part: Part, { bytes, name }: Wanted, job: Fe
   } else if (response.status !== 200) {
     await response.body?.cancel()
     if (response.status === 416) part.discard() // the server's file is another one
-    if (response.status === 416 || response.status >= 500) throw new Interrupted(refusal(response.status, name).message)
-    throw refusal(response.status, name)
-  } else part.begin(response.headers.get('etag'))
+    if (response.status === 416 || response.status >= 500) throw new Interrupted(refusal(response.status, name, host).message)
+    throw refusal(response.status, name, host)
+  } else {
+    const length = Number(response.headers.get('content-length') ?? bytes)
+    if (length !== bytes) {
+      await response.body?.cancel()
+      const page = response.headers.get('content-type')?.startsWith('text/html') === true ? ', a page and no file,' : ''
+      throw new Error(`${host} sends ${length} bytes${page} instead of the ${bytes} that ${name} has`)
+    }
+    part.begin(response.headers.get('etag'))
+  }
 
   const { silenceMs } = patience
   const timer = setTimeout(() => silence.abort(new Interrupted(`the connection was silent for ${silenceMs / 1000} s`)), silenceMs)

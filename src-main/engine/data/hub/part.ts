@@ -7,7 +7,7 @@ import { statOf } from '../../files.ts'
 export interface Expected {
   bytes: number
   /** of the content; git's own hash puts "blob <bytes>\0" before it */
-  checksum: { algorithm: 'sha256' | 'git-sha1'; hex: string }
+  checksum: { algorithm: 'sha256' | 'sha512' | 'git-sha1'; hex: string }
 }
 
 /** It is named by the checksum: another version of the file begins another one. */

@@ -1,0 +1,113 @@
+/** Models on this machine and on their way to it. */
+import { z } from 'zod'
+import { failure } from './errors.ts'
+
+/** Where a model comes from: the studio's own list, or a file of the Hugging Face hub. */
+export const modelSource = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('catalogue'), id: z.string().min(1).max(200) }),
+  z.object({
+    kind: z.literal('hub'),
+    /** owner/name */
+    name: z.string().min(3).max(200),
+    /** branch, tag or commit; null is the main branch */
+    revision: z.string().min(1).max(200).nullable().default(null),
+    path: z.string().min(1).max(1000)
+  })
+])
+export type ModelSource = z.infer<typeof modelSource>
+
+export const downloadState = z.enum(['waiting', 'running', 'paused', 'failed', 'done'])
+export type DownloadState = z.infer<typeof downloadState>
+
+/** An entry of the queue, which belongs to the machine and not to a project. */
+export const modelDownload = z.object({
+  id: z.int().positive(),
+  source: modelSource,
+  title: z.string(),
+  state: downloadState,
+  /** what is happening now, e.g. "Checking model.gguf" */
+  phase: z.string(),
+  /** bytes; total is null until it is known */
+  done: z.number(),
+  total: z.number().nullable(),
+  /** bytes a second over the last seconds, and seconds left; null until known */
+  rate: z.number().nullable(),
+  secondsLeft: z.number().nullable(),
+  failure: failure.nullable(),
+  /** where it is, once it is done */
+  file: z.string().nullable(),
+  /** the project that is to use it at its end */
+  project: z.string().nullable()
+})
+export type ModelDownload = z.infer<typeof modelDownload>
+
+/** The GGUF files of a model of the hub at one commit. */
+export const hubModel = z.object({
+  name: z.string(),
+  revision: z.string(),
+  licence: z.string().nullable(),
+  files: z.array(z.object({
+    path: z.string(),
+    bytes: z.number(),
+    sha256: z.string().nullable(),
+    /** as its name says, e.g. Q4_K_M */
+    quantization: z.string().nullable(),
+    /** one of several files that are one model only together, which the studio does not load */
+    split: z.boolean(),
+    present: z.boolean()
+  }))
+})
+export type HubModel = z.infer<typeof hubModel>
+
+/** Whether a model can be loaded now, and how. */
+export const modelFit = z.object({
+  verdict: z.enum(['fits', 'smaller-context', 'none']),
+  /** tokens that it would be loaded with */
+  contextTokens: z.int(),
+  /** what would run it: "CUDA", "the processor" */
+  device: z.string(),
+  /** bytes of the machine's memory */
+  memoryNeeded: z.number(),
+  memoryAvailable: z.number(),
+  /** why not, where it is not for the memory */
+  reason: z.string().nullable()
+})
+export type ModelFit = z.infer<typeof modelFit>
+
+export const libraryModel = z.object({
+  file: z.string(),
+  bytes: z.number(),
+  /** the folder of the list that it was found in; null: it was chosen by itself */
+  folder: z.string().nullable(),
+  /** in the studio's own folder, which may delete it */
+  downloaded: z.boolean(),
+  /** null until its header was read, or where that failed */
+  facts: z.object({
+    name: z.string().nullable(),
+    architecture: z.string(),
+    parameters: z.number(),
+    quantization: z.string(),
+    contextLength: z.number(),
+    licence: z.string().nullable()
+  }).nullable(),
+  /** why it cannot be a model */
+  problem: z.string().nullable(),
+  fit: modelFit.nullable()
+})
+export type LibraryModel = z.infer<typeof libraryModel>
+
+export const modelLibrary = z.object({
+  folders: z.array(z.object({
+    directory: z.string(),
+    /** the studio's own */
+    own: z.boolean(),
+    /** why it could not be looked through */
+    problem: z.string().nullable(),
+    /** it holds more than is looked through */
+    truncated: z.boolean()
+  })),
+  models: z.array(libraryModel),
+  /** headers are still being read */
+  reading: z.boolean()
+})
+export type ModelLibrary = z.infer<typeof modelLibrary>

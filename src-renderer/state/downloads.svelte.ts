@@ -1,0 +1,46 @@
+/** The machine's queue of model downloads. */
+import type { ModelDownload, ModelSource } from '../../src-main/contract/models.ts'
+import { call, on, onConnect } from './connection.ts'
+import { notices } from './notices.svelte.ts'
+
+class Downloads {
+  list = $state.raw<ModelDownload[]>([])
+  active = $derived(this.list.filter(({ state }) => state === 'running' || state === 'waiting'))
+  /** Those that can go on. */
+  resting = $derived(this.list.filter(({ state }) => state === 'paused' || state === 'failed'))
+  #doneListeners: (() => void)[] = []
+
+  constructor() {
+    on('model.downloads', (list) => this.#take(list))
+    onConnect(() => void notices.guard(async () => this.#take(await call('model.downloads', {}))))
+  }
+
+  /** Calls `fn` when a model has come. */
+  onDone(fn: () => void): void {
+    this.#doneListeners.push(fn)
+  }
+
+  of(source: ModelSource): ModelDownload | undefined {
+    return this.list.find((one) => (source.kind === 'catalogue' ? one.source.kind === 'catalogue' && one.source.id === source.id : one.source.kind === 'hub' && one.source.name === source.name && one.source.path === source.path))
+  }
+
+  async add(source: ModelSource, use: boolean): Promise<void> {
+    await notices.guard(() => call('model.download', { source, use }))
+  }
+
+  async act(action: 'pause' | 'resume' | 'cancel', download: number): Promise<void> {
+    await notices.guard(() => call(`model.${action}Download`, { download }))
+  }
+
+  async resumeAll(): Promise<void> {
+    for (const { id } of this.resting) await this.act('resume', id)
+  }
+
+  #take(list: ModelDownload[]): void {
+    const before = new Map(this.list.map((one) => [one.id, one.state]))
+    this.list = list
+    if (list.some(({ id, state }) => state === 'done' && before.get(id) !== 'done')) for (const fn of this.#doneListeners) fn()
+  }
+}
+
+export const downloads = new Downloads()
