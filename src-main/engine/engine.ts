@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { EventName, EventPayload, MethodName, Output, Parsed } from '../contract/methods.ts'
 import { StudioError } from '../contract/errors.ts'
 import { collectWork } from './collect/collect.ts'
+import { AnswerReader } from './control/answer-reader.ts'
 import { Chat } from './control/chat.ts'
 import { exportWork } from './data/export.ts'
 import { fetchDataWork } from './data/hub/fetch.ts'
@@ -47,6 +48,7 @@ export class Engine {
   readonly secrets: Secrets
   readonly jobs: JobRunner
   readonly chat: Chat
+  readonly reader: AnswerReader
   #project: Project | null = null
 
   constructor(options: EngineOptions) {
@@ -65,6 +67,7 @@ export class Engine {
       pane: (event) => tell('chat.pane', event),
       done: (event) => tell('chat.done', event)
     })
+    this.reader = new AnswerReader(this.models)
     this.jobs = new JobRunner(
       {
         'fetch-model': fetchModelWork(options.cacheDirectory, options.resourcesDirectory),
@@ -112,6 +115,7 @@ export class Engine {
   async close(): Promise<void> {
     if (this.#project === null) return
     this.chat.stop()
+    this.reader.stop()
     await this.chat.idle()
     await this.jobs.pauseAll()
     this.jobs.setProject(null)
