@@ -73,6 +73,14 @@ export interface Likelihoods {
   divergence: Float64Array
   /** of P */
   entropy: Float64Array
+  ownTop: TopTokens
+  baseTop: TopTokens
+}
+
+/** The most probable token of each comparison's row, of equal ones the lowest, and the log of its probability. */
+export interface TopTokens {
+  tokens: Int32Array
+  logs: Float64Array
 }
 
 /** How the states of these output rows are edited, which no other control names. */

@@ -17,6 +17,19 @@ Napi::Float64Array column(Napi::Env env, const std::vector<Likelihood>& likeliho
   return array;
 }
 
+Napi::Object tops(Napi::Env env, const std::vector<Likelihood>& likelihoods, TopToken Likelihood::*top) {
+  Napi::Int32Array tokens = Napi::Int32Array::New(env, likelihoods.size());
+  Napi::Float64Array logs = Napi::Float64Array::New(env, likelihoods.size());
+  for (size_t i = 0; i < likelihoods.size(); i++) {
+    tokens[i] = (likelihoods[i].*top).token;
+    logs[i] = (likelihoods[i].*top).log;
+  }
+  Napi::Object result = Napi::Object::New(env);
+  result["tokens"] = tokens;
+  result["logs"] = logs;
+  return result;
+}
+
 }  // namespace
 
 Comparisons requireComparisons(Napi::Value value, int rows, int vocabulary) {
@@ -44,5 +57,7 @@ Napi::Object toJs(Napi::Env env, const std::vector<Likelihood>& likelihoods) {
   result["base"] = column(env, likelihoods, &Likelihood::base);
   result["divergence"] = column(env, likelihoods, &Likelihood::divergence);
   result["entropy"] = column(env, likelihoods, &Likelihood::entropy);
+  result["ownTop"] = tops(env, likelihoods, &Likelihood::ownTop);
+  result["baseTop"] = tops(env, likelihoods, &Likelihood::baseTop);
   return result;
 }

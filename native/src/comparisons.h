@@ -22,5 +22,5 @@ struct Comparisons {
 // not have and tokens that the vocabulary does not.
 Comparisons requireComparisons(Napi::Value value, int rows, int vocabulary);
 
-// {own, base, divergence, entropy: Float64Array(n)}
+// {own, base, divergence, entropy: Float64Array(n), ownTop, baseTop: {tokens: Int32Array(n), logs: Float64Array(n)}}
 Napi::Object toJs(Napi::Env env, const std::vector<Likelihood>& likelihoods);

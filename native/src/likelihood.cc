@@ -21,6 +21,11 @@ double logSumExp(const float* logits, int vocabulary) {
   return highest + std::log(sum);
 }
 
+TopToken topOf(const float* logits, int vocabulary, double logTotal) {
+  const int token = static_cast<int>(std::max_element(logits, logits + vocabulary) - logits);
+  return {token, logits[token] - logTotal};
+}
+
 // exp(x) for -86 <= x <= 0 to 2e-7 of it, in operations that the compiler makes vectors of: 2^k times the Taylor
 // polynomial of 2^f, |f| <= 1/2.
 float expOfNegative(float x) {
@@ -62,8 +67,10 @@ Likelihood likelihoodOf(const Comparison& comparison, int vocabulary) {
     entropy -= p * logP;
     divergence += p * (logP - (base[i] - baseTotal));
   }
+  const TopToken ownTop = topOf(own, vocabulary, ownTotal);
+  const TopToken baseTop = own == base ? ownTop : topOf(base, vocabulary, baseTotal);
   // rounding leaves equal distributions a hair below 0; NaN stays NaN
-  return {own[token] - ownTotal, base[token] - baseTotal, divergence < 0 ? 0 : divergence, entropy};
+  return {own[token] - ownTotal, base[token] - baseTotal, divergence < 0 ? 0 : divergence, entropy, ownTop, baseTop};
 }
 
 std::vector<Likelihood> likelihoodsOf(const std::vector<Comparison>& comparisons, int vocabulary, Team& team) {

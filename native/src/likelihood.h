@@ -13,11 +13,18 @@ struct Comparison {
   int token;
 };
 
+// A row's most probable token, of equal ones the lowest, and the log of its probability.
+struct TopToken {
+  int token;
+  double log;
+};
+
 // All in nats. NaN where a logit is NaN or +infinity; -infinity is a token that never comes.
 struct Likelihood {
   double own, base;   // log P(token), log Q(token)
   double divergence;  // KL(P || Q) = sum of P (log P - log Q); infinite where Q excludes a token that P does not
   double entropy;     // of P
+  TopToken ownTop, baseTop;
 };
 
 Likelihood likelihoodOf(const Comparison& comparison, int vocabulary);

@@ -646,6 +646,21 @@ export const methodChoice = z.object({
 })
 export type MethodChoice = z.infer<typeof methodChoice>
 
+const topToken = z.object({ token: z.int(), text: z.string(), probability: z.number() })
+
+/** One token of an answer that was read again: whole vocabulary, temperature 1, probabilities and not their logs. */
+export const tokenReading = z.object({
+  /** KL(method || base) in nats before this token; null where the method has no distribution of the next token */
+  kl: z.number().nullable(),
+  /** of this token, under the base model with the plain conversation and under the method */
+  baseProbability: z.number(),
+  probability: z.number().nullable(),
+  /** what each thought most probable here */
+  baseTop: topToken,
+  top: topToken.nullable()
+})
+export type TokenReading = z.infer<typeof tokenReading>
+
 /** One generated token. The value fields are null where the method uses no value function. */
 export const tokenStep = z.object({
   token: z.int(),
@@ -653,7 +668,9 @@ export const tokenStep = z.object({
   valueBefore: z.number().nullable(),
   valueAfter: z.number().nullable(),
   /** |Delta h| / |h| */
-  edit: z.number().nullable()
+  edit: z.number().nullable(),
+  /** absent until chat.tokens was asked */
+  reading: tokenReading.optional()
 })
 export type TokenStep = z.infer<typeof tokenStep>
 
@@ -664,6 +681,15 @@ export const answerEnd = z.object({
   reward: z.number().nullable()
 })
 export type AnswerEnd = z.infer<typeof answerEnd>
+
+/** An answer read again after it had ended. */
+export const answerReading = z.object({
+  /** one a step */
+  tokens: z.array(tokenReading),
+  /** why there is no KL; null where there is */
+  note: z.string().nullable()
+})
+export type AnswerReading = z.infer<typeof answerReading>
 
 export const chatPane = z.object({
   method: methodChoice,

@@ -175,6 +175,13 @@ export const methods = {
     output: z.array(e.chatTurn)
   },
 
+  /** Reads an answer that has ended once more, for what the base model says of its tokens; kept with the answer. */
+  'chat.tokens': { input: z.object({ turn: e.id, pane: z.int().min(0).max(3) }), output: e.answerReading },
+  /** The value function that an answer was steered by, or else another one of its turn, over the states that it was trained on. */
+  'chat.landscape': { input: z.object({ turn: e.id, pane: z.int().min(0).max(3), plane: e.landscapePlane.default('components') }), output: e.landscape },
+  /** The way of the state that a token was drawn from, by the pane's own control; only its place where the pane edits nothing. */
+  'chat.ascent': { input: z.object({ turn: e.id, pane: z.int().min(0).max(3), token: z.int().min(0).max(1_000_000), plane: e.landscapePlane.default('components') }), output: e.landscapePath },
+
   /** Thumbs for one answer; null takes them back. */
   'chat.rate': { input: z.object({ turn: e.id, pane: z.int().min(0).max(3), value: e.ratingValue.nullable() }), output: nothing },
   /** How many answers have a thumb. */

@@ -4,6 +4,7 @@ import type { EventName, EventPayload, MethodName, Output, Parsed } from '../con
 import type { ModelDownload } from '../contract/models.ts'
 import { StudioError, toFailure } from '../contract/errors.ts'
 import { collectWork } from './collect/collect.ts'
+import { AnswerReader } from './control/answer-reader.ts'
 import { Chat } from './control/chat.ts'
 import { exportWork } from './data/export.ts'
 import { fetchDataWork } from './data/hub/fetch.ts'
@@ -52,6 +53,7 @@ export class Engine {
   readonly downloads: Downloads
   readonly library: Library
   readonly chat: Chat
+  readonly reader: AnswerReader
   #project: Project | null = null
 
   constructor(options: EngineOptions) {
@@ -76,6 +78,7 @@ export class Engine {
       pane: (event) => tell('chat.pane', event),
       done: (event) => tell('chat.done', event)
     })
+    this.reader = new AnswerReader(this.models)
     this.jobs = new JobRunner(
       {
         'fetch-data': fetchDataWork(options.cacheDirectory),
@@ -122,6 +125,7 @@ export class Engine {
   async close(): Promise<void> {
     if (this.#project === null) return
     this.chat.stop()
+    this.reader.stop()
     await this.chat.idle()
     await this.jobs.pauseAll()
     this.jobs.setProject(null)

@@ -2,6 +2,7 @@
 import { stageSettings, type Project as Summary } from '../contract/entities.ts'
 import { StudioError, toFailure } from '../contract/errors.ts'
 import { estimateCollection } from './collect/collect.ts'
+import { chatAscent, chatLandscape } from './control/chat-ascent.ts'
 import { listMethods } from './control/methods.ts'
 import { datasetOfThumbs } from './control/thumbs.ts'
 import { listHubDataset } from './data/hub/list.ts'
@@ -211,7 +212,13 @@ export function createHandlers(engine: Engine): Handlers {
     'value.compare': ({ ids }) => compareValueFunctions(engine.project, ids),
 
     'control.methods': listMethods,
-    'chat.send': (input) => engine.chat.send(engine.project, input),
+    'chat.send': (input) => {
+      engine.reader.stop() // a question does not wait for what is only looked up
+      return engine.chat.send(engine.project, input)
+    },
+    'chat.tokens': ({ turn, pane }) => engine.reader.tokens(engine.project, turn, pane),
+    'chat.landscape': (input) => chatLandscape(engine.project, input),
+    'chat.ascent': (input) => chatAscent(engine.project, engine.reader, input),
     'chat.stop': () => {
       engine.chat.stop()
       return {}

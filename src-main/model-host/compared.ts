@@ -4,12 +4,12 @@
  * context, the rows of a step side by side: the edit comes after all layers, so keys and values are the base model's.
  * It runs by itself, so that its figures are the same bits whatever else there is to do.
  */
-import type { Batch, Context, Control, Decoded } from '../../native/llama.ts'
+import type { Batch, Context, Control, Decoded, TopTokens } from '../../native/llama.ts'
 import type { ValueFunction } from '../../native/value-function.ts'
 import type { Step } from './batch.ts'
-import type { ControlInput, LikelihoodEvent } from './messages.ts'
+import type { ControlInput, LikelihoodEvent, TopToken } from './messages.ts'
 import type { RenderedPrompt } from './prompt.ts'
-import { Sequence } from './sequence.ts'
+import { KeptStates, Sequence } from './sequence.ts'
 
 /** Of each of the two: a row of logits is as long as the vocabulary, and all of a step's are in memory. */
 const rowsAStep = 32
@@ -46,13 +46,18 @@ export class ComparedResponse extends Sequence {
   readonly #ownLog: number[] = []
   readonly #divergence: number[] = []
   readonly #entropy: number[] = []
+  readonly #baseTop: TopToken[] = []
+  readonly #ownTop: TopToken[] = []
+  readonly #states = new KeptStates()
+  readonly #textOf: ((token: number) => string) | null
 
   /**
    * @param prompt of the base model
    * @param response at least one token
+   * @param textOf null: neither states nor most probable tokens are kept
    * @throws Error when both do not fit the context
    */
-  constructor(key: number, prompt: RenderedPrompt, response: Int32Array, own: Reading | null, room: Room) {
+  constructor(key: number, prompt: RenderedPrompt, response: Int32Array, own: Reading | null, room: Room, textOf: ((token: number) => string) | null) {
     const same = own !== null && own.prompt.tokens.join() === prompt.tokens.join()
     const shares = same && room.sharesPrefixes && prompt.tokens.length > 1
     const cells = prompt.tokens.length + response.length - 1 + (own === null ? 0 : response.length + (shares ? 0 : own.prompt.tokens.length - 1))
@@ -64,6 +69,7 @@ export class ComparedResponse extends Sequence {
     this.#room = room
     this.#same = same
     this.#shares = shares
+    this.#textOf = textOf
   }
 
   get share(): number {
@@ -129,7 +135,7 @@ export class ComparedResponse extends Sequence {
     return {
       rows: Array.from(base, () => this),
       promptTokens: begin > 0 ? new Map() : new Map([[this, readings]]),
-      batch: { ...entries.batch(), controls, states: 'none', head: true, comparisons: { own, base, tokens: this.#response.slice(begin, begin + count), sameState: this.#same } }
+      batch: { ...entries.batch(), controls, states: this.#textOf === null ? 'none' : 'float16', head: true, comparisons: { own, base, tokens: this.#response.slice(begin, begin + count), sameState: this.#same } }
     }
   }
 
@@ -144,19 +150,28 @@ export class ComparedResponse extends Sequence {
     return figures.every(Number.isFinite) ? null : `the logits of token ${token} are not finite`
   }
 
-  take({ likelihoods }: Decoded, row: number): number {
+  take(decoded: Decoded, row: number): number {
+    const { likelihoods } = decoded
     if (likelihoods === null) return 0
     this.#baseLog.push(likelihoods.base[row] as number)
     this.#ownLog.push(likelihoods.own[row] as number)
     this.#divergence.push(likelihoods.divergence[row] as number)
     this.#entropy.push(likelihoods.entropy[row] as number)
+    if (this.#textOf !== null) {
+      this.#baseTop.push(topOf(likelihoods.baseTop, row, this.#textOf))
+      this.#ownTop.push(topOf(likelihoods.ownTop, row, this.#textOf))
+      // of the same tokens both rows have the base's state, so that no rounding of the cache is in it
+      const ownRow = this.#own === null || this.#same ? row : decoded.finite.length - likelihoods.entropy.length + row
+      this.#states.add(decoded, ownRow, decoded.finite.length)
+    }
     return 1
   }
 
   override restart(): void {
     super.restart()
     this.#ownPrompt = this.#asked = 0
-    for (const figures of [this.#baseLog, this.#ownLog, this.#divergence, this.#entropy]) figures.length = 0
+    for (const figures of [this.#baseLog, this.#ownLog, this.#divergence, this.#entropy, this.#baseTop, this.#ownTop]) figures.length = 0
+    this.#states.clear()
   }
 
   *news(): Generator<LikelihoodEvent> {
@@ -169,7 +184,8 @@ export class ComparedResponse extends Sequence {
       base: Float64Array.from(this.#baseLog),
       own: compared ? Float64Array.from(this.#ownLog) : null,
       divergence: compared ? Float64Array.from(this.#divergence) : null,
-      entropy: Float64Array.from(this.#entropy)
+      entropy: Float64Array.from(this.#entropy),
+      closely: this.#textOf && { baseTop: this.#baseTop, ownTop: compared ? this.#ownTop : null, states: this.#states.joined() }
     }
   }
 
@@ -180,6 +196,11 @@ export class ComparedResponse extends Sequence {
 
 function tokenAt({ tokens }: RenderedPrompt, response: Int32Array, position: number): number {
   return tokens[position] ?? (response[position - tokens.length] as number)
+}
+
+function topOf({ tokens, logs }: TopTokens, row: number, textOf: (token: number) => string): TopToken {
+  const token = tokens[row] as number
+  return { token, text: textOf(token), probability: Math.exp(logs[row] as number) }
 }
 
 class Entries {

@@ -178,6 +178,8 @@ export interface LikelihoodRequest {
   response: Int32Array | string
   /** What a method makes of the base: its own prompt, its edit of the states. null: nothing to compare with */
   own: { prompt: Prompt; control: ControlInput | null } | null
+  /** whether its states and the most probable tokens are wanted too */
+  closely?: boolean
 }
 
 export interface LikelihoodInput {
@@ -197,6 +199,21 @@ export interface LikelihoodEvent {
   divergence: Float64Array | null
   /** of the method's distribution, or else of the base's */
   entropy: Float64Array
+  /** null unless asked for */
+  closely: {
+    /** the most probable token in each token's place, by the base model and by the method; null without one */
+    baseTop: TopToken[]
+    ownTop: TopToken[] | null
+    /** (tokens, D) float16: what the method's tokens were drawn from before any edit; without a method the base's */
+    states: Uint16Array
+  } | null
+}
+
+export interface TopToken {
+  token: number
+  /** special tokens as text; bytes that are no whole letter as \xE2 */
+  text: string
+  probability: number
 }
 
 /** What a call came to. */

@@ -52,6 +52,16 @@ export class PromptRenderer {
     return goesOn ? tokens.subarray(prompt.tokens.length) : alone
   }
 
+  /** A token by itself, special ones too; of bytes that are no whole letter their hexadecimal numbers. */
+  tokenText(token: number): string {
+    const bytes = this.#model.piece(token, true)
+    try {
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    } catch {
+      return Array.from(bytes, (byte) => `\\x${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('')
+    }
+  }
+
   #tokenized(text: string, templated: boolean): RenderedPrompt {
     // a template writes the begin token itself where the model wants one
     const addSpecial = !templated || this.#begin === '' || !text.startsWith(this.#begin)

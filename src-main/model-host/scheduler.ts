@@ -136,7 +136,7 @@ export class Scheduler {
   likelihood({ requests }: LikelihoodInput, emit: (event: HostMethods['likelihood']['event']) => void, signal: AbortSignal): Promise<Totals> {
     const { vocabularySize } = this.#model.facts()
     for (const { own } of requests) this.#checkNetwork(own?.control ?? null)
-    const waiting = requests.map(({ key, prompt, response, own }) => ({
+    const waiting = requests.map(({ key, prompt, response, own, closely = false }) => ({
       key,
       prepare: () => {
         const base = this.#render(prompt, 0)
@@ -145,7 +145,7 @@ export class Scheduler {
         if (tokens.some((token) => token < 0 || token >= vocabularySize)) throw new Error("the response has a token that is not in the model's vocabulary: it is another model's")
         this.#checkRoom(base, tokens.length)
         const other = own && { prompt: this.#render(own.prompt, tokens.length), control: own.control }
-        return new ComparedResponse(key, base, tokens, other, this.#settings)
+        return new ComparedResponse(key, base, tokens, other, this.#settings, closely ? (token) => this.#renderer.tokenText(token) : null)
       }
     }))
     return this.#call({ parallel: 1, states: false, tokens: false, waiting, emit: emit as Call['emit'] }, signal)

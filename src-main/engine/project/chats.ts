@@ -22,6 +22,13 @@ export class Chats {
     this.#db.prepare('UPDATE turns SET panes = ? WHERE id = ?').run(JSON.stringify(panes), turn)
   }
 
+  /** @throws StudioError 'not-found' */
+  get(turn: number): ChatTurn {
+    const row = this.#db.prepare('SELECT id AS turn, created, prompt, seed, panes FROM turns WHERE id = ?').get(turn) as TurnRow | undefined
+    if (row === undefined) throw new StudioError('not-found', `there is no turn ${turn} in this project`)
+    return this.#toTurn(row)
+  }
+
   /** Newest first. */
   list(offset: number, limit: number): ChatTurn[] {
     const rows = this.#db

@@ -4,6 +4,7 @@ import type { Landscape, LandscapePath, LandscapePlane } from '../../contract/en
 import { StudioError } from '../../contract/errors.ts'
 import type { Network } from '../../model-host/messages.ts'
 import type { Project } from '../project/project.ts'
+import { pathFrom } from './ascent-path.ts'
 import { affine, product, valueAndGradient, valueOf } from './forward.ts'
 import { onPlane, principalPlane, readState, turned, type Plane } from './principal-plane.ts'
 
@@ -18,12 +19,27 @@ const marginUpwards = 2
 
 const planes = new WeakMap<Project, Map<string, Promise<Plane>>>()
 
+/** A value function over the states of a collection, as many numbers each as it takes. */
+export interface Pictured {
+  network: Network
+  /** the same for the same network of a project */
+  name: string
+  collection: number
+}
+
 /** @param collection null: the one that it was trained on @throws StudioError */
 export async function landscapeOf(project: Project, valueFunction: number, kind: LandscapePlane, collection: number | null): Promise<Landscape> {
-  const { network, plane } = await prepare(project, valueFunction, kind, collection)
-  const shown = plane.states.filter((_, i) => i % Math.ceil(plane.states.length / pointsShown) === 0)
+  return surfaceOf(project, pictured(project, valueFunction, collection), kind)
+}
+
+/** @throws StudioError 'bad-request' where the collection has too few states */
+export async function surfaceOf(project: Project, shown: Pictured, kind: LandscapePlane): Promise<Landscape> {
+  const { network } = shown
+  const plane = await planeOf(project, shown, kind)
+  const step = Math.ceil(plane.states.length / pointsShown)
   const points: Landscape['points'] = []
-  for (const state of shown) {
+  for (let i = 0; i < plane.states.length; i += step) {
+    const state = plane.states[i] as Float64Array
     const [x, y] = onPlane(plane, state)
     points.push({ x, y, value: valueOf(network, affine(firstOf(network), state)) })
     if (points.length % 50 === 0) await breathe()
@@ -44,34 +60,20 @@ interface StateOnPlane {
  * The explicit ascent h += alpha c^2 dV/dh from the state that token `token` of a response was drawn from.
  * @param alpha in units of the value function's standardised states
  */
-export async function pathOf(project: Project, { valueFunction, plane: kind, response, token }: StateOnPlane, alpha: number, updates: number): Promise<LandscapePath> {
+export async function pathOf(project: Project, { valueFunction, plane, response, token }: StateOnPlane, alpha: number, updates: number): Promise<LandscapePath> {
   const place = project.responses.place(response)
-  const { network, plane } = await prepare(project, valueFunction, kind, place.collection)
-  const step = alpha * project.valueFunctions.detail(valueFunction).scale ** 2
-  const start = readState(project.statesDirectory, network.inputDim, place, token)
-  const state = Float64Array.from(start)
-  const steps: LandscapePath['steps'] = []
-  for (let n = 0; n <= updates; n++) {
-    const { value, gradient } = valueAndGradient(network, state)
-    const [x, y] = onPlane(plane, state)
-    if (!Number.isFinite(value)) throw new StudioError('bad-request', `after ${n} updates the value is not finite: alpha is too large`)
-    steps.push({ x, y, value })
-    if (n < updates) for (let d = 0; d < state.length; d++) state[d]! += step * (gradient[d] as number)
-    if (n % 10 === 0) await breathe()
-  }
-  return { tokens: place.states, steps, edit: Math.hypot(...state.map((h, d) => h - (start[d] as number))) / Math.hypot(...start) }
+  const shown = pictured(project, valueFunction, place.collection)
+  const start = readState(project.statesDirectory, shown.network.inputDim, place, token)
+  const stepSize = alpha * project.valueFunctions.detail(valueFunction).scale ** 2
+  const way = await pathFrom(start, shown.network, await planeOf(project, shown, plane), { stepSize, updates, target: null, tolerance: 0, maxEdit: null })
+  return { tokens: place.states, ...way }
 }
 
-async function prepare(project: Project, valueFunction: number, kind: LandscapePlane, chosen: number | null): Promise<{ network: Network; plane: Plane }> {
-  const { collection: own, inputDim } = project.valueFunctions.detail(valueFunction)
-  const collection = chosen ?? own
-  if (collection === null) throw new StudioError('bad-request', 'an imported value function has no collection of its own; choose one whose states are shown')
-  const size = project.collections.inputDim(project.collections.get(collection).id)
-  if (size !== inputDim) throw new StudioError('bad-request', `the value function takes states of ${inputDim} numbers, those of collection ${collection} have ${size}`)
+/** The plane of a collection's states, found once for as many as there are. */
+export async function planeOf(project: Project, { network, name, collection }: Pictured, kind: LandscapePlane): Promise<Plane> {
   const places = project.responses.states(collection)
   const known = planes.get(project) ?? new Map<string, Promise<Plane>>()
   planes.set(project, known)
-  const network = project.valueFunctions.network(valueFunction)
   const kept = (key: string, find: () => Promise<Plane>): Promise<Plane> => {
     const plane = known.get(key) ?? find()
     known.set(key, plane)
@@ -79,8 +81,17 @@ async function prepare(project: Project, valueFunction: number, kind: LandscapeP
     return plane
   }
   const states = `${collection}/${places.length}` // a collection may still grow
-  const components = kept(states, () => principalPlane(project.statesDirectory, size, places))
-  return { network, plane: await (kind === 'components' ? components : kept(`${states}/${valueFunction}`, async () => turned(await components, await meanGradient(network, (await components).states)))) }
+  const components = kept(states, () => principalPlane(project.statesDirectory, network.inputDim, places))
+  return kind === 'components' ? components : kept(`${states}/${name}`, async () => turned(await components, await meanGradient(network, (await components).states)))
+}
+
+function pictured(project: Project, valueFunction: number, chosen: number | null): Pictured {
+  const { collection: own, inputDim } = project.valueFunctions.detail(valueFunction)
+  const collection = chosen ?? own
+  if (collection === null) throw new StudioError('bad-request', 'an imported value function has no collection of its own; choose one whose states are shown')
+  const size = project.collections.inputDim(project.collections.get(collection).id)
+  if (size !== inputDim) throw new StudioError('bad-request', `the value function takes states of ${inputDim} numbers, those of collection ${collection} have ${size}`)
+  return { network: project.valueFunctions.network(valueFunction), name: String(valueFunction), collection }
 }
 
 async function meanGradient(network: Network, states: Float64Array[]): Promise<Float64Array> {

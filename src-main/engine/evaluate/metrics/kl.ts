@@ -28,7 +28,8 @@ export const kl: MetricSource<typeof settings> = {
     })
 }
 
-function readingOf({ messages }: ToMeasure, method: ResolvedMethod | undefined): Reading {
+/** What must be read for the KL of this method's answer to these messages; a verdict where nothing must, or can. */
+export function readingOf({ messages }: Pick<ToMeasure, 'messages'>, method: ResolvedMethod | undefined): Reading {
   if (method === undefined) return { failure: 'the method that gave it is not known' }
   if (method.candidates !== null) return { failure: ofBest(method.candidates.count) }
   if (!method.name.split('+').every((part) => closedForm.has(part))) return { failure: `${method.name} has no distribution of the next token that could be compared with the base model's` }
