@@ -4,6 +4,7 @@ import './ui/base.css'
 import './ui/controls.css'
 import App from './App.svelte'
 import { listenForPort } from './state/connection.ts'
+import { engineProcess } from './state/engine-process.svelte.ts'
 import { notices } from './state/notices.svelte.ts'
 import { studio } from './state/studio.svelte.ts'
 
@@ -12,6 +13,7 @@ window.addEventListener('error', (event) => event.error && notices.report(event.
 window.addEventListener('unhandledrejection', (event) => notices.report(event.reason))
 
 studio.start()
+engineProcess.listen()
 listenForPort()
 
 const target = document.getElementById('app')

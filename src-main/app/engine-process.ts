@@ -1,88 +1,120 @@
 /**
- * Supervises the engine's process and the model hosts that it asks for. An engine that dies is started again, with a
- * growing pause and at most three times in a row; the window gets a new port each time.
+ * Supervises the engine's process. An engine that dies is started again, with a growing pause and at most three times in a
+ * row; then the window stays, says why, and offers to start it again. The page gets a new port to each engine.
  */
-import { app, BrowserWindow, dialog, MessageChannelMain, utilityProcess, type UtilityProcess } from 'electron'
+import { app, BrowserWindow, MessageChannelMain, utilityProcess, type UtilityProcess } from 'electron'
 import { join } from 'node:path'
+import type { EngineState } from '../contract/supervision.ts'
 import { cacheDirectory, dataDirectory } from '../engine/directories.ts'
+import { describeUtilityExit, memoryKills, withMemory } from '../engine/models/exit-reason.ts'
 import type { ShellQuestion, ToEngine, ToSupervisor } from '../engine/supervisor-port.ts'
 import { answerQuestion } from './dialogs.ts'
+import { HostProcesses, killAtOnce } from './host-processes.ts'
 import { answerKeychain, isKeychainQuestion } from './keychain.ts'
+import type { Log } from './log.ts'
+import { openPagePort, type PagePort } from './page-port.ts'
 
 const maxDeaths = 3
 const calmMs = 60_000 // an engine that lived so long starts with a clean record
 const firstPauseMs = 500
 const quitMs = 10_000
 
-const built = (name: string): string => join(import.meta.dirname, `${name}.js`)
-
 export class EngineProcess {
   ended = false
-  #process: UtilityProcess
-  #hosts = new Map<number, UtilityProcess>()
+  readonly #log: Log
+  readonly #hosts: HostProcesses
+  /** null while there is none */
+  #process: UtilityProcess | null = null
+  #state: EngineState = { state: 'running' }
   #window: BrowserWindow | null = null
+  #page: PagePort | null = null
   #deaths = 0
+  #restart: NodeJS.Timeout | undefined
   #quitting: (() => void) | null = null
 
-  constructor() {
-    this.#process = this.#start()
+  constructor(log: Log) {
+    this.#log = log
+    this.#hosts = new HostProcesses(log)
+    this.#start()
   }
 
-  /** Gives the page a port to the engine each time that it loads. */
+  /** Gives the page its ports each time that it loads. */
   attach(window: BrowserWindow): void {
     this.#window = window
-    window.webContents.on('did-finish-load', () => this.#connect())
-    window.on('closed', () => (this.#window = null))
+    window.webContents.on('did-finish-load', () => {
+      this.#page = openPagePort(window, { 'start-engine': () => this.#startAgain(), 'show-log': () => this.#log.show() })
+      this.#page.tell(this.#state)
+      this.#connect()
+    })
+    window.on('closed', () => {
+      this.#window = null
+      this.#page = null
+    })
   }
 
   /** Lets the engine pause its jobs and close the project, for a while. */
   quit(): Promise<void> {
     return new Promise((resolve) => {
+      clearTimeout(this.#restart)
       const end = (): void => {
         this.ended = true
         clearTimeout(patience)
-        for (const host of this.#hosts.values()) host.kill()
-        this.#process.kill()
+        this.#hosts.killAll()
+        if (this.#process !== null) killAtOnce(this.#process)
         resolve()
       }
       const patience = setTimeout(end, quitMs)
       this.#quitting = end
-      this.#send({ kind: 'quit' })
+      if (this.#process === null) end()
+      else this.#send({ kind: 'quit' })
     })
   }
 
-  #start(): UtilityProcess {
-    const engine = utilityProcess.fork(built('engine'), [], { serviceName: 'RE-Control engine' })
+  #start(): void {
+    const kills = memoryKills()
+    const engine = utilityProcess.fork(join(import.meta.dirname, 'engine.js'), [], { serviceName: 'RE-Control engine' })
     const started = performance.now()
+    this.#process = engine
+    this.#log.add({ what: 'engine started', attempt: this.#deaths + 1 })
     engine.on('message', (message: ToSupervisor) => this.#receive(message))
-    engine.once('exit', (code) => this.#engineEnded(code, performance.now() - started))
+    engine.once('exit', (code) => this.#engineEnded(withMemory(describeUtilityExit(code), kills), performance.now() - started))
     const resourcesDirectory = join(app.getAppPath(), 'resources')
-    engine.postMessage({ kind: 'start', options: { cacheDirectory: cacheDirectory(), dataDirectory: dataDirectory(), resourcesDirectory } } satisfies ToEngine)
-    return engine
+    this.#send({ kind: 'start', options: { cacheDirectory: cacheDirectory(), dataDirectory: dataDirectory(), resourcesDirectory } })
+    this.#tell({ state: 'running' })
+    this.#connect()
   }
 
-  #engineEnded(code: number, livedMs: number): void {
-    for (const host of this.#hosts.values()) host.kill()
-    this.#hosts.clear()
+  #startAgain(): void {
+    if (this.#process !== null || this.#state.state !== 'stopped' || this.#quitting !== null) return
+    this.#deaths = 0
+    this.#start()
+  }
+
+  #engineEnded(reason: string, livedMs: number): void {
+    this.#process = null
+    this.#hosts.killAll()
     if (this.#quitting !== null) {
       this.#quitting()
       return
     }
+    this.#log.add({ what: 'engine ended', reason, livedSeconds: Math.round(livedMs / 1000) })
     this.#deaths = livedMs > calmMs ? 1 : this.#deaths + 1
     if (this.#deaths >= maxDeaths) {
-      dialog.showErrorBox('The engine stopped', `The engine's process ended ${this.#deaths} times in a row (exit code ${code}). Your project is safe on the disk; start the studio again to go on.`)
-      this.ended = true
-      app.quit()
+      this.#log.add({ what: 'engine given up', deaths: this.#deaths })
+      this.#tell({ state: 'stopped', reason, details: this.#log.tail() })
       return
     }
-    setTimeout(() => {
-      this.#process = this.#start()
-      this.#connect()
-    }, firstPauseMs * 2 ** (this.#deaths - 1))
+    this.#tell({ state: 'restarting', reason })
+    this.#restart = setTimeout(() => this.#start(), firstPauseMs * 2 ** (this.#deaths - 1))
+  }
+
+  #tell(state: EngineState): void {
+    this.#state = state
+    this.#page?.tell(state)
   }
 
   #connect(): void {
-    if (this.#window === null || this.#window.isDestroyed()) return
+    if (this.#process === null || this.#page === null || this.#window === null || this.#window.isDestroyed()) return
     const { port1, port2 } = new MessageChannelMain()
     this.#send({ kind: 'window' }, [port1])
     this.#window.webContents.mainFrame.postMessage('studio-port', null, [port2])
@@ -90,12 +122,14 @@ export class EngineProcess {
 
   #receive(message: ToSupervisor): void {
     switch (message.kind) {
-      case 'launch-host':
-        this.#launchHost(message.host)
+      case 'launch-host': {
+        const { host } = message
+        const port = this.#hosts.launch(host, (reason) => this.#send({ kind: 'host-exit', host, reason }))
+        this.#send({ kind: 'host', host }, [port])
         break
+      }
       case 'kill-host':
-        this.#hosts.get(message.host)?.kill()
-        this.#hosts.delete(message.host)
+        this.#hosts.kill(message.host)
         break
       case 'question':
         this.#answer(message.ask).then(
@@ -103,31 +137,21 @@ export class EngineProcess {
           (error: unknown) => this.#send({ kind: 'question-failed', question: message.question, message: String(error) })
         )
         break
+      case 'log':
+        this.#log.add(message.entry)
+        break
       case 'closed':
         this.#quitting?.()
     }
   }
 
   async #answer(question: ShellQuestion): Promise<unknown> {
+    if (question.method === 'show-log') return this.#log.show()
     return isKeychainQuestion(question) ? answerKeychain(question) : answerQuestion(this.#window, question)
   }
 
-  #launchHost(id: number): void {
-    const host = utilityProcess.fork(built('model-host'), [], {
-      serviceName: 'RE-Control model host',
-      env: { ...process.env, GGML_NO_BACKTRACE: '1' } // no debugger is to be started on an abort
-    })
-    this.#hosts.set(id, host)
-    host.once('exit', (code) => {
-      if (!this.#hosts.delete(id)) return // it was killed on request
-      this.#send({ kind: 'host-exit', host: id, reason: code === 0 ? 'ended' : `ended unexpectedly (exit code ${code})` })
-    })
-    const { port1, port2 } = new MessageChannelMain()
-    host.postMessage(null, [port1])
-    this.#send({ kind: 'host', host: id }, [port2])
-  }
-
+  /** An engine that died meanwhile needs no answer. */
   #send(message: ToEngine, ports: Electron.MessagePortMain[] = []): void {
-    this.#process.postMessage(message, ports)
+    this.#process?.postMessage(message, ports)
   }
 }

@@ -22,6 +22,9 @@ export const methods = {
     })
   },
 
+  /** Shows the log in the system's file browser. */
+  'studio.showLog': { input: nothing, output: nothing },
+
   // Native dialogs; null when the person cancels.
   'dialog.directory': { input: z.object({ title: z.string() }), output: z.string().nullable() },
   'dialog.file': { input: z.object({ title: z.string(), extensions: z.array(z.string()) }), output: z.string().nullable() },

@@ -30,6 +30,7 @@ export type Tell = <N extends EventName>(event: N, payload: EventPayload<N>) => 
 export interface Shell {
   ask<M extends 'dialog.directory' | 'dialog.file' | 'dialog.save'>(method: M, input: Parsed<M>): Promise<Output<M>>
   openFile(path: string): Promise<void>
+  showLog(): Promise<void>
   keychain: Keychain
 }
 

@@ -52,6 +52,11 @@ export function createHandlers(engine: Engine): Handlers {
       model: await engine.models.loaded
     }),
 
+    'studio.showLog': async () => {
+      await shell().showLog()
+      return {}
+    },
+
     'dialog.directory': (input) => shell().ask('dialog.directory', input),
     'dialog.file': (input) => shell().ask('dialog.file', input),
     'dialog.save': (input) => shell().ask('dialog.save', input),

@@ -1,13 +1,16 @@
 /** The engine's process in the app: serves the window's port, and asks the app for what only Electron can do. */
+import { framesOf } from '../contract/log-entry.ts'
 import { createHandlers } from './handlers.ts'
 import { Engine, type Shell } from './engine.ts'
 import { answer } from './serve.ts'
+import { logEvents } from './log-events.ts'
 import { connectSupervisor } from './supervisor-port.ts'
 
 const supervisor = connectSupervisor(process.parentPort)
 
 const shell: Shell = {
   ask: (method, input) => supervisor.ask({ method, input }) as ReturnType<Shell['ask']> as never,
+  showLog: async () => void (await supervisor.ask({ method: 'show-log', input: {} })),
   openFile: async (path) => void (await supervisor.ask({ method: 'open-file', input: { path } })),
   keychain: {
     safe: async () => (await supervisor.ask({ method: 'keychain.safe', input: {} })) === true,
@@ -16,18 +19,24 @@ const shell: Shell = {
   }
 }
 
+const log = logEvents(supervisor.log)
+process.on('unhandledRejection', (reason) => supervisor.log({ what: 'unforeseen', process: 'engine', at: framesOf(reason instanceof Error ? reason.stack : undefined) }))
+
 let window: Electron.MessagePortMain | null = null
 
 supervisor.onStart(({ cacheDirectory, dataDirectory, resourcesDirectory }) => {
   const engine = new Engine({
     cacheDirectory, dataDirectory, resourcesDirectory, shell,
     launchHost: supervisor.launchHost,
-    tell: (event, payload) => window?.postMessage({ event, payload })
+    tell: (event, payload) => {
+      log(event, payload)
+      window?.postMessage({ event, payload })
+    }
   })
   const handlers = createHandlers(engine)
   supervisor.onWindow((port) => {
     window = port
-    port.on('message', ({ data }) => void answer(handlers, data).then((reply) => reply !== null && port.postMessage(reply)))
+    port.on('message', ({ data }) => void answer(handlers, data, supervisor.log).then((reply) => reply !== null && port.postMessage(reply)))
     port.start()
   })
   supervisor.onQuit(async () => {

@@ -1,11 +1,15 @@
 /** Answers requests that arrive on a port: each is checked against the contract before a handler sees it. */
 import { StudioError, toFailure } from '../contract/errors.ts'
+import { framesOf, type LogEntry } from '../contract/log-entry.ts'
 import { methods, type MethodName } from '../contract/methods.ts'
 import { request, type Reply } from '../contract/wire.ts'
 import type { Handlers } from './engine.ts'
 
-/** @returns what to post back, or null for a message without a usable id */
-export async function answer(handlers: Handlers, message: unknown): Promise<Reply | null> {
+/**
+ * @param log is told of what nobody foresaw; a request that was refused is no news
+ * @returns what to post back, or null for a message without a usable id
+ */
+export async function answer(handlers: Handlers, message: unknown, log: (entry: LogEntry) => void = () => {}): Promise<Reply | null> {
   const parsed = request.safeParse(message)
   if (!parsed.success) {
     const id = idOf(message)
@@ -15,7 +19,9 @@ export async function answer(handlers: Handlers, message: unknown): Promise<Repl
   try {
     return { id, output: await call(handlers, method, input) }
   } catch (error) {
-    return { id, failure: toFailure(error) }
+    const failure = toFailure(error)
+    if (failure.code === 'internal') log({ what: 'request failed', method, code: failure.code, at: framesOf(failure.details) })
+    return { id, failure }
   }
 }
 

@@ -1,5 +1,6 @@
 /** Messages between the app's supervisor and the engine's process: start, windows, model hosts, dialogs, quitting. */
 import { StudioError } from '../contract/errors.ts'
+import type { LogEntry } from '../contract/log-entry.ts'
 import type { FromHost } from '../model-host/messages.ts'
 import type { HostProcess } from './models/host-client.ts'
 
@@ -25,6 +26,7 @@ export type ToSupervisor =
   | { kind: 'launch-host'; host: number }
   | { kind: 'kill-host'; host: number }
   | { kind: 'question'; question: number; ask: ShellQuestion }
+  | { kind: 'log'; entry: LogEntry }
   | { kind: 'closed' }
 
 interface Host {
@@ -40,6 +42,7 @@ export interface Supervisor {
   /** The supervisor waits until `close` is through, within reason. */
   onQuit(close: () => Promise<void>): void
   ask(question: ShellQuestion): Promise<unknown>
+  log(entry: LogEntry): void
   launchHost(): HostProcess
 }
 
@@ -76,6 +79,7 @@ export function connectSupervisor(parent: Electron.ParentPort): Supervisor {
         questions.set(question, { resolve, reject })
         send({ kind: 'question', question, ask })
       }),
+    log: (entry) => send({ kind: 'log', entry }),
     launchHost: () => {
       const id = next++
       const host: Host = { port: null, unsent: [], onMessage: () => {}, onExit: [] }

@@ -28,6 +28,7 @@ type Incoming = { id: number; output: unknown } | { id: number; failure: Failure
 type Listener = (payload: unknown) => void
 
 let port: MessagePort | null = null
+let connectedBefore = false
 let lastId = 0
 const open = new Map<number, Open>()
 const waiting: (() => void)[] = []
@@ -71,15 +72,25 @@ export function on<E extends EventName>(event: E, fn: (payload: EventPayload<E>)
   return () => set.delete(listener)
 }
 
+/** The engine's process has ended: what was asked of it gets no answer, and what is asked from now on waits for the next one. */
+export function loseEngine(message: string): void {
+  port?.close()
+  port = null
+  failOpen(message)
+}
+
+function failOpen(message: string): void {
+  for (const { fail } of open.values()) fail(new RequestFailure({ code: 'internal', message, retryable: true }))
+  open.clear()
+}
+
 function usePort(next: MessagePort): void {
-  const again = port !== null
+  const again = connectedBefore
+  connectedBefore = true
   port?.close()
   port = next
   next.onmessage = (message: MessageEvent<Incoming>) => receive(message.data)
-  for (const { fail } of open.values()) {
-    fail(new RequestFailure({ code: 'internal', message: 'The engine was restarted before it answered. Please try again.', retryable: true }))
-  }
-  open.clear()
+  failOpen('The engine was restarted before it answered. Please try again.')
   for (const send of waiting.splice(0)) send()
   for (const fn of connectListeners) fn(again)
 }

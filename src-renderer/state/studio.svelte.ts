@@ -21,10 +21,7 @@ class Studio {
   #projectListeners: ((other: boolean) => void)[] = []
 
   start(): void {
-    onConnect((again) => {
-      if (again) notices.add('warning', 'The engine was restarted. Finished work was kept.')
-      void this.refresh(again)
-    })
+    onConnect((again) => void this.refresh(again))
     on('project', (project) => void this.#takeProject(project))
     on('model', ({ loaded, note }) => {
       this.model = loaded

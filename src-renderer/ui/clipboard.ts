@@ -6,7 +6,8 @@ export function copyText(text: string): boolean {
   area.style.position = 'fixed'
   area.style.opacity = '0'
   const before = document.activeElement
-  document.body.append(area)
+  // behind a modal dialog nothing can be selected
+  ;(document.querySelector('dialog:modal') ?? document.body).append(area)
   area.select()
   const done = document.execCommand('copy')
   area.remove()

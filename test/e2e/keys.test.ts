@@ -1,24 +1,10 @@
 /** Keys in the real app: from the page through the engine to the system's keychain, and no way back. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Page } from '@playwright/test'
+import { ask, takePort } from './port.ts'
 import { expect, test, type Studio } from './studio.ts'
 
 const value = 'sk-secret-0123456789'
-
-/** What the page's own connection would get. */
-async function ask(page: Page, method: string, input: object): Promise<{ output?: unknown; failure?: { message: string } }> {
-  return page.evaluate(
-    ([name, given]) =>
-      new Promise((resolve) => {
-        const port = (window as unknown as { __port: MessagePort }).__port
-        const id = 1_000_000 + Math.floor(Math.random() * 1e9)
-        port.addEventListener('message', ({ data }: MessageEvent<{ id?: number; output?: unknown; failure?: { message: string } }>) => data.id === id && resolve(data))
-        port.postMessage({ id, method: name, input: given })
-      }),
-    [method, input] as const
-  )
-}
 
 const keychainIs = ({ app }: Studio, backend: string): Promise<void> =>
   app.evaluate(({ safeStorage }, name) => {
@@ -32,9 +18,7 @@ test('a key is kept only where the system protects it, encrypted, and never give
   const { page, folder } = studio
   const file = join(folder, 'data', 're-control-studio', 'keys.json')
   await page.getByRole('button', { name: 'Open the sample project' }).waitFor()
-  await page.addInitScript(() => window.addEventListener('message', ({ data, ports }) => data === 'studio-port' && Object.assign(window, { __port: ports[0] })))
-  await page.reload()
-  await page.waitForFunction(() => '__port' in window)
+  await takePort(page)
 
   await keychainIs(studio, 'basic_text')
   expect(await ask(page, 'secret.list', {})).toMatchObject({ output: { safe: false, names: [] } })

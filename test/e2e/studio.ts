@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
-const root = resolve(import.meta.dirname, '..', '..')
+export const root = resolve(import.meta.dirname, '..', '..')
 const pictures = join(root, 'test-results', 'screenshots')
 
 export interface Studio {
@@ -36,9 +36,7 @@ export const test = base.extend<{ studio: Studio }>({
   studio: async ({}, use) => {
     const folder = mkdtempSync(join(tmpdir(), 're-control-e2e-'))
     mkdirSync(pictures, { recursive: true })
-    // Chromium refuses root without --no-sandbox; what ships never passes it
-    const flags = [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--disable-gpu', `--user-data-dir=${join(folder, 'chromium')}`]
-    const app = await _electron.launch({ cwd: root, args: ['.', ...flags], env: { ...environment(), XDG_DATA_HOME: join(folder, 'data') } })
+    const app = await _electron.launch({ cwd: root, args: ['.', ...flags(folder)], env: environment(folder) })
     const page = await app.firstWindow()
     const problems: string[] = []
     page.on('pageerror', (error) => problems.push(String(error)))
@@ -97,7 +95,12 @@ export const test = base.extend<{ studio: Studio }>({
 
 export { expect }
 
-function environment(): Record<string, string> {
+/** Chromium refuses root without --no-sandbox; what ships never passes it. */
+export function flags(folder: string): string[] {
+  return [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--disable-gpu', `--user-data-dir=${join(folder, 'chromium')}`]
+}
+
+export function environment(folder: string): Record<string, string> {
   const entries = Object.entries(process.env).filter(([name, value]) => name !== 'ELECTRON_RUN_AS_NODE' && value !== undefined)
-  return Object.fromEntries(entries) as Record<string, string>
+  return { ...(Object.fromEntries(entries) as Record<string, string>), XDG_DATA_HOME: join(folder, 'data') }
 }

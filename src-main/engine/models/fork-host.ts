@@ -1,15 +1,17 @@
 /** A model host as a child of this process: how the terminal and the tests start it. */
 import { fork } from 'node:child_process'
 import type { FromHost } from '../../model-host/messages.ts'
+import { describeExit, memoryKills, withMemory } from './exit-reason.ts'
 import type { HostProcess } from './host-client.ts'
+import { hostEnvironment } from './host-environment.ts'
 
 /** @param entry the built model-host.js */
 export function forkHost(entry: string): HostProcess {
+  const kills = memoryKills()
   const child = fork(entry, [], {
     serialization: 'advanced', // typed arrays as they are
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    // no debugger is to be started by ggml on an abort
-    env: { ...process.env, ELECTRON_RUN_AS_NODE: '1', GGML_NO_BACKTRACE: '1' }
+    env: { ...hostEnvironment(), ELECTRON_RUN_AS_NODE: '1' }
   })
   let ended = false
   return {
@@ -23,16 +25,11 @@ export function forkHost(entry: string): HostProcess {
         handle(reason)
       }
       child.once('error', (error) => once(`could not be started: ${error.message}`))
-      child.once('exit', (code, signal) => once(describeExit(code, signal)))
+      child.once('exit', (code, signal) => once(withMemory(describeExit(code, signal), kills)))
     },
     kill: () => {
       ended = true
       child.kill('SIGKILL') // it holds nothing that can be lost
     }
   }
-}
-
-export function describeExit(code: number | null, signal: string | null): string {
-  if (signal !== null) return `was killed by ${signal}`
-  return code === 0 ? 'ended' : `ended with exit code ${code}`
 }

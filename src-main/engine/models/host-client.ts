@@ -15,7 +15,14 @@ export interface HostProcess {
 /** Starts a model host; the app's supervisor and the terminal each have their own way. */
 export type LaunchHost = () => HostProcess
 
+/**
+ * How long a request that was cancelled may go on. A step of a large model takes seconds; a host that has not answered
+ * by then hangs, and is ended: it holds nothing that cannot be made again.
+ */
+const patienceMs = 15_000
+
 interface Pending {
+  cancelled: boolean
   resolve(output: unknown): void
   reject(error: Error): void
   onEvent(event: unknown): void
@@ -35,12 +42,7 @@ export class HostClient {
   private constructor(process: HostProcess) {
     this.#process = process
     process.onMessage((message) => receive(this.#pending, message, (id) => process.send({ id, cancel: true })))
-    process.onExit((reason) => {
-      this.#exit = reason
-      const error = new StudioError('model-host-exited', `the model's process ${reason}`, { retryable: true })
-      for (const { reject } of this.#pending.values()) reject(error)
-      this.#pending.clear()
-    })
+    process.onExit((reason) => this.#ended(reason))
   }
 
   /** Starts a host, which has nothing open and nothing loaded yet. */
@@ -79,12 +81,22 @@ export class HostClient {
     if (options.signal?.aborted === true) return Promise.reject(new StudioError('cancelled', 'stopped'))
     const id = this.#nextId++
     const result = new Promise<unknown>((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject, onEvent: (event) => options.onEvent?.(event as HostMethods[M]['event']) })
+      this.#pending.set(id, { cancelled: false, resolve, reject, onEvent: (event) => options.onEvent?.(event as HostMethods[M]['event']) })
       this.#process.send({ id, method, input } as ToHost)
     })
-    const cancel = (): void => this.#process.send({ id, cancel: true })
+    let patience: NodeJS.Timeout | undefined
+    const cancel = (): void => {
+      const request = this.#pending.get(id)
+      if (request === undefined) return
+      request.cancelled = true
+      this.#process.send({ id, cancel: true })
+      patience = setTimeout(() => this.#giveUp(), patienceMs)
+    }
     options.signal?.addEventListener('abort', cancel)
-    return result.finally(() => options.signal?.removeEventListener('abort', cancel)) as Promise<HostMethods[M]['output']>
+    return result.finally(() => {
+      clearTimeout(patience)
+      options.signal?.removeEventListener('abort', cancel)
+    }) as Promise<HostMethods[M]['output']>
   }
 
   /** Makes sure that the host has this value function's weights. */
@@ -105,6 +117,19 @@ export class HostClient {
     this.#exit ??= 'was stopped'
     this.#process.kill()
     for (const { reject } of this.#pending.values()) reject(new StudioError('cancelled', 'the model was unloaded'))
+    this.#pending.clear()
+  }
+
+  #giveUp(): void {
+    this.#process.kill()
+    this.#ended(`did not stop within ${patienceMs / 1000} s and was ended`)
+  }
+
+  /** What was cancelled has got what it wanted; the others' work is lost. */
+  #ended(reason: string): void {
+    this.#exit = reason
+    const error = new StudioError('model-host-exited', `the model's process ${reason}`, { retryable: true })
+    for (const { cancelled, reject } of this.#pending.values()) reject(cancelled ? new StudioError('cancelled', 'stopped') : error)
     this.#pending.clear()
   }
 }

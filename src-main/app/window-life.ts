@@ -1,0 +1,43 @@
+/** A page whose process dies is loaded again, and finds the engine and its jobs as they were. */
+import { dialog, type BrowserWindow } from 'electron'
+import type { Log } from './log.ts'
+
+const maxDeaths = 3
+const calmMs = 60_000
+const firstPauseMs = 300
+
+export function keepAlive(window: BrowserWindow, log: Log): void {
+  const { webContents } = window
+  let deaths = 0
+  let last = -Infinity
+  const reload = (): void => {
+    if (!window.isDestroyed()) webContents.reload()
+  }
+
+  webContents.on('render-process-gone', (_event, { reason, exitCode }) => {
+    if (reason === 'clean-exit') return
+    log.add({ what: 'window crashed', reason, code: exitCode })
+    deaths = performance.now() - last > calmMs ? 1 : deaths + 1
+    last = performance.now()
+    if (deaths < maxDeaths) setTimeout(reload, firstPauseMs * 2 ** (deaths - 1))
+    else void ask(window, `The page crashed ${deaths} times in a row (${reason}).`, 'Load it again', reload, () => window.close())
+  })
+
+  webContents.on('unresponsive', () => {
+    log.add({ what: 'window hangs' })
+    void ask(window, 'The page does not answer.', 'Load it again', reload)
+  })
+  webContents.on('responsive', () => log.add({ what: 'window answers again' }))
+}
+
+async function ask(window: BrowserWindow, message: string, doIt: string, then: () => void, otherwise?: () => void): Promise<void> {
+  const { response } = await dialog.showMessageBox(window, {
+    type: 'warning',
+    message,
+    detail: 'Jobs go on in other processes, and what was finished is kept.',
+    buttons: [doIt, otherwise === undefined ? 'Wait' : 'Quit'],
+    cancelId: 1
+  })
+  if (response === 0) then()
+  else otherwise?.()
+}
