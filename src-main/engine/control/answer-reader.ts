@@ -2,13 +2,13 @@
  * Answers of the chat, read once more by the model: what the base model says of each token, and the states that the
  * tokens were drawn from. The edit comes after all layers, so that one reading has both without generating anything.
  */
-import type { AnswerReading, ChatPane, ChatTurn, TokenReading } from '../../contract/entities.ts'
+import type { AnswerReading, ChatPane, ChatTurn, Message, TokenReading } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { LikelihoodEvent, LikelihoodRequest } from '../../model-host/messages.ts'
 import { readingOf } from '../evaluate/metrics/kl.ts'
 import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
-import { messagesOf } from './chat-messages.ts'
+import { messagesOf } from './history.ts'
 import { resolveMethod, type ResolvedMethod } from './methods.ts'
 import { sendControl } from './send-control.ts'
 
@@ -37,7 +37,7 @@ export class AnswerReader {
   /** Kept with the answer, so that it is read once. @throws StudioError 'not-found', 'bad-request', 'not-usable', 'cancelled' */
   async tokens(project: Project, turn: number, index: number): Promise<AnswerReading> {
     const { pane, turn: whole, method } = answerOf(project, turn, index)
-    const reading = readingOf({ messages: messagesOf(whole, index) }, method)
+    const reading = readingOf({ messages: messagesOf(project, whole, index) }, method)
     const note = typeof reading === 'object' && 'failure' in reading ? reading.failure : null
     const stored = pane.steps.flatMap((step) => step.reading ?? [])
     return { tokens: stored.length === pane.steps.length && stored.length > 0 ? stored : (await this.#read(project, turn, index)).tokens, note }
@@ -75,7 +75,7 @@ export class AnswerReader {
     const { turn: whole, pane, method } = answerOf(project, turn, index)
     const event = await this.#models.withHost(project, async (host) => {
       let read: LikelihoodEvent | string = 'the model did not answer'
-      const request = await requestOf(whole, index, method, (plan) => sendControl(project, host, plan))
+      const request = await requestOf(whole, index, messagesOf(project, whole, index), method, (plan) => sendControl(project, host, plan))
       await host.request('likelihood', { requests: [request] }, {
         signal,
         onEvent: (event) => {
@@ -88,7 +88,7 @@ export class AnswerReader {
     if (typeof event === 'string') throw new StudioError('not-usable', `the answer cannot be read again: ${event}`)
     const { closely } = event
     if (closely === null) throw new StudioError('internal', 'the model host left the states out')
-    const tokens = readingsOf(event, closely, readingOf({ messages: messagesOf(whole, index) }, method), method)
+    const tokens = readingsOf(event, closely, readingOf({ messages: messagesOf(project, whole, index) }, method), method)
     keep(project, turn, index, pane, tokens)
     const { buffer, byteOffset, length } = closely.states
     const states = new Float16Array(buffer as ArrayBuffer, byteOffset, length)
@@ -98,7 +98,7 @@ export class AnswerReader {
 
 /** @throws StudioError 'not-found', or 'bad-request' where there is nothing to read */
 function answerOf(project: Project, turn: number, index: number): { turn: ChatTurn; pane: ChatPane; method: ResolvedMethod } {
-  const whole = project.chats.get(turn)
+  const whole = project.turns.get(turn)
   const pane = whole.panes[index]
   if (pane === undefined) throw new StudioError('not-found', `there is no answer ${index + 1} of turn ${turn} in this project`)
   if (pane.end === null) throw new StudioError('bad-request', 'this answer is not complete yet')
@@ -110,8 +110,7 @@ function answerOf(project: Project, turn: number, index: number): { turn: ChatTu
 
 type SendControl = (plan: NonNullable<ResolvedMethod['control']>) => ReturnType<typeof sendControl>
 
-async function requestOf(turn: ChatTurn, index: number, method: ResolvedMethod, send: SendControl): Promise<LikelihoodRequest> {
-  const messages = messagesOf(turn, index)
+async function requestOf(turn: ChatTurn, index: number, messages: Message[], method: ResolvedMethod, send: SendControl): Promise<LikelihoodRequest> {
   const steered = readingOf({ messages }, method) === method && method.control !== null
   const altered = method.messages(messages)
   const changed = steered || JSON.stringify(altered) !== JSON.stringify(messages)
@@ -138,9 +137,8 @@ function readingsOf({ base, own, divergence }: LikelihoodEvent, { baseTop, ownTo
 
 /** Unless the answer has become another one meanwhile. */
 function keep(project: Project, turn: number, index: number, { steps }: ChatPane, tokens: TokenReading[]): void {
-  const now = project.chats.get(turn)
+  const now = project.turns.get(turn)
   const pane = now.panes[index]
   if (pane === undefined || pane.steps.length !== steps.length) return
-  const panes = now.panes.with(index, { ...pane, steps: pane.steps.map((step, t) => ({ ...step, reading: tokens[t] as TokenReading })) })
-  project.chats.finish(turn, panes)
+  project.turns.keep(turn, new Map([[index, { ...pane, steps: pane.steps.map((step, t) => ({ ...step, reading: tokens[t] as TokenReading })) }]]))
 }

@@ -2,13 +2,12 @@
 import type { AnswerEnd, ChatPane, ChatTurn } from '../../contract/entities.ts'
 import type { EventPayload, Output, Parsed } from '../../contract/methods.ts'
 import { StudioError, toFailure } from '../../contract/errors.ts'
-import { userTurn } from '../data/messages.ts'
 import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
 import type { Secrets } from '../secrets.ts'
 import { toneOf } from '../reward/tone.ts'
 import { generate, type GenerationTask } from './generate.ts'
-import { historyOf } from './history.ts'
+import { messagesOf } from './history.ts'
 import { resolveMethod, type ResolvedMethod } from './methods.ts'
 
 export interface ChatEvents {
@@ -104,10 +103,9 @@ export class Chat {
     const skipped = new Map<number, string>()
     let failure: string | null = null
     try {
-      const earlier = input.parent === null ? [] : project.turns.exchanges(input.parent)
       const host = await this.#models.use(project)
       start = performance.now() // loading the model is not the answer's time
-      const tasks = methods.map((method, key): GenerationTask => ({ key, method, messages: [...historyOf(earlier, key), ...userTurn(input.prompt)], seed: input.seed }))
+      const tasks = methods.map((method, key): GenerationTask => ({ key, method, messages: messagesOf(project, input, key), seed: input.seed }))
       await generate({ project, models: this.#models, secrets: this.#secrets }, host, tasks, {
         maxTokens: input.maxTokens,
         sampling: input.sampling,
