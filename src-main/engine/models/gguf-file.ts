@@ -66,13 +66,21 @@ function checked(file: string, purpose: string): { size: number } {
   if (stat === undefined) throw new StudioError('not-found', `there is no file ${file}`)
   if (stat.isDirectory()) throw unusable(file, purpose, 'it is a folder')
   if (!stat.isFile()) throw unusable(file, purpose, 'it is not an ordinary file')
-  const head = Buffer.alloc(4)
-  const descriptor = openSync(file, 'r')
-  try {
-    readSync(descriptor, head, 0, 4, 0)
-  } finally {
-    closeSync(descriptor)
-  }
-  if (head.toString('latin1') !== 'GGUF') throw unusable(file, purpose, 'it does not begin like a GGUF file')
+  if (firstBytes(file, purpose) !== 'GGUF') throw unusable(file, purpose, 'it does not begin like a GGUF file')
   return stat
+}
+
+function firstBytes(file: string, purpose: string): string {
+  const head = Buffer.alloc(4)
+  try {
+    const descriptor = openSync(file, 'r')
+    try {
+      readSync(descriptor, head, 0, 4, 0)
+    } finally {
+      closeSync(descriptor)
+    }
+  } catch (error) {
+    throw unusable(file, purpose, `it cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`)
+  }
+  return head.toString('latin1')
 }
