@@ -55,7 +55,8 @@ const maxIssues = 5
 /** Any thrown thing as a `Failure`; what was not thrown on purpose becomes 'internal' with its stack as details. */
 export function toFailure(error: unknown): Failure {
   const { message, ...failure } = unbounded(error)
-  return { ...failure, message: message.length <= maxMessage ? message : `${message.slice(0, maxMessage)}...` }
+  const line = message.replaceAll(/[\0\r\n\u2028\u2029]+/g, ' ')
+  return { ...failure, message: line.length <= maxMessage ? line : `${line.slice(0, maxMessage)}...` }
 }
 
 function unbounded(error: unknown): Failure {

@@ -13,6 +13,7 @@ import { compareColumns, orderedExamples } from './evaluate/compare.ts'
 import { exportEvaluation } from './evaluate/export.ts'
 import { extended } from './evaluate/extend.ts'
 import { listMetrics } from './evaluate/metrics.ts'
+import { writeReport } from './evaluate/report.ts'
 import { completeStudy } from './evaluate/study.ts'
 import { catalogue } from './models/catalogue.ts'
 import { checksumOf } from './models/checksum.ts'
@@ -62,9 +63,10 @@ export function createHandlers(engine: Engine): Handlers {
     'dialog.file': (input) => shell().ask('dialog.file', input),
     'dialog.save': (input) => shell().ask('dialog.save', input),
     'dialog.openReport': async ({ evaluation }) => {
-      const { report } = engine.project.evaluations.get(evaluation)
-      if (report === null) throw new StudioError('bad-request', 'this evaluation has no report yet')
-      await shell().openFile(report)
+      const { table } = engine.project.evaluations.get(evaluation)
+      if (table === null) throw new StudioError('bad-request', 'this evaluation has no report yet')
+      // written anew: what a database names, and what lies in its folder, is not opened
+      await shell().openFile(writeReport(engine.project, evaluation, table))
       return {}
     },
 

@@ -4,10 +4,12 @@ import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { z } from 'zod'
 import writeFileAtomic from 'write-file-atomic'
 import { chosenSettings, importSettings, methodChoice, metricChoice, rewardName, stageSettings, sweep, type StageSettings } from '../contract/entities.ts'
-import { readJson } from './files.ts'
+import { readJson, statOf } from './files.ts'
+import { StudioError } from '../contract/errors.ts'
 import type { Project } from './project/project.ts'
 
 const { collect, train, evaluate } = stageSettings.shape
+const longestSettings = 16 << 20 // bytes
 
 const pipeline = z.strictObject({
   /** a folder, made if it is not there; relative to the settings file */
@@ -44,5 +46,6 @@ export function keepPipeline(project: Project, settings: Pipeline): void {
 
 /** The stages' settings of the pipeline that is kept with the project; the usual ones without it. */
 export function stageSettingsOf(project: Project): StageSettings {
+  if ((statOf(project.settingsFile)?.size ?? 0) > longestSettings) throw new StudioError('bad-request', `${project.settingsFile} is longer than any settings`)
   return stageSettings.parse(existsSync(project.settingsFile) ? readPipeline(project.settingsFile) : {})
 }

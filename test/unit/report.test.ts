@@ -56,11 +56,10 @@ describe('the report', () => {
         project.evaluations.addMeasures(id, [{ method, example, seed: 0, metric: 'length:tokens', value: method === 2 ? null : example, failure: method === 2 ? hostile[1]! : null }])
       }
     }
-    const file = join(directory, 'report.html')
     const table = await evaluationTable(settings, [{ label: 'length:tokens', better: null, againstBase: false }], {
       responses: project.evaluations.responses(id), measures: project.evaluations.measures(id, ['length:tokens']), timings: Array.from({ length: 7 }, (_, i) => [1, 0.1 * (i + 1)]), remarks: [hostile[6]!]
     })
-    writeReport(file, project, id, { ...table, alarms: [...table.alarms, { method: hostile[3]!, text: hostile[4]! }] })
+    const file = writeReport(project, id, { ...table, alarms: [...table.alarms, { method: hostile[3]!, text: hostile[4]! }] })
     project.close()
     page = readFileSync(file, 'utf8')
   })

@@ -5,6 +5,7 @@
 import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
+import { ownShard } from '../project/own-files.ts'
 
 /** A shard that is at least this long gets no more states. */
 const shardBytes = 512 * 1024 * 1024
@@ -78,7 +79,7 @@ export class ShardWriter {
 
 /** Why a response's states cannot be used, or null when they are whole. */
 export function stateProblem(directory: string, states: StoredStates & { bytes: number }): string | null {
-  const path = join(directory, states.shard)
+  const path = ownShard(directory, states.shard)
   const size = statSync(path, { throwIfNoEntry: false })?.size
   if (size === undefined) return `${states.shard} is missing`
   if (size < states.offset + states.bytes) return `${states.shard} is cut off`

@@ -3,8 +3,6 @@
  * reward, the metrics, the table and the report. What is stored is not made again, so that it goes on after any end, and
  * an extension of a finished evaluation is the same job.
  */
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { evaluateSettings, evaluationExtension, type EvaluateSettings, type EvaluationExtension } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { tasksOf } from '../collect/collect.ts'
@@ -121,11 +119,7 @@ export function evaluateWork(models: Models, secrets: Secrets): JobWork<Evaluate
         aggregates: aggregatesOf(answered, project),
         remarks: labels.flatMap((label) => remarks[label] ?? [])
       })
-      const reports = join(project.directory, 'reports')
-      mkdirSync(reports, { recursive: true })
-      const report = join(reports, `evaluation-${id}.html`)
-      writeReport(report, project, id, table)
-      evaluations.finish(id, table, report)
+      evaluations.finish(id, table, writeReport(project, id, table))
     }
   }
 }

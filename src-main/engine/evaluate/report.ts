@@ -1,7 +1,9 @@
 /** The HTML report of an evaluation: one file that stands on its own, without scripts. */
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Manifest } from '../../contract/device.ts'
 import type { Comparison, EvaluationTable } from '../../contract/entities.ts'
+import { refuseForeign } from '../project/own-files.ts'
 import type { Project } from '../project/project.ts'
 import { html, type Html } from './html.ts'
 import { studyFigures } from './study-figures.ts'
@@ -10,8 +12,14 @@ import { probability, verdict } from './wording.ts'
 
 const examplesShown = 12
 
-export function writeReport(file: string, project: Project, id: number, table: EvaluationTable): void {
+/** Into the project's folder. @returns the file @throws StudioError 'not-usable' where that is no folder of the project's own */
+export function writeReport(project: Project, id: number, table: EvaluationTable): string {
+  const folder = join(project.directory, 'reports')
+  mkdirSync(folder, { recursive: true })
+  refuseForeign(project.directory)
+  const file = join(folder, `evaluation-${id}.html`)
   writeFileSync(file, reportPage(project, id, table))
+  return file
 }
 
 export function reportPage(project: Project, id: number, table: EvaluationTable): string {

@@ -34,6 +34,11 @@ function signalOf(number: number): NodeJS.Signals | undefined {
   return (Object.keys(inWords) as NodeJS.Signals[]).find((name) => constants.signals[name] === number && number > 1)
 }
 
+/** Whether the process itself met something that it could not handle, and nobody ended it. */
+export function isCrash(reason: string): boolean {
+  return /\b(aborted|crashed) \(SIG/.test(reason)
+}
+
 /** How often the kernel has ended a process for its memory, so far; null where that is not told. */
 export function memoryKills(): number | null {
   if (process.platform !== 'linux') return null

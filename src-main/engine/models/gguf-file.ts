@@ -6,6 +6,10 @@ import { StudioError } from '../../contract/errors.ts'
 import { statOf } from '../files.ts'
 import { tensorBytes } from './tensor-bytes.ts'
 
+/** bytes: a name's length, dimensions, a type and an offset; a key's length, a type and one byte */
+const leastTensorInfo = 24
+const leastFact = 13
+
 export interface GgufTensor {
   name: string
   /** ggml's order: the dimension that is contiguous in memory comes first */
@@ -66,13 +70,26 @@ function checked(file: string, purpose: string): { size: number } {
   if (stat === undefined) throw new StudioError('not-found', `there is no file ${file}`)
   if (stat.isDirectory()) throw unusable(file, purpose, 'it is a folder')
   if (!stat.isFile()) throw unusable(file, purpose, 'it is not an ordinary file')
-  const head = Buffer.alloc(4)
-  const descriptor = openSync(file, 'r')
-  try {
-    readSync(descriptor, head, 0, 4, 0)
-  } finally {
-    closeSync(descriptor)
-  }
-  if (head.toString('latin1') !== 'GGUF') throw unusable(file, purpose, 'it does not begin like a GGUF file')
+  const head = firstBytes(file, purpose)
+  if (head.toString('latin1', 0, 4) !== 'GGUF') throw unusable(file, purpose, 'it does not begin like a GGUF file')
+  // the reader takes what lies behind the end for zeros, of which it would read as many tensors as the header says
+  const least = Number(head.readBigUInt64LE(8)) * leastTensorInfo + Number(head.readBigUInt64LE(16)) * leastFact
+  if (least > stat.size) throw unusable(file, purpose, `its header says more than the ${stat.size} bytes that it has: it is cut off or damaged`)
   return stat
+}
+
+/** Magic, version, how many tensors, how many facts. */
+function firstBytes(file: string, purpose: string): Buffer {
+  const head = Buffer.alloc(24)
+  try {
+    const descriptor = openSync(file, 'r')
+    try {
+      readSync(descriptor, head, 0, head.length, 0)
+    } finally {
+      closeSync(descriptor)
+    }
+  } catch (error) {
+    throw unusable(file, purpose, `it cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`)
+  }
+  return head
 }

@@ -26,6 +26,8 @@ export async function inspectModel(path: string): Promise<ModelFacts> {
   if (embeddingLength === null || blockCount === null || contextLength === null) {
     throw unusable(file, purpose, 'its header lacks embedding, block or context length: it is not a language model')
   }
+  // every block has tensors of its own; a hostile count would be an array of as many places here, and more in llama.cpp
+  if (blockCount > tensors.length) throw unusable(file, purpose, `its header says ${blockCount} blocks, and it has ${tensors.length} tensors`)
 
   const vocabulary = value('tokenizer.ggml.tokens')
   const vocabularySize = Array.isArray(vocabulary) ? vocabulary.length : null

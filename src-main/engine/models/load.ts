@@ -4,6 +4,7 @@ import { StudioError } from '../../contract/errors.ts'
 import type { LoadInput } from '../../model-host/messages.ts'
 import { backendTitles, openBackend } from './backends.ts'
 import { checksumOf } from './checksum.ts'
+import { isCrash } from './exit-reason.ts'
 import type { HostClient, LaunchHost } from './host-client.ts'
 import { inspectModel } from './inspect.ts'
 import { machineLoad, rememberBatch, rememberedBatch, rememberedThreads, rememberThreads } from './measured.ts'
@@ -58,6 +59,9 @@ export async function loadModel(file: string, loading: Loading): Promise<HostCli
     client.kill()
     // what the person chose is not changed behind their back; otherwise the next backend takes over, the processor at last
     const isDevices = error instanceof StudioError && (error.code === 'not-usable' || error.code === 'model-host-exited')
+    if (isDevices && backend === 'cpu' && error.code === 'model-host-exited' && isCrash(error.message)) {
+      throw new StudioError('not-usable', `${file} is not usable as a model: ${error.message} while it was loaded, so the file is damaged or of a kind that llama.cpp does not know`, { cause: error })
+    }
     if (!isDevices || signal?.aborted === true || backend === 'cpu' || choice.device !== 'auto') throw error
     failed.set(backend, `it could not load this model: ${error.message}`)
     loading.warn(`${backendTitles[backend]} could not load the model (${error.message}); trying without it`)

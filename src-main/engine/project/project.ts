@@ -12,6 +12,7 @@ import { Datasets } from './datasets.ts'
 import { Evaluations } from './evaluations.ts'
 import { Examples } from './examples.ts'
 import { Jobs } from './jobs.ts'
+import { refuseForeign } from './own-files.ts'
 import { PanePresets } from './pane-presets.ts'
 import { PreferenceHeads } from './preference-heads.ts'
 import { Ratings } from './ratings.ts'
@@ -67,7 +68,7 @@ export class Project {
       if (existsSync(join(path, 'project.db'))) throw new StudioError('bad-request', `${path} is a project already`)
       if (readdirSync(path).length > 0) throw new StudioError('bad-request', `${path} is not empty; choose a new or an empty folder`)
     }
-    mkdirSync(join(path, 'states'), { recursive: true })
+    makeFolder(join(path, 'states'))
     const db = openDatabase(join(path, 'project.db'))
     db.prepare('INSERT INTO project (id, name, modelFile, created) VALUES (?, ?, ?, ?)').run(randomUUID(), basename(path), modelFile, new Date().toISOString())
     return new Project(path, db)
@@ -78,6 +79,7 @@ export class Project {
     const path = resolve(directory)
     const file = join(path, 'project.db')
     if (!existsSync(file)) throw new StudioError('not-found', `there is no project in ${path} (no project.db)`)
+    refuseForeign(path)
     mkdirSync(join(path, 'states'), { recursive: true })
     const project = new Project(path, openDatabase(file))
     project.jobs.interruptRunning()
@@ -129,5 +131,15 @@ export class Project {
 
   #row(): { id: string; name: string; modelFile: string | null; created: string } {
     return this.#db.prepare('SELECT id, name, modelFile, created FROM project').get() as ReturnType<Project['summary']>
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOSPC') throw error
+    throw new StudioError('bad-request', `no project can be made there: the folder cannot be made (${code})`, { cause: error })
   }
 }

@@ -1,7 +1,7 @@
 /** States as they were collected, from the shards of a project: float16, row-major. */
 import { closeSync, openSync, readSync } from 'node:fs'
-import { join } from 'node:path'
 import { StudioError } from '../../contract/errors.ts'
+import { ownShard } from './own-files.ts'
 
 /** Opens each shard once; close it after use. */
 export class StateReader {
@@ -17,7 +17,7 @@ export class StateReader {
 
   /** @returns (rows, D), from a byte offset on @throws StudioError 'project-damaged' where the shard ends before */
   read(shard: string, offset: number, rows: number): Float16Array {
-    const file = this.#files.get(shard) ?? openSync(join(this.#directory, shard), 'r')
+    const file = this.#files.get(shard) ?? openSync(ownShard(this.#directory, shard), 'r')
     this.#files.set(shard, file)
     const numbers = new Float16Array(rows * this.#size)
     const read = readSync(file, new Uint8Array(numbers.buffer), 0, numbers.byteLength, offset)

@@ -7,6 +7,7 @@ import { exportStatesSettings, type ExportStatesSettings } from '../../contract/
 import { StudioError } from '../../contract/errors.ts'
 import { statOf } from '../files.ts'
 import type { JobContext, JobWork } from '../jobs/runner.ts'
+import { ownShard } from '../project/own-files.ts'
 import type { Project } from '../project/project.ts'
 import type { StoredResponse } from '../project/responses.ts'
 import { BadFile } from '../tensors/bad-file.ts'
@@ -160,7 +161,7 @@ class Exporter {
 
   async #openShard(shard: string): Promise<FileHandle> {
     try {
-      return await open(join(this.#project.statesDirectory, shard))
+      return await open(ownShard(this.#project.statesDirectory, shard))
     } catch (error) {
       throw new StudioError('project-damaged', `${shard} cannot be read; nothing was exported`, { cause: error })
     }

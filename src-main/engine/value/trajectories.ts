@@ -1,11 +1,11 @@
 /** The responses that a value function is trained on, and those of them that it must not see. */
 import { createHash } from 'node:crypto'
-import { join } from 'node:path'
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { TrainSettings } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { StoredStates } from '../../model-host/messages.ts'
 import { stateProblem } from '../collect/shards.ts'
+import { ownShard } from '../project/own-files.ts'
 import type { Project } from '../project/project.ts'
 import type { LabelledStates, ResponseStates } from '../project/responses.ts'
 
@@ -46,10 +46,10 @@ export function validationExamples(trajectories: { example: number }[], settings
 
 /** All states of a response, as the model host reads them. */
 export function whole(project: Project, { shard, offset, states }: ResponseStates): StoredStates {
-  return { file: join(project.statesDirectory, shard), offset, count: states }
+  return { file: ownShard(project.statesDirectory, shard), offset, count: states }
 }
 
 /** The last one alone. */
 export function lastState(project: Project, { shard, offset, states }: ResponseStates, inputDim: number): StoredStates {
-  return { file: join(project.statesDirectory, shard), offset: offset + (states - 1) * inputDim * 2, count: 1 }
+  return { file: ownShard(project.statesDirectory, shard), offset: offset + (states - 1) * inputDim * 2, count: 1 }
 }
