@@ -4,10 +4,12 @@
  */
 import { app, BrowserWindow, dialog, MessageChannelMain, utilityProcess, type UtilityProcess } from 'electron'
 import { join } from 'node:path'
+import type { MenuCommand } from '../contract/shell.ts'
 import { cacheDirectory, dataDirectory } from '../engine/directories.ts'
 import type { ShellQuestion, ToEngine, ToSupervisor } from '../engine/supervisor-port.ts'
 import { answerQuestion } from './dialogs.ts'
 import { answerKeychain, isKeychainQuestion } from './keychain.ts'
+import { RunningJobs } from './running-jobs.ts'
 
 const maxDeaths = 3
 const calmMs = 60_000 // an engine that lived so long starts with a clean record
@@ -18,6 +20,7 @@ const built = (name: string): string => join(import.meta.dirname, `${name}.js`)
 
 export class EngineProcess {
   ended = false
+  readonly jobs = new RunningJobs()
   #process: UtilityProcess
   #hosts = new Map<number, UtilityProcess>()
   #window: BrowserWindow | null = null
@@ -33,6 +36,11 @@ export class EngineProcess {
     this.#window = window
     window.webContents.on('did-finish-load', () => this.#connect())
     window.on('closed', () => (this.#window = null))
+  }
+
+  /** Hands a command of the native menu to the page. */
+  ask(command: MenuCommand): void {
+    this.#send({ kind: 'menu', command })
   }
 
   /** Lets the engine pause its jobs and close the project, for a while. */
@@ -64,6 +72,7 @@ export class EngineProcess {
   #engineEnded(code: number, livedMs: number): void {
     for (const host of this.#hosts.values()) host.kill()
     this.#hosts.clear()
+    this.jobs.clear(this.#window)
     if (this.#quitting !== null) {
       this.#quitting()
       return
@@ -102,6 +111,9 @@ export class EngineProcess {
           (output) => this.#send({ kind: 'answer', question: message.question, output }),
           (error: unknown) => this.#send({ kind: 'question-failed', question: message.question, message: String(error) })
         )
+        break
+      case 'job':
+        this.jobs.take(message.job, this.#window)
         break
       case 'closed':
         this.#quitting?.()

@@ -26,6 +26,8 @@ export type Tell = <N extends EventName>(event: N, payload: EventPayload<N>) => 
 export interface Shell {
   ask<M extends 'dialog.directory' | 'dialog.file' | 'dialog.save'>(method: M, input: Parsed<M>): Promise<Output<M>>
   openFile(path: string): Promise<void>
+  /** The window has nothing left to ask for before the app ends. */
+  readyToQuit(): void
   keychain: Keychain
 }
 

@@ -1,6 +1,7 @@
 /** The engine's process in the app: serves the window's port, and asks the app for what only Electron can do. */
+import type { Job } from '../contract/job.ts'
 import { createHandlers } from './handlers.ts'
-import { Engine, type Shell } from './engine.ts'
+import { Engine, type Shell, type Tell } from './engine.ts'
 import { answer } from './serve.ts'
 import { connectSupervisor } from './supervisor-port.ts'
 
@@ -9,6 +10,7 @@ const supervisor = connectSupervisor(process.parentPort)
 const shell: Shell = {
   ask: (method, input) => supervisor.ask({ method, input }) as ReturnType<Shell['ask']> as never,
   openFile: async (path) => void (await supervisor.ask({ method: 'open-file', input: { path } })),
+  readyToQuit: () => windowIsReady?.(),
   keychain: {
     safe: async () => (await supervisor.ask({ method: 'keychain.safe', input: {} })) === true,
     encrypt: async (text) => String(await supervisor.ask({ method: 'keychain.encrypt', input: { text } })),
@@ -17,12 +19,20 @@ const shell: Shell = {
 }
 
 let window: Electron.MessagePortMain | null = null
+let windowIsReady: (() => void) | null = null
+
+/** The window may still have deletions to carry out; one that does not answer is not waited for long. */
+const windowMs = 2000
 
 supervisor.onStart(({ cacheDirectory, dataDirectory, resourcesDirectory }) => {
+  const tell: Tell = (event, payload) => {
+    window?.postMessage({ event, payload })
+    if (event === 'job') supervisor.tellJob(payload as Job)
+  }
   const engine = new Engine({
     cacheDirectory, dataDirectory, resourcesDirectory, shell,
     launchHost: supervisor.launchHost,
-    tell: (event, payload) => window?.postMessage({ event, payload })
+    tell
   })
   const handlers = createHandlers(engine)
   supervisor.onWindow((port) => {
@@ -30,5 +40,15 @@ supervisor.onStart(({ cacheDirectory, dataDirectory, resourcesDirectory }) => {
     port.on('message', ({ data }) => void answer(handlers, data).then((reply) => reply !== null && port.postMessage(reply)))
     port.start()
   })
-  supervisor.onQuit(() => engine.close())
+  supervisor.onMenu((command) => tell('menu', { command }))
+  supervisor.onQuit(async () => {
+    if (window !== null && engine.hasProject) {
+      await new Promise<void>((resolve) => {
+        windowIsReady = resolve
+        setTimeout(resolve, windowMs)
+        tell('quitting', {})
+      })
+    }
+    await engine.close()
+  })
 })

@@ -39,6 +39,10 @@ export const test = base.extend<{ studio: Studio }>({
     // Chromium refuses root without --no-sandbox; what ships never passes it
     const flags = [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--disable-gpu', `--user-data-dir=${join(folder, 'chromium')}`]
     const app = await _electron.launch({ cwd: root, args: ['.', ...flags], env: { ...environment(), XDG_DATA_HOME: join(folder, 'data') } })
+    // a test may end while a job runs
+    await app.evaluate(({ dialog }) => {
+      dialog.showMessageBox = () => Promise.resolve({ response: 0, checkboxChecked: false })
+    })
     const page = await app.firstWindow()
     const problems: string[] = []
     page.on('pageerror', (error) => problems.push(String(error)))
