@@ -5,6 +5,7 @@
 import { app, BrowserWindow, MessageChannelMain, utilityProcess, type UtilityProcess } from 'electron'
 import { join } from 'node:path'
 import type { EngineState } from '../contract/supervision.ts'
+import type { MenuCommand } from '../contract/shell.ts'
 import { cacheDirectory, dataDirectory } from '../engine/directories.ts'
 import { describeUtilityExit, memoryKills, withMemory } from '../engine/models/exit-reason.ts'
 import type { ShellQuestion, ToEngine, ToSupervisor } from '../engine/supervisor-port.ts'
@@ -13,6 +14,7 @@ import { HostProcesses, killAtOnce } from './host-processes.ts'
 import { answerKeychain, isKeychainQuestion } from './keychain.ts'
 import type { Log } from './log.ts'
 import { openPagePort, type PagePort } from './page-port.ts'
+import { RunningJobs } from './running-jobs.ts'
 
 const maxDeaths = 3
 const calmMs = 60_000 // an engine that lived so long starts with a clean record
@@ -21,6 +23,7 @@ const quitMs = 10_000
 
 export class EngineProcess {
   ended = false
+  readonly jobs = new RunningJobs()
   readonly #log: Log
   readonly #hosts: HostProcesses
   /** null while there is none */
@@ -50,6 +53,11 @@ export class EngineProcess {
       this.#window = null
       this.#page = null
     })
+  }
+
+  /** Hands a command of the native menu to the page. */
+  ask(command: MenuCommand): void {
+    this.#send({ kind: 'menu', command })
   }
 
   /** Lets the engine pause its jobs and close the project, for a while. */
@@ -93,6 +101,7 @@ export class EngineProcess {
   #engineEnded(reason: string, livedMs: number): void {
     this.#process = null
     this.#hosts.killAll()
+    this.jobs.clear(this.#window)
     if (this.#quitting !== null) {
       this.#quitting()
       return
@@ -139,6 +148,9 @@ export class EngineProcess {
         break
       case 'log':
         this.#log.add(message.entry)
+        break
+      case 'job':
+        this.jobs.take(message.job, this.#window)
         break
       case 'closed':
         this.#quitting?.()

@@ -9,6 +9,7 @@ import { framesOf } from '../contract/log-entry.ts'
 import { version } from '../engine/version.ts'
 import { Log } from './log.ts'
 import { denyEverything } from './permissions.ts'
+import { mayQuit } from './quitting.ts'
 import { createWindow } from './window.ts'
 import { keepAlive } from './window-life.ts'
 
@@ -30,6 +31,12 @@ if (app.requestSingleInstanceLock()) {
     const window = createWindow()
     engine.attach(window)
     keepAlive(window, log)
+    // quitting may still be refused: the window stays until the engine has ended
+    window.on('close', (event) => {
+      if (engine === null || engine.ended) return
+      event.preventDefault()
+      app.quit()
+    })
     void window.loadURL('studio://app/index.html')
   }
 
@@ -40,18 +47,25 @@ if (app.requestSingleInstanceLock()) {
   })
   app.on('web-contents-created', (_event, contents) => denyEverything(contents))
   app.on('window-all-closed', () => app.quit())
+  let asking = false
   app.on('before-quit', (event) => {
     if (engine === null || engine.ended) return
     event.preventDefault()
-    log.add({ what: 'app quits' })
-    // running jobs are paused, so that they can be resumed
-    void engine.quit().then(() => app.quit())
+    if (asking) return
+    asking = true
+    void mayQuit(engine.jobs.count, BrowserWindow.getAllWindows()[0] ?? null).then(async (may) => {
+      if (may) log.add({ what: 'app quits' })
+      // running jobs are paused, so that they can be resumed
+      if (may) await engine?.quit()
+      asking = false
+      if (may) app.quit()
+    })
   })
 
   void app.whenReady().then(() => {
     servePage()
-    installMenu()
     engine = new EngineProcess(log)
+    installMenu((command) => engine?.ask(command))
     open()
   })
 } else app.quit()

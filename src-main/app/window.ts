@@ -1,13 +1,14 @@
 /** The one window. */
 import { BrowserWindow, nativeTheme } from 'electron'
 import { join } from 'node:path'
+import { keepWindowState, readWindowState, smallest } from './window-state.ts'
 
 export function createWindow(): BrowserWindow {
+  const { place, maximized, zoom } = readWindowState()
   const window = new BrowserWindow({
-    width: 1280,
-    height: 840,
-    minWidth: 900,
-    minHeight: 600,
+    ...place,
+    minWidth: smallest.width,
+    minHeight: smallest.height,
     show: false,
     title: 'RE-Control Studio',
     backgroundColor: nativeTheme.shouldUseDarkColors ? '#15181d' : '#fbfbfc',
@@ -20,6 +21,11 @@ export function createWindow(): BrowserWindow {
       spellcheck: false // it would fetch dictionaries
     }
   })
-  window.once('ready-to-show', () => window.show())
+  window.once('ready-to-show', () => {
+    if (maximized) window.maximize()
+    window.show()
+    keepWindowState(window)
+  })
+  window.webContents.once('did-finish-load', () => window.webContents.setZoomLevel(zoom))
   return window
 }

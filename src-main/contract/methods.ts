@@ -4,6 +4,7 @@ import * as d from './device.ts'
 import * as e from './entities.ts'
 import { job } from './job.ts'
 import * as m from './models.ts'
+import * as s from './shell.ts'
 
 const nothing = z.object({})
 const page = { offset: z.int().min(0).default(0), limit: z.int().min(1).max(500).default(100) }
@@ -16,11 +17,17 @@ export const methods = {
     output: z.object({
       version: z.string(),
       project: e.project.nullable(),
-      recent: z.array(z.object({ name: z.string(), path: z.string() })),
+      recent: z.array(s.recentProject),
       jobs: z.array(job),
       model: d.loadedModel.nullable()
     })
   },
+  'studio.preferences': { input: nothing, output: s.preferences },
+  'studio.prefer': { input: s.preferences, output: s.preferences },
+  /** Takes a project out of the list of recent ones; its folder stays as it is. */
+  'studio.forgetRecent': { input: z.object({ path: file }), output: z.array(s.recentProject) },
+  /** The window's answer to `quitting`: nothing of what it wants done is left to ask for. */
+  'studio.readyToQuit': { input: nothing, output: nothing },
 
   /** Shows the log in the system's file browser. */
   'studio.showLog': { input: nothing, output: nothing },
@@ -37,6 +44,8 @@ export const methods = {
   /** Makes the sample project in the studio's own folder, or opens it again. */
   'project.openSample': { input: nothing, output: e.project },
   'project.close': { input: nothing, output: nothing },
+  /** Remembers the stage that is in front, for the next time that this project is opened. */
+  'project.stage': { input: z.object({ stage: e.stageName }), output: nothing },
   /** What the forms of the open project begin with. */
   'project.settings': { input: nothing, output: e.stageSettings },
 
@@ -78,8 +87,8 @@ export const methods = {
   'data.preview': { input: e.importSettings, output: e.dataPreview },
   'data.import': { input: e.importSettings, output: job },
   'data.list': { input: nothing, output: z.array(e.dataset) },
-  /** Refused while collections or studies are made of it. */
-  'data.delete': { input: z.object({ dataset: e.id }), output: nothing },
+  /** Refused while collections or studies are made of it. With `check` nothing is deleted: it only says whether it may be. */
+  'data.delete': { input: z.object({ dataset: e.id, check: z.boolean().optional() }), output: nothing },
   'data.examples': {
     input: z.object({ dataset: e.id, filter: e.exampleFilter.prefault({}), order: e.exampleOrder.default('line'), ...page }),
     /** `exact` is false where counting all would take too long: there are `total` or more. */
@@ -113,6 +122,8 @@ export const methods = {
   'collect.export': { input: e.exportStatesSettings, output: job },
   'collect.import': { input: e.importStatesSettings, output: job },
   'collect.list': { input: nothing, output: z.array(e.collection) },
+  /** With its responses, rewards and states; refused while value functions or a job need it. */
+  'collect.delete': { input: z.object({ collection: e.id, check: z.boolean().optional() }), output: nothing },
   'collect.responses': {
     input: z.object({ collection: e.id, source: z.string().nullable().default(null), order: z.enum(['collected', 'best', 'worst']).default('collected'), ...page }),
     output: z.object({ total: z.int(), responses: z.array(e.response) })
@@ -150,6 +161,8 @@ export const methods = {
     input: z.object({ id: e.id, plane: e.landscapePlane.default('components'), response: e.id, token: z.int().min(0).max(1_000_000), alpha: z.number().positive().max(1000), updates: z.int().min(1).max(500) }),
     output: e.landscapePath
   },
+  /** Refused while an evaluation or a job needs it. */
+  'value.delete': { input: z.object({ id: e.id, check: z.boolean().optional() }), output: nothing },
   /** As safetensors with the public code's names. */
   'value.export': { input: z.object({ id: e.id, file }), output: nothing },
   /** Safetensors, or a state_dict that torch.save wrote (.pth): read as data, never run. */
@@ -235,6 +248,8 @@ export const methods = {
   },
   /** csv: a row a response; settings: what evaluates the same again. */
   'evaluate.export': { input: z.object({ evaluation: e.id, format: e.evaluationFormat, file: z.string().min(1).max(4096) }), output: nothing },
+  /** With its responses and figures; the report that was written stays. Refused while a job works on it. */
+  'evaluate.delete': { input: z.object({ evaluation: e.id, check: z.boolean().optional() }), output: nothing },
   'evaluate.list': { input: nothing, output: z.array(e.evaluation) },
   /** `order` null: as the data set has them. */
   'evaluate.responses': { input: z.object({ evaluation: e.id, order: e.responseOrder.nullable().default(null), ...page }), output: z.object({ total: z.int(), responses: z.array(e.evaluationResponse) }) },
@@ -267,6 +282,10 @@ export const events = {
   'chat.token': z.object({ turn: e.id, pane: z.int(), step: e.tokenStep }),
   'chat.pane': e.answerEnd.extend({ turn: e.id, pane: z.int(), text: z.string() }),
   'chat.done': z.object({ turn: e.id, failure: z.string().nullable() }),
+  /** A command of the native menu. */
+  menu: z.object({ command: s.menuCommand }),
+  /** The app is about to end: answered with studio.readyToQuit. */
+  quitting: nothing,
   notice: z.object({ level: z.enum(['info', 'warning', 'error']), text: z.string(), details: z.string().optional() })
 } as const
 

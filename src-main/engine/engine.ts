@@ -31,6 +31,8 @@ export interface Shell {
   ask<M extends 'dialog.directory' | 'dialog.file' | 'dialog.save'>(method: M, input: Parsed<M>): Promise<Output<M>>
   openFile(path: string): Promise<void>
   showLog(): Promise<void>
+  /** The window has nothing left to ask for before the app ends. */
+  readyToQuit(): void
   keychain: Keychain
 }
 

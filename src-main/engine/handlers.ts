@@ -2,6 +2,7 @@
 import { stageSettings, type Project as Summary } from '../contract/entities.ts'
 import { StudioError, toFailure } from '../contract/errors.ts'
 import { estimateCollection } from './collect/collect.ts'
+import { deleteShards } from './collect/shards.ts'
 import { chatAscent, chatLandscape } from './control/chat-ascent.ts'
 import { exportConversation } from './control/export-conversation.ts'
 import { listMethods } from './control/methods.ts'
@@ -20,8 +21,10 @@ import { checksumOf } from './models/checksum.ts'
 import { listHubModel } from './models/hub-model.ts'
 import { inspectModel } from './models/inspect.ts'
 import { stageSettingsOf } from './pipeline.ts'
+import { keepPreferences, readPreferences } from './preferences.ts'
 import { Project } from './project/project.ts'
-import { addRecent, listRecent } from './project/recent.ts'
+import { addRecent, forgetRecent, listRecent, rememberStage } from './project/recent.ts'
+import { refuseBusyEvaluation, refuseUsedCollection, refuseUsedValueFunction } from './project/uses.ts'
 import { previewLabelling } from './reward/label.ts'
 import { nextTask, rate, ratingSummary } from './reward/rating/rate.ts'
 import { listSources, sourceNamed, usableRewards } from './reward/sources.ts'
@@ -53,6 +56,19 @@ export function createHandlers(engine: Engine): Handlers {
       jobs: engine.jobs.list(),
       model: await engine.models.loaded
     }),
+    'studio.preferences': () => readPreferences(dataDirectory),
+    'studio.prefer': (wanted) => {
+      keepPreferences(dataDirectory, wanted)
+      return wanted
+    },
+    'studio.forgetRecent': ({ path }) => {
+      forgetRecent(dataDirectory, path)
+      return listRecent(dataDirectory)
+    },
+    'studio.readyToQuit': () => {
+      engine.options.shell?.readyToQuit()
+      return {}
+    },
 
     'studio.showLog': async () => {
       await shell().showLog()
@@ -75,6 +91,11 @@ export function createHandlers(engine: Engine): Handlers {
     'project.openSample': () => openSample(engine, open),
     'project.close': async () => {
       await engine.close()
+      return {}
+    },
+
+    'project.stage': ({ stage }) => {
+      rememberStage(dataDirectory, engine.project.directory, stage)
       return {}
     },
 
@@ -149,10 +170,11 @@ export function createHandlers(engine: Engine): Handlers {
     'data.list': () => engine.project.datasets.list(),
     'data.examples': ({ offset, limit, ...query }) => engine.project.examples.page(query, offset, limit),
     'data.example': ({ example }) => engine.project.examples.get(example),
-    'data.delete': ({ dataset }) => {
+    'data.delete': ({ dataset, check }) => {
       engine.project.datasets.refuseUsed(dataset)
       const importing = engine.jobs.list().find(({ kind, state, subject }) => kind === 'import' && subject === dataset && (state === 'running' || state === 'paused'))
       if (importing !== undefined) throw new StudioError('busy', 'this data set is still being imported; discard the import instead')
+      if (check === true) return {}
       engine.project.datasets.delete(dataset)
       engine.tellProject()
       return {}
@@ -168,6 +190,15 @@ export function createHandlers(engine: Engine): Handlers {
     'collect.export': (input) => engine.jobs.start('export-states', input),
     'collect.import': (input) => engine.jobs.start('import-states', input),
     'collect.list': () => engine.project.collections.list(),
+    'collect.delete': ({ collection, check }) => {
+      const { project } = engine
+      refuseUsedCollection(project, collection)
+      if (check === true) return {}
+      project.collections.delete(collection)
+      deleteShards(project.statesDirectory, collection) // after the row: states without a row are only bytes, a row without states is a lie
+      engine.tellProject()
+      return {}
+    },
     'collect.responses': ({ collection, ...options }) => engine.project.responses.page(collection, options),
 
     'reward.sources': listSources,
@@ -206,6 +237,13 @@ export function createHandlers(engine: Engine): Handlers {
     'value.detail': ({ id }) => engine.project.valueFunctions.detail(id),
     'value.landscape': ({ id, plane, collection }) => landscapeOf(engine.project, id, plane, collection),
     'value.path': ({ id, plane, response, token, alpha, updates }) => pathOf(engine.project, { valueFunction: id, plane, response, token }, alpha, updates),
+    'value.delete': ({ id, check }) => {
+      refuseUsedValueFunction(engine.project, id)
+      if (check === true) return {}
+      engine.project.valueFunctions.delete(id)
+      engine.tellProject()
+      return {}
+    },
     'value.export': async ({ id, file }) => {
       await exportValueFunction(engine.project, id, file)
       return {}
@@ -279,6 +317,13 @@ export function createHandlers(engine: Engine): Handlers {
     'evaluate.compare': (input) => compareColumns(engine.project, input),
     'evaluate.export': async (input) => {
       await exportEvaluation(engine.project, input)
+      return {}
+    },
+    'evaluate.delete': ({ evaluation, check }) => {
+      refuseBusyEvaluation(engine.project, evaluation)
+      if (check === true) return {}
+      engine.project.evaluations.delete(evaluation)
+      engine.tellProject()
       return {}
     },
     'evaluate.list': () => engine.project.evaluations.list(),

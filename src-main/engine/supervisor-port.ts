@@ -1,6 +1,8 @@
 /** Messages between the app's supervisor and the engine's process: start, windows, model hosts, dialogs, quitting. */
 import { StudioError } from '../contract/errors.ts'
+import type { Job } from '../contract/job.ts'
 import type { LogEntry } from '../contract/log-entry.ts'
+import type { MenuCommand } from '../contract/shell.ts'
 import type { FromHost } from '../model-host/messages.ts'
 import type { HostProcess } from './models/host-client.ts'
 
@@ -18,7 +20,11 @@ export type ToEngine =
   | { kind: 'host-exit'; host: number; reason: string }
   | { kind: 'answer'; question: number; output: unknown }
   | { kind: 'question-failed'; question: number; message: string }
+  | { kind: 'menu'; command: MenuCommand }
   | { kind: 'quit' }
+
+/** What the app needs of a job for its progress bar, its question before quitting and its notifications: no titles, as those name data. */
+export type JobState = Pick<Job, 'id' | 'kind' | 'state' | 'done' | 'total'>
 
 export type ShellQuestion = { method: string; input: unknown }
 
@@ -27,6 +33,7 @@ export type ToSupervisor =
   | { kind: 'kill-host'; host: number }
   | { kind: 'question'; question: number; ask: ShellQuestion }
   | { kind: 'log'; entry: LogEntry }
+  | { kind: 'job'; job: JobState }
   | { kind: 'closed' }
 
 interface Host {
@@ -39,6 +46,8 @@ interface Host {
 export interface Supervisor {
   onStart(handle: (options: StartOptions) => void): void
   onWindow(handle: (port: Electron.MessagePortMain) => void): void
+  onMenu(handle: (command: MenuCommand) => void): void
+  tellJob(job: JobState): void
   /** The supervisor waits until `close` is through, within reason. */
   onQuit(close: () => Promise<void>): void
   ask(question: ShellQuestion): Promise<unknown>
@@ -52,6 +61,7 @@ export function connectSupervisor(parent: Electron.ParentPort): Supervisor {
   let next = 1
   let start: (options: StartOptions) => void = () => {}
   let window: (port: Electron.MessagePortMain) => void = () => {}
+  let menu: (command: MenuCommand) => void = () => {}
   let quit: () => Promise<void> = () => Promise.resolve()
   const send = (message: ToSupervisor): void => parent.postMessage(message)
 
@@ -66,12 +76,15 @@ export function connectSupervisor(parent: Electron.ParentPort): Supervisor {
       for (const handle of host?.onExit ?? []) handle(message.reason)
     } else if (message.kind === 'answer') questions.get(message.question)?.resolve(message.output)
     else if (message.kind === 'question-failed') questions.get(message.question)?.reject(new StudioError('internal', message.message))
+    else if (message.kind === 'menu') menu(message.command)
     else if (message.kind === 'quit') void quit().finally(() => send({ kind: 'closed' }))
   })
 
   return {
     onStart: (handle) => (start = handle),
     onWindow: (handle) => (window = handle),
+    onMenu: (handle) => (menu = handle),
+    tellJob: ({ id, kind, state, done, total }) => send({ kind: 'job', job: { id, kind, state, done, total } }),
     onQuit: (close) => (quit = close),
     ask: (ask) =>
       new Promise((resolve, reject) => {

@@ -3,6 +3,7 @@ import type { Collection, CollectSettings, Response } from '../../src-main/contr
 import type { EventPayload, Output } from '../../src-main/contract/methods.ts'
 import { call, on } from './connection.ts'
 import { debounced, throttled } from './debounce.ts'
+import { deletions } from './deletions.svelte.ts'
 import { jobs } from './jobs.svelte.ts'
 import { notices } from './notices.svelte.ts'
 import { PagedRows } from './paged.svelte.ts'
@@ -21,7 +22,9 @@ class CollectStage {
   /** From the project's settings; no form is shown before there is one. */
   settings = $state<CollectSettings>()!
   estimate = $state.raw<Output<'collect.estimate'> | null>(null)
-  collections = $state.raw<Collection[]>([])
+  #all = $state.raw<Collection[]>([])
+  /** without those that are being deleted */
+  collections = $derived(this.#all.filter(({ id }) => !deletions.has(`collection ${id}`)))
   selected = $state<number | null>(null)
   readonly responses = new PagedRows<Response>()
   index = $state<number | null>(null)
@@ -45,7 +48,7 @@ class CollectStage {
   constructor() {
     studio.onProjectChange((other) => {
       if (other) {
-        this.collections = []
+        this.#all = []
         this.selected = null
         this.samples = []
         this.estimate = null
@@ -59,7 +62,7 @@ class CollectStage {
   }
 
   async refresh(show: number | null = null): Promise<void> {
-    this.collections = (await notices.guard(() => call('collect.list', {}))) ?? this.collections
+    this.#all = (await notices.guard(() => call('collect.list', {}))) ?? this.#all
     const next = pick(this.collections, show, this.selected)
     if (next !== this.selected || show !== null) this.select(next)
   }
@@ -84,6 +87,15 @@ class CollectStage {
     if (job === undefined) return
     this.samples = []
     jobs.take(job)
+  }
+
+  /** It vanishes at once and can be taken back for a while; one that is in use stays, with the reason. */
+  async delete({ id, datasetName }: Collection): Promise<void> {
+    const gone = await deletions.ask(`collection ${id}`, `Collection #${id} of ${datasetName}`, () => call('collect.delete', { collection: id, check: true }), async () => {
+      await call('collect.delete', { collection: id })
+      this.#all = this.#all.filter((one) => one.id !== id)
+    })
+    if (gone && this.selected === id) this.select(pick(this.collections, null, null))
   }
 
   async #estimate(): Promise<void> {

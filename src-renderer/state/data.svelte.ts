@@ -3,6 +3,7 @@ import type { Dataset, Example, ExampleFilter, ExampleOrder, ExampleRow, ExportS
 import { collect } from './collect.svelte.ts'
 import { call } from './connection.ts'
 import { debounced } from './debounce.ts'
+import { deletions } from './deletions.svelte.ts'
 import { jobs } from './jobs.svelte.ts'
 import { notices } from './notices.svelte.ts'
 import { PagedRows } from './paged.svelte.ts'
@@ -22,7 +23,9 @@ function narrows(filter: ExampleFilter): boolean {
 }
 
 class DataStage {
-  datasets = $state.raw<Dataset[]>([])
+  #all = $state.raw<Dataset[]>([])
+  /** without those that are being deleted */
+  datasets = $derived(this.#all.filter(({ id }) => !deletions.has(`dataset ${id}`)))
   /** Whether the list has been asked for. */
   listed = $state(false)
   selected = $state<number | null>(null)
@@ -48,7 +51,7 @@ class DataStage {
   constructor() {
     studio.onProjectChange((other) => {
       if (other) {
-        this.datasets = []
+        this.#all = []
         this.listed = false
         this.selected = null
       }
@@ -59,7 +62,7 @@ class DataStage {
 
   /** Asks for the data sets again and shows one of them. */
   async refresh(show: number | null = null): Promise<void> {
-    this.datasets = (await notices.guard(() => call('data.list', {}))) ?? this.datasets
+    this.#all = (await notices.guard(() => call('data.list', {}))) ?? this.#all
     this.listed = true
     const next = pick(this.datasets, show, this.selected)
     if (next !== this.selected || show !== null) this.select(next)
@@ -143,15 +146,14 @@ class DataStage {
     if (names !== undefined && selected === this.selected) this.rewardNames = [...new Set(names)]
   }
 
-  /** @returns why it was refused, or null */
-  async delete(dataset: number): Promise<string | null> {
-    try {
-      await call('data.delete', { dataset })
-    } catch (error) {
-      return error instanceof Error ? error.message : String(error)
-    }
-    await this.refresh()
-    return null
+  /** It vanishes at once and can be taken back for a while; one that is in use stays, with the reason. */
+  async delete({ id, name }: Dataset): Promise<void> {
+    const key = `dataset ${id}`
+    const gone = await deletions.ask(key, name, () => call('data.delete', { dataset: id, check: true }), async () => {
+      await call('data.delete', { dataset: id })
+      this.#all = this.#all.filter((one) => one.id !== id)
+    })
+    if (gone && this.selected === id) this.select(pick(this.datasets, null, null))
   }
 
   /** Asks where to, and starts the job. @returns whether it was started */

@@ -18,6 +18,7 @@ class Deletions {
   #waiting = $state.raw<ReadonlyMap<string, Deletion>>(new Map())
 
   constructor() {
+    studio.beforeClose(() => this.flush())
     studio.onProjectChange((other) => {
       if (!other) return
       for (const { timer } of this.#waiting.values()) clearTimeout(timer)
@@ -36,6 +37,13 @@ class Deletions {
     const timer = setTimeout(() => void this.#carryOut(key), undoMs)
     this.#waiting = new Map(this.#waiting).set(key, { name, timer, run })
     notices.add('info', `${name} was deleted.`, undefined, { title: 'Undo', run: () => this.#takeBack(key) })
+  }
+
+  /** As `add`, once the engine has said that it may be; a refusal is reported and the thing stays. @returns whether it vanished */
+  async ask(key: string, name: string, may: () => Promise<unknown>, run: () => Promise<unknown>): Promise<boolean> {
+    if ((await notices.guard(may)) === undefined) return false
+    this.add(key, name, run)
+    return true
   }
 
   /** Deletes at once what still waits, before the project closes. */

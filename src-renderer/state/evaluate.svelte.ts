@@ -4,6 +4,7 @@ import type { Input, Output } from '../../src-main/contract/methods.ts'
 import { chat } from './chat.svelte.ts'
 import { call } from './connection.ts'
 import { throttled } from './debounce.ts'
+import { deletions } from './deletions.svelte.ts'
 import { jobs } from './jobs.svelte.ts'
 import { navigation } from './navigation.svelte.ts'
 import { notices } from './notices.svelte.ts'
@@ -14,7 +15,9 @@ import { studio } from './studio.svelte.ts'
 const extensions: Record<EvaluationFormat, string> = { html: 'html', csv: 'csv', json: 'json', latex: 'tex', settings: 'json' }
 
 class EvaluateStage {
-  list = $state.raw<Evaluation[]>([])
+  #all = $state.raw<Evaluation[]>([])
+  /** without those that are being deleted */
+  list = $derived(this.#all.filter(({ id }) => !deletions.has(`evaluation ${id}`)))
   /** What can be measured of responses. */
   metrics = $state.raw<Metric[]>([])
   selected = $state<number | null>(null)
@@ -40,7 +43,7 @@ class EvaluateStage {
   constructor() {
     studio.onProjectChange((other) => {
       if (other) {
-        this.list = []
+        this.#all = []
         this.select(null)
         this.view = 'new'
       }
@@ -55,7 +58,7 @@ class EvaluateStage {
 
   async refresh(show: number | null = null): Promise<void> {
     const before = this.list.length
-    this.list = (await notices.guard(() => call('evaluate.list', {}))) ?? this.list
+    this.#all = (await notices.guard(() => call('evaluate.list', {}))) ?? this.#all
     if (before === 0 && this.list.length > 0 && this.job === undefined) this.view = 'results'
     const next = pick(this.list, show, this.selected)
     if (next !== this.selected || show !== null) this.select(next)
@@ -114,6 +117,18 @@ class EvaluateStage {
     const shown = this.index ?? index // the person may have gone on meanwhile
     this.index = this.responses.total === 0 ? null : Math.min(shown, this.responses.total - 1)
     this.responses.need(shown, shown + 1)
+  }
+
+  /** It vanishes at once and can be taken back for a while; one that a job works on stays, with the reason. */
+  async delete({ id }: Evaluation): Promise<void> {
+    const gone = await deletions.ask(`evaluation ${id}`, `Evaluation #${id}`, () => call('evaluate.delete', { evaluation: id, check: true }), async () => {
+      await call('evaluate.delete', { evaluation: id })
+      this.#all = this.#all.filter((one) => one.id !== id)
+    })
+    if (!gone || this.selected !== id) return
+    const next = pick(this.list, null, null)
+    if (next === null) this.view = 'new'
+    this.select(next)
   }
 
   async openReport(evaluation: number): Promise<void> {

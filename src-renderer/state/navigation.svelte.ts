@@ -1,8 +1,14 @@
 /** Which stage is in front, and what each stage of the method says of itself. */
 import type { StageName } from '../../src-main/contract/entities.ts'
+import type { JobKind } from '../../src-main/contract/job.ts'
+import { call } from './connection.ts'
 import { downloads } from './downloads.svelte.ts'
 import { jobs } from './jobs.svelte.ts'
+import { notices } from './notices.svelte.ts'
 import { studio } from './studio.svelte.ts'
+
+/** What is in front of the stage, one at a time. */
+export type Sheet = 'help' | 'shortcuts' | 'settings' | 'about'
 
 export type StageState = 'empty' | 'ready' | 'running' | 'done' | 'blocked'
 
@@ -21,6 +27,20 @@ export const stages: readonly Stage[] = [
   { name: 'evaluate', title: 'Evaluate' }
 ]
 
+/** The jobs whose work a stage shows. */
+export function jobKindsOf(stage: StageName): readonly JobKind[] {
+  const kinds: Record<StageName, readonly JobKind[]> = {
+    model: [],
+    data: ['import', 'fetch-data', 'export'],
+    collect: ['collect', 'import-states', 'export-states'],
+    reward: ['reward', 'preference'],
+    train: ['train'],
+    chat: [],
+    evaluate: ['evaluate']
+  }
+  return kinds[stage]
+}
+
 export interface Missing {
   text: string
   stage: StageName
@@ -36,17 +56,29 @@ const noRewards: Missing = { text: 'There are no rewards yet to learn from.', st
 class Navigation {
   current = $state<StageName>('model')
   palette = $state(false)
+  sheet = $state<Sheet | null>(null)
   /** Whether the chat is generating; chat is no job, so its state says so itself. */
   chatting = $state(false)
 
   constructor() {
     studio.onProjectChange((other) => {
-      if (other) this.current = this.#furthest()
+      if (other) this.current = this.#kept() ?? this.#furthest()
     })
   }
 
   go(stage: StageName): void {
     this.current = stage
+    const { project } = studio
+    if (project === null) return
+    studio.recent = studio.recent.map((one) => (one.path === project.path ? { ...one, stage } : one))
+    void notices.guard(() => call('project.stage', { stage }))
+  }
+
+  /** The stage after this one, where this one is done and that one is not. */
+  get next(): Stage | undefined {
+    if (this.state(this.current) !== 'done') return undefined
+    const next = stages[stages.findIndex(({ name }) => name === this.current) + 1]
+    return next !== undefined && ['empty', 'ready'].includes(this.state(next.name)) ? next : undefined
   }
 
   /** What a stage still needs from an earlier one; null when nothing. */
@@ -91,9 +123,14 @@ class Navigation {
   #running(stage: StageName): boolean {
     if (stage === 'chat') return this.chatting
     if (stage === 'model') return downloads.active.length > 0
-    const kindsOf: Partial<Record<StageName, string[]>> = { data: ['import', 'fetch-data'], reward: ['reward', 'preference'] }
-    const kinds = kindsOf[stage] ?? [stage]
+    const kinds = jobKindsOf(stage)
     return jobs.active.some((job) => kinds.includes(job.kind) && job.state !== 'paused')
+  }
+
+  /** The stage that was in front when the project was used last, if something can be done there. */
+  #kept(): StageName | null {
+    const stage = studio.recent.find(({ path }) => path === studio.project?.path)?.stage ?? null
+    return stage === null || !studio.project?.modelPresent || this.missing(stage) !== null ? null : stage
   }
 
   /** The stage to show first in a project: the chat once something can be steered, else the first thing to do or being done. */

@@ -1,6 +1,7 @@
 /** Where things stand: the connection, the open project with what its forms begin with, the loaded model. */
 import type { LoadedModel } from '../../src-main/contract/device.ts'
 import type { Project, StageSettings } from '../../src-main/contract/entities.ts'
+import type { RecentProject } from '../../src-main/contract/shell.ts'
 import { call, on, onConnect } from './connection.ts'
 import { jobs } from './jobs.svelte.ts'
 import { notices } from './notices.svelte.ts'
@@ -11,7 +12,7 @@ class Studio {
   project = $state.raw<Project | null>(null)
   /** What the forms begin with; there before its project is. */
   settings: StageSettings | null = null
-  recent = $state.raw<{ name: string; path: string }[]>([])
+  recent = $state.raw<RecentProject[]>([])
   model = $state.raw<LoadedModel | null>(null)
   modelNote = $state('')
   /** What the start screen is waiting for, as words. */
@@ -19,9 +20,11 @@ class Studio {
   /** Projects are taken one after the other, as each first asks for its settings. */
   #taken: Promise<void> = Promise.resolve()
   #projectListeners: ((other: boolean) => void)[] = []
+  #closeListeners: (() => Promise<void>)[] = []
 
   start(): void {
     onConnect((again) => void this.refresh(again))
+    on('quitting', () => void this.#settle().finally(() => call('studio.readyToQuit', {})))
     on('project', (project) => void this.#takeProject(project))
     on('model', ({ loaded, note }) => {
       this.model = loaded
@@ -67,17 +70,32 @@ class Studio {
     if (directory) await this.#open('Making the project', () => call('project.create', { directory }))
   }
 
+  /** What must be done before the open project closes, as it cannot be done afterwards. */
+  beforeClose(fn: () => Promise<void>): void {
+    this.#closeListeners.push(fn)
+  }
+
+  async forget(path: string): Promise<void> {
+    this.recent = (await notices.guard(() => call('studio.forgetRecent', { path }))) ?? this.recent
+  }
+
   async close(): Promise<void> {
     await notices.guard(async () => {
+      await this.#settle()
       await call('project.close', {})
       await this.#takeProject(null)
       await this.refresh()
     })
   }
 
+  async #settle(): Promise<void> {
+    for (const fn of this.#closeListeners) await fn()
+  }
+
   async #open(words: string, request: () => Promise<Project>): Promise<void> {
     this.opening = words
     await notices.guard(async () => {
+      await this.#settle()
       await this.#takeProject(await request())
       await this.refresh()
     })

@@ -3,6 +3,7 @@ import type { Epoch, TrainSettings, ValueAlong, ValueComparison, ValueFunction, 
 import { collect } from './collect.svelte.ts'
 import { call, on } from './connection.ts'
 import { throttled } from './debounce.ts'
+import { deletions } from './deletions.svelte.ts'
 import { jobs } from './jobs.svelte.ts'
 import { notices } from './notices.svelte.ts'
 import { pick } from './pick.ts'
@@ -22,7 +23,9 @@ class TrainStage {
   settings = $state<TrainSettings>()!
   /** Names that the chosen collection is labelled under. */
   sources = $state.raw<string[]>([])
-  list = $state.raw<ValueFunction[]>([])
+  #all = $state.raw<ValueFunction[]>([])
+  /** without those that are being deleted */
+  list = $derived(this.#all.filter(({ id }) => !deletions.has(`value function ${id}`)))
   selected = $state<number | null>(null)
   detail = $state.raw<ValueFunctionDetail | null>(null)
   /** V along unseen responses of the selected one, once it was asked for: the smallest, the median and the largest error. */
@@ -44,7 +47,7 @@ class TrainStage {
   constructor() {
     studio.onProjectChange((other) => {
       if (other) {
-        this.list = []
+        this.#all = []
         this.selected = null
         this.detail = null
         this.along = null
@@ -65,7 +68,7 @@ class TrainStage {
   }
 
   async refresh(show: number | null = null): Promise<void> {
-    this.list = (await notices.guard(() => call('value.list', {}))) ?? this.list
+    this.#all = (await notices.guard(() => call('value.list', {}))) ?? this.#all
     const next = pick(this.list, show, this.selected)
     if (next === null) this.selected = this.detail = null
     else if (next !== this.selected || show !== null) await this.select(next)
@@ -81,6 +84,18 @@ class TrainStage {
     if (others.length === 0) return
     const comparison = await notices.guard(() => call('value.compare', { ids: [id, ...others.map((one) => one.id)] }))
     if (comparison !== undefined && id === this.selected) this.comparison = comparison
+  }
+
+  /** It vanishes at once and can be taken back for a while; one that is in use stays, with the reason. */
+  async delete({ id, name }: Pick<ValueFunction, 'id' | 'name'>): Promise<void> {
+    const gone = await deletions.ask(`value function ${id}`, name, () => call('value.delete', { id, check: true }), async () => {
+      await call('value.delete', { id })
+      this.#all = this.#all.filter((one) => one.id !== id)
+    })
+    if (!gone || this.selected !== id) return
+    const next = pick(this.list, null, null)
+    if (next === null) this.selected = this.detail = null
+    else await this.select(next)
   }
 
   async showAlong(): Promise<void> {

@@ -46,10 +46,9 @@ test('from the sample project to a steered answer', async ({ studio }) => {
   await test.step('data that responses were collected for is not deleted', async () => {
     await go('Data')
     await page.getByRole('button', { name: /^Delete / }).click()
-    await page.getByRole('button', { name: 'Delete it' }).click()
     await expect(page.getByRole('alert').filter({ hasText: 'cannot be deleted' })).toBeVisible()
     await picture('06-not-deleted')
-    await page.getByRole('button', { name: 'Close', exact: true }).click()
+    await page.getByRole('alert').getByRole('button', { name: 'Dismiss' }).click()
     await expect(page.getByText('248 train')).toBeVisible()
   })
 

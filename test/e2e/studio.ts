@@ -37,6 +37,10 @@ export const test = base.extend<{ studio: Studio }>({
     const folder = mkdtempSync(join(tmpdir(), 're-control-e2e-'))
     mkdirSync(pictures, { recursive: true })
     const app = await _electron.launch({ cwd: root, args: ['.', ...flags(folder)], env: environment(folder) })
+    // a test may end while a job runs
+    await app.evaluate(({ dialog }) => {
+      dialog.showMessageBox = () => Promise.resolve({ response: 0, checkboxChecked: false })
+    })
     const page = await app.firstWindow()
     const problems: string[] = []
     page.on('pageerror', (error) => problems.push(String(error)))

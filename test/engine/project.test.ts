@@ -10,7 +10,7 @@ import { toFailure, type Failure } from '../../src-main/contract/errors.ts'
 import { migrate as first } from '../../src-main/engine/project/migrations/0001-first.ts'
 import { migrate, schemaVersion } from '../../src-main/engine/project/migrate.ts'
 import { Project } from '../../src-main/engine/project/project.ts'
-import { addRecent, listRecent } from '../../src-main/engine/project/recent.ts'
+import { addRecent, forgetRecent, listRecent, rememberStage } from '../../src-main/engine/project/recent.ts'
 import { ownDirectory } from './studio.ts'
 
 const databaseOf = (directory: string): string => join(directory, 'project.db')
@@ -280,11 +280,22 @@ describe('migrations', () => {
 })
 
 describe('recent projects', () => {
-  test('are the last opened first, once each, and those that are gone are left out', () => {
+  test('are the last opened first, once each; those that are gone are marked and can be forgotten', () => {
     const data = join(ownDirectory(), 'data')
     const [a, b] = [closedProject(), closedProject()]
     for (const path of [a, b, a, '/gone']) addRecent(data, { name: 'project', path })
+    expect(listRecent(data).map(({ path, gone }) => [path, gone])).toEqual([['/gone', true], [a, false], [b, false]])
+    forgetRecent(data, '/gone')
     expect(listRecent(data).map(({ path }) => path)).toEqual([a, b])
+  })
+
+  test('keep the stage that was in front, also when they are opened again', () => {
+    const data = join(ownDirectory(), 'data')
+    const [a, b] = [closedProject(), closedProject()]
+    for (const path of [a, b]) addRecent(data, { name: 'project', path })
+    rememberStage(data, a, 'train')
+    addRecent(data, { name: 'project', path: a })
+    expect(listRecent(data).map(({ path, stage }) => [path, stage])).toEqual([[a, 'train'], [b, null]])
   })
 
   test('an unreadable list is an empty one', () => {

@@ -1,22 +1,35 @@
-/** Projects opened lately, newest first; those that are gone are left out. */
+/** Projects opened lately, newest first, each with the stage that was in front. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { stageName, type StageName } from '../../contract/entities.ts'
+import type { RecentProject } from '../../contract/shell.ts'
 import { keep, readKept } from '../kept-json.ts'
 
-const recent = z.array(z.object({ name: z.string(), path: z.string() }))
+const recent = z.array(z.object({ name: z.string(), path: z.string(), stage: stageName.nullable().default(null) }))
 type Recent = z.infer<typeof recent>
 
 const kept = 12
 
-export function listRecent(dataDirectory: string): Recent {
-  return readKept(fileOf(dataDirectory), recent, []).filter(({ path }) => existsSync(join(path, 'project.db')))
+/** Those that are gone too: a disk may come back. */
+export function listRecent(dataDirectory: string): RecentProject[] {
+  return read(dataDirectory).map((project) => ({ ...project, gone: !existsSync(join(project.path, 'project.db')) }))
 }
 
-export function addRecent(dataDirectory: string, { name, path }: Recent[number]): void {
-  const file = fileOf(dataDirectory)
-  const others = readKept(file, recent, []).filter((other) => other.path !== path)
-  keep(file, [{ name, path }, ...others].slice(0, kept))
+export function addRecent(dataDirectory: string, { name, path }: { name: string; path: string }): void {
+  const all = read(dataDirectory)
+  const stage = all.find((other) => other.path === path)?.stage ?? null
+  write(dataDirectory, [{ name, path, stage }, ...all.filter((other) => other.path !== path)])
+}
+
+export function forgetRecent(dataDirectory: string, path: string): void {
+  write(dataDirectory, read(dataDirectory).filter((other) => other.path !== path))
+}
+
+export function rememberStage(dataDirectory: string, path: string, stage: StageName): void {
+  write(dataDirectory, read(dataDirectory).map((project) => (project.path === path ? { ...project, stage } : project)))
 }
 
 const fileOf = (dataDirectory: string): string => join(dataDirectory, 'recent-projects.json')
+const read = (dataDirectory: string): Recent => readKept(fileOf(dataDirectory), recent, [])
+const write = (dataDirectory: string, projects: Recent): void => keep(fileOf(dataDirectory), projects.slice(0, kept))
