@@ -13,6 +13,7 @@ import { generateCommand } from './commands/generate.ts'
 import { methodList, metricList, rewardList } from './commands/lists.ts'
 import { modelInspect } from './commands/model-inspect.ts'
 import { preferenceList, preferenceTrain } from './commands/preference.ts'
+import { projectBackup, projectBackups, projectRestore } from './commands/project-backups.ts'
 import { projectNew } from './commands/project-new.ts'
 import { rewardShow } from './commands/reward-show.ts'
 import { reward } from './commands/reward.ts'
@@ -25,5 +26,5 @@ import { valueFunctionExport, valueFunctionImport } from './commands/value-funct
 
 // "reward list" before "reward": the first whose words match is taken
 export const commands: readonly Command[] = [
-  projectNew, modelInspect, dataImport, dataPreview, dataHub, dataFetch, dataSearch, dataExport, collect, statesExport, statesImport, rewardList, rewardShow, reward, preferenceTrain, preferenceList, train, generateCommand, evaluateList, evaluateShow, evaluateExtend, evaluateCompare, evaluateExport, evaluate, valueFunctionShow, valueFunctionCompare, valueFunctionExport, valueFunctionImport, methodList, metricList, deviceList, run
+  projectNew, projectBackups, projectBackup, projectRestore, modelInspect, dataImport, dataPreview, dataHub, dataFetch, dataSearch, dataExport, collect, statesExport, statesImport, rewardList, rewardShow, reward, preferenceTrain, preferenceList, train, generateCommand, evaluateList, evaluateShow, evaluateExtend, evaluateCompare, evaluateExport, evaluate, valueFunctionShow, valueFunctionCompare, valueFunctionExport, valueFunctionImport, methodList, metricList, deviceList, run
 ]

@@ -1,4 +1,5 @@
 /** What the engine does for each method of the contract: this map is the window's whole interface. */
+import { resolve } from 'node:path'
 import { stageSettings, type Project as Summary } from '../contract/entities.ts'
 import { StudioError, toFailure } from '../contract/errors.ts'
 import { estimateCollection } from './collect/collect.ts'
@@ -15,6 +16,7 @@ import { completeStudy } from './evaluate/study.ts'
 import { catalogue } from './models/catalogue.ts'
 import { inspectModel } from './models/inspect.ts'
 import { stageSettingsOf } from './pipeline.ts'
+import { listBackups, restoreBackup } from './project/backups.ts'
 import { Project } from './project/project.ts'
 import { addRecent, listRecent } from './project/recent.ts'
 import { previewLabelling } from './reward/label.ts'
@@ -70,6 +72,14 @@ export function createHandlers(engine: Engine): Handlers {
       await engine.close()
       return {}
     },
+
+    'project.backup': () => engine.project.backUp(),
+    'project.backups': ({ directory }) => listBackups(resolve(directory)),
+    'project.restore': ({ directory, backup }) =>
+      open(() => {
+        restoreBackup(resolve(directory), backup)
+        return Project.open(directory)
+      }),
 
     'project.settings': () => {
       try {
