@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    include: ['test/{unit,native,engine,cli}/**/*.test.ts'],
+    include: ['test/{unit,native,engine,cli,faults}/**/*.test.ts'],
     // model hosts and terminals take the cores that there are
     fileParallelism: false,
     // processes of their own: the addon and SQLite are loaded for good, and Electron has no worker threads for them

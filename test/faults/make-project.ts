@@ -31,10 +31,7 @@ const engine = new Engine({
   cacheDirectory: join(directory, 'cache'),
   dataDirectory: join(directory, 'data'),
   resourcesDirectory: join(root, 'resources'),
-  tell: (event: string, payload: unknown) => {
-    if (event === 'chat.done') chatsDone.shift()?.()
-    if (process.env.DBG) console.error(event, JSON.stringify(payload).slice(0, 200))
-  }
+  tell: (event: string) => void (event === 'chat.done' && chatsDone.shift()?.())
 })
 const handlers = createHandlers(engine)
 
@@ -52,6 +49,8 @@ async function run(method: string, input: object): Promise<Job> {
 
 try {
   writeTinyModel(modelFile)
+  mkdirSync(join(directory, 'data'))
+  writeFileSync(join(directory, 'data', 'device.json'), '{"device": "cpu", "threads": 1}')
   await call('project.create', { directory: folder, modelFile })
   await fill()
   await engine.close()
