@@ -6,6 +6,7 @@ import Database from 'better-sqlite3'
 import { spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { build } from 'vite'
 import { expect } from 'vitest'
 import { collectSettings, evaluateSettings, trainSettings } from '../../src-main/contract/entities.ts'
 import { stateProblem } from '../../src-main/engine/collect/shards.ts'
@@ -24,6 +25,8 @@ export interface Grounds {
   directory: string
   /** projects that jobs begin in */
   before: Record<Scenario['begins'], string>
+  /** doomed.ts in one file, which starts in a quarter of the time */
+  program: string
   rows: string
   importedRows: number
   close(): Promise<void>
@@ -60,8 +63,10 @@ export async function makeGrounds(importedRows: number): Promise<Grounds> {
   const backedUp = await at('backed-up')
   await studio.engine.close()
   const rows = writeRows(join(directory, 'many.jsonl'), Array.from({ length: importedRows }, (_, i) => ({ prompt: `Row ${i} of many`, chosen: `yes ${i}`, rejected: `no ${i % 7}`, n: i })))
+  const outDir = join(root, 'test-results', 'faults') // below the packages that it imports
+  await build({ configFile: false, root, logLevel: 'silent', build: { ssr: join(import.meta.dirname, 'doomed.ts'), outDir, emptyOutDir: true, target: 'node24' } })
   return {
-    directory, rows, importedRows,
+    directory, rows, importedRows, program: join(outDir, 'doomed.js'),
     before: { imported, collected, labelled, 'backed-up': backedUp, older: unpackProject(schemaVersion - 1, join(directory, 'older')) },
     close: () => studio.close()
   }
@@ -151,7 +156,7 @@ export const scenarios: readonly Scenario[] = [
 /** Runs the act in a process that may die. @returns null when it was killed */
 async function live(grounds: Grounds, project: string, act: Doom['act'], killAt: number | null): Promise<Survived | null> {
   const doom: Doom = { directory: project, cacheDirectory: join(grounds.directory, 'cache'), dataDirectory: join(grounds.directory, 'data'), root, killAt, act }
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'doomed.ts'), JSON.stringify(doom)], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [grounds.program, JSON.stringify(doom)], { stdio: ['ignore', 'pipe', 'pipe'] })
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', (chunk) => (stdout += chunk))
   child.stderr.on('data', (chunk) => (stderr += chunk))
