@@ -1,4 +1,5 @@
 // `npm test [-- types|imports|vitest|e2e [arguments of vitest or Playwright]]`: every check, then one line of totals.
+// `npm run test:soak [-- arguments of vitest]`: what takes hours, test/**/*.soak.ts.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -10,16 +11,18 @@ import { setup } from './setup.mjs'
 import { countPlaywright, countVitest, crashed } from './test-counts.mjs'
 
 const parts = { types, imports, vitest, e2e }
+const onRequest = { soak }
 
-const [chosen, ...further] = process.argv.slice(2)
-if (chosen !== undefined && !(chosen in parts)) {
-  console.error(`Unknown part of the tests: ${chosen}. There are: ${Object.keys(parts).join(', ')}.`)
+const [chosen, ...words] = process.argv.slice(2)
+const named = { ...parts, ...onRequest }
+if (chosen !== undefined && !(chosen in named)) {
+  console.error(`Unknown part of the tests: ${chosen}. There are: ${Object.keys(named).join(', ')}.`)
   process.exit(2)
 }
 await setup({ test: true })
 const total = { passed: 0, failed: 0, skipped: 0 }
-for (const part of chosen ? [parts[chosen]] : Object.values(parts)) {
-  const counts = await part(further).catch((error) => {
+for (const part of chosen ? [named[chosen]] : Object.values(parts)) {
+  const counts = await part(words).catch((error) => {
     console.error(error)
     return crashed
   })
@@ -47,8 +50,17 @@ function imports() {
 }
 
 /** Unit and engine tests, on the runtime that users have: Electron as node. */
-async function vitest(further) {
-  heading('Vitest')
+function vitest(further) {
+  return runVitest('Vitest', further)
+}
+
+/** Kill loops, leaks and load, as long as it takes: RE_CONTROL_SOAK scales it (0.1: a tenth). */
+function soak(further) {
+  return runVitest('Soak', ['--config', 'test/soak.config.ts', ...further])
+}
+
+async function runVitest(title, further) {
+  heading(title)
   return counted(countVitest, (report) =>
     runInForeground(
       electronPath,

@@ -10,6 +10,7 @@ const longMs = 30_000
 
 /** Never a title: it names data. */
 const words: Record<JobKind, string> = {
+  'fetch-data': 'Fetching data', import: 'The import', export: 'The export', collect: 'Collecting', 'export-states': 'The export of states',
   'import-states': 'The import of states', reward: 'Labelling', preference: 'Training a preference head', train: 'Training', evaluate: 'The evaluation'
 }
 

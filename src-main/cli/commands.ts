@@ -16,6 +16,7 @@ import { modelDownload } from './commands/model-download.ts'
 import { modelInspect } from './commands/model-inspect.ts'
 import { modelList } from './commands/model-list.ts'
 import { preferenceList, preferenceTrain } from './commands/preference.ts'
+import { projectBackup, projectBackups, projectRestore } from './commands/project-backups.ts'
 import { projectNew } from './commands/project-new.ts'
 import { rewardShow } from './commands/reward-show.ts'
 import { reward } from './commands/reward.ts'
@@ -28,7 +29,7 @@ import { valueFunctionExport, valueFunctionImport } from './commands/value-funct
 
 // "reward list" before "reward": the first whose words match is taken
 export const commands: readonly Command[] = [
-  projectNew,
+  projectNew, projectBackups, projectBackup, projectRestore,
   modelInspect, modelList, modelDownload, deviceList,
   dataImport, dataPreview, dataHub, dataFetch, dataSearch, dataExport,
   collect, statesExport, statesImport,

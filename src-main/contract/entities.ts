@@ -85,6 +85,21 @@ export const project = z.object({
 })
 export type Project = z.infer<typeof project>
 
+/** Why a copy of project.db was made: before its schema changed, as the day's first, or because somebody asked. */
+export const backupReason = z.enum(['migration', 'daily', 'request'])
+export type BackupReason = z.infer<typeof backupReason>
+
+export const backup = z.object({
+  /** its file in the project's backups/ */
+  name: z.string(),
+  created: z.string(),
+  bytes: z.int(),
+  /** the schema version that it has; a restored older one is migrated when it is opened */
+  schema: z.int(),
+  reason: backupReason
+})
+export type Backup = z.infer<typeof backup>
+
 // Data
 
 export const split = z.enum(['train', 'held-out'])

@@ -46,6 +46,12 @@ export const methods = {
   'project.close': { input: nothing, output: nothing },
   /** Remembers the stage that is in front, for the next time that this project is opened. */
   'project.stage': { input: z.object({ stage: e.stageName }), output: nothing },
+  /** Copies the open project's database, states not included, into its backups/ folder. */
+  'project.backup': { input: nothing, output: e.backup },
+  /** Of a project that need not be open, or whole; newest first. */
+  'project.backups': { input: z.object({ directory: file }), output: z.array(e.backup) },
+  /** Puts a backup in the place of the project's database, which is set aside in the same folder, and opens the project. */
+  'project.restore': { input: z.object({ directory: file, backup: z.string().min(1).max(200) }), output: e.project },
   /** What the forms of the open project begin with. */
   'project.settings': { input: nothing, output: e.stageSettings },
 

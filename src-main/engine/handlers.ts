@@ -1,4 +1,5 @@
 /** What the engine does for each method of the contract: this map is the window's whole interface. */
+import { resolve } from 'node:path'
 import { stageSettings, type Project as Summary } from '../contract/entities.ts'
 import { StudioError, toFailure } from '../contract/errors.ts'
 import { estimateCollection } from './collect/collect.ts'
@@ -22,6 +23,7 @@ import { listHubModel } from './models/hub-model.ts'
 import { inspectModel } from './models/inspect.ts'
 import { stageSettingsOf } from './pipeline.ts'
 import { keepPreferences, readPreferences } from './preferences.ts'
+import { listBackups, restoreBackup } from './project/backups.ts'
 import { Project } from './project/project.ts'
 import { addRecent, forgetRecent, listRecent, rememberStage } from './project/recent.ts'
 import { refuseBusyEvaluation, refuseUsedCollection, refuseUsedValueFunction } from './project/uses.ts'
@@ -98,6 +100,13 @@ export function createHandlers(engine: Engine): Handlers {
       rememberStage(dataDirectory, engine.project.directory, stage)
       return {}
     },
+    'project.backup': () => engine.project.backUp(),
+    'project.backups': ({ directory }) => listBackups(resolve(directory)),
+    'project.restore': ({ directory, backup }) =>
+      open(() => {
+        restoreBackup(resolve(directory), backup)
+        return Project.open(directory)
+      }),
 
     'project.settings': () => {
       try {

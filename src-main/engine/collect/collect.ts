@@ -32,9 +32,7 @@ export function collectWork(models: Models, onSample: (sample: { collection: num
       await models.withHost(
         project,
         async (host, progressed) => {
-          collection ??= project.collections.create(settings, manifestOf(host.loaded, settings), planned, host.loaded.stateSize)
-          const id = collection
-          job.subject(id)
+          const id = (collection ??= project.atomically(() => job.made(project.collections.create(settings, manifestOf(host.loaded, settings), planned, host.loaded.stateSize))))
           const places = placesOf(settings, tasks, project.responses.finishedKeys(id))
           let done = planned - places.length
           const start = performance.now()

@@ -2,7 +2,7 @@
 import { basename } from 'node:path'
 import { importSettings, type DataFormat, type ImportSettings, type RejectedRow } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { JobWork } from '../jobs/runner.ts'
+import type { JobContext, JobWork } from '../jobs/runner.ts'
 import type { NewExample } from '../project/datasets.ts'
 import type { Project } from '../project/project.ts'
 import { fetchFile } from './hub/fetch.ts'
@@ -25,11 +25,14 @@ export function importWork(cacheDirectory: string): JobWork<ImportSettings> {
 
     async run(stored, project, job, subject) {
       const settings = importSettings.parse(stored) // a job of an older version has fewer
-      if (subject !== null) project.datasets.delete(subject) // an import that was interrupted starts again
+      project.atomically(() => {
+        if (subject !== null) project.datasets.delete(subject) // an import that was interrupted starts again
+        job.subject(null)
+      })
       if (isHubFile(settings.file)) await fetchFile(settings.file, cacheDirectory, job)
       const file = localFile(settings.file, cacheDirectory)
       const source = isHubFile(settings.file) ? settings.file : file
-      const writer = new Writer(project, settings, source, (id) => job.subject(id))
+      const writer = new Writer(project, settings, source, job)
       let rows = 0
       let firstRejected: RejectedRow | undefined
       job.phase('Reading rows', { done: 0, total: null })
@@ -52,8 +55,10 @@ export function importWork(cacheDirectory: string): JobWork<ImportSettings> {
         writer.write()
         job.progress(rows, rows)
       } catch (error) {
-        if (writer.dataset !== null) project.datasets.delete(writer.dataset)
-        job.subject(null)
+        project.atomically(() => {
+          if (writer.dataset !== null) project.datasets.delete(writer.dataset)
+          job.subject(null)
+        })
         throw error
       }
     },
@@ -67,7 +72,7 @@ class Writer {
   readonly #project: Project
   readonly #settings: ImportSettings
   readonly #source: string
-  readonly #made: (dataset: number) => void
+  readonly #job: JobContext
   dataset: number | null = null
   good = 0
   #format: DataFormat
@@ -76,11 +81,11 @@ class Writer {
   #characters = 0
   #rows = 250
 
-  constructor(project: Project, settings: ImportSettings, source: string, made: (dataset: number) => void) {
+  constructor(project: Project, settings: ImportSettings, source: string, job: JobContext) {
     this.#project = project
     this.#settings = settings
     this.#source = source
-    this.#made = made
+    this.#job = job
     this.#format = settings.format ?? 'prompts'
   }
 
@@ -104,8 +109,7 @@ class Writer {
   write(): void {
     const { datasets } = this.#project
     if (this.dataset === null) {
-      this.dataset = datasets.create(datasetName(this.#source), this.#source, this.#format)
-      this.#made(this.dataset)
+      this.dataset = this.#project.atomically(() => this.#job.made(datasets.create(datasetName(this.#source), this.#source, this.#format)))
     }
     const began = performance.now()
     datasets.add(this.dataset, this.#examples, this.#rejected, { dropDuplicates: this.#settings.duplicates === 'drop' })

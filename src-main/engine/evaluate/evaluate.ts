@@ -39,8 +39,10 @@ export function evaluateWork(models: Models, secrets: Secrets): JobWork<Evaluate
           refuseUnfinished(project, extension.evaluation, job.id)
           const settings = extended(project, extension)
           studyOf(settings)
-          project.evaluations.extend(extension.evaluation, settings)
-          job.subject(extension.evaluation)
+          project.atomically(() => {
+            project.evaluations.extend(extension.evaluation, settings)
+            job.subject(extension.evaluation)
+          })
         }
         return evaluate(project, extension.evaluation, project.evaluations.get(extension.evaluation).settings, job)
       }
@@ -88,9 +90,8 @@ export function evaluateWork(models: Models, secrets: Secrets): JobWork<Evaluate
     }
 
     async function answer(host: HostClient, progressed: () => void, answering: number[], asked: Task[]): Promise<void> {
-      evaluation ??= project.evaluations.create(settings, manifestOf(host.loaded, { ...settings, scoredBy: { source: source.name, settings: sourceSettings } }))
-      const id = evaluation
-      job.subject(id)
+      const manifest = manifestOf(host.loaded, { ...settings, scoredBy: { source: source.name, settings: sourceSettings } })
+      const id = (evaluation ??= project.atomically(() => job.made(project.evaluations.create(settings, manifest))))
       refuseOtherModel(project, id, host)
       const progress = { done: project.evaluations.answered(id).length, total }
       await respond({ evaluation: id, settings, columns: study.columns, answering, tasks: asked }, { project, models, secrets }, host, job, progress, progressed)

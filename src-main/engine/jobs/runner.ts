@@ -4,6 +4,8 @@
  *   queued -> running -> done | failed | paused | stopped
  *   paused, failed -> running (resume)
  *
+ * A full disk pauses a job: what is finished is kept, and it goes on when there is room.
+ *
  * Its work reads what is finished from the project's tables and does the rest, so the same function starts a job,
  * resumes it after a pause and goes on after a crash.
  */
@@ -22,8 +24,10 @@ export interface JobContext {
   progress(done: number, total?: number | null, partial?: number): void
   /** A remark beside the phase, e.g. tokens a second. */
   remark(text: string): void
-  /** The id of what the job makes. */
+  /** The id of what the job makes. In the transaction that makes it (Project.atomically), or a kill would leave it behind. */
   subject(id: number | null): void
+  /** The same, and gives the id back. */
+  made(id: number): number
 }
 
 /** One kind of job. Settings and project are what a resumed job starts from. */
@@ -55,6 +59,8 @@ export class JobRunner {
   readonly #works: Partial<Record<JobKind, AnyWork>>
   readonly #tell: (job: Job) => void
   readonly #running = new Map<number, Running>()
+  /** How jobs ended whose rows could not be written, as the disk was full; see #end. */
+  readonly #unwritten = new Map<number, StoredJob>()
   #project: Project | null = null
 
   constructor(works: Partial<Record<JobKind, AnyWork>>, tell: (job: Job) => void) {
@@ -64,12 +70,13 @@ export class JobRunner {
 
   /** Jobs of the project that was open are ended first: see `pauseAll`. */
   setProject(project: Project | null): void {
+    this.#unwritten.clear() // when their project is opened again they count as interrupted
     this.#project = project
   }
 
   /** Without those of older projects whose kind is no job any more. */
   list(): Job[] {
-    return (this.#project?.jobs.list(50) ?? []).filter(({ kind }) => this.#works[kind] !== undefined).map((job) => this.#withRate(job))
+    return (this.#project?.jobs.list(50) ?? []).filter(({ kind }) => this.#works[kind] !== undefined).map((job) => this.#withRate(this.#unwritten.get(job.id) ?? job))
   }
 
   start(kind: JobKind, settings: unknown): Job {
@@ -80,7 +87,7 @@ export class JobRunner {
 
   resume(id: number): Job {
     const project = this.#open()
-    const job = project.jobs.get(id)
+    const job = this.#stored(id)
     if (job.state !== 'paused' && job.state !== 'failed') throw new StudioError('bad-request', `this job is ${job.state}; only a paused or failed one can be resumed`)
     return this.#run(project, job)
   }
@@ -108,7 +115,7 @@ export class JobRunner {
 
   /** Resolves when the job is no longer running. */
   async finished(id: number): Promise<Job> {
-    return (await this.#running.get(id)?.finished) ?? this.#withRate(this.#open().jobs.get(id))
+    return (await this.#running.get(id)?.finished) ?? this.#withRate(this.#stored(id))
   }
 
   async pauseAll(): Promise<void> {
@@ -126,7 +133,7 @@ export class JobRunner {
   async #execute(project: Project, job: StoredJob, signal: AbortSignal, rate: Rate): Promise<Job> {
     const { jobs } = project
     let told = 0
-    let current = jobs.update(job.id, { state: 'running', phase: 'Starting', failure: null })
+    let current = job
     const tell = (): void => {
       told = performance.now()
       this.#tell(this.#withRate(current))
@@ -147,21 +154,43 @@ export class JobRunner {
         tell()
       },
       remark: (text) => (current = { ...current, phase: text }),
-      subject: (id) => (current = jobs.update(job.id, { subject: id }))
+      subject: (id) => (current = jobs.update(job.id, { subject: id })),
+      made: (id) => {
+        context.subject(id)
+        return id
+      }
     }
     try {
+      current = jobs.update(job.id, { state: 'running', phase: 'Starting', failure: null })
+      this.#unwritten.delete(job.id)
       await Promise.resolve() // let the caller see the job as queued first
       tell()
       const remark = await this.#work(job.kind).run(job.settings as never, project, context, job.subject)
       current = jobs.update(job.id, { state: 'done', phase: remark ?? 'Done', done: current.done, total: current.total })
     } catch (error) {
-      current = jobs.update(job.id, { ...ending(error, signal), done: current.done, total: current.total })
+      current = this.#end(project, { ...current, ...ending(error, signal) })
     } finally {
       this.#running.delete(job.id)
       if (current.state === 'done' || current.state === 'stopped') this.#work(job.kind).forget?.(job.id, project)
       tell()
     }
     return this.#withRate(current)
+  }
+
+  /** On a full disk the end of a job may have no room either. It is known here until the project is closed, and then interrupted. */
+  #end(project: Project, job: StoredJob): StoredJob {
+    const { id, state, phase, failure, done, total } = job
+    try {
+      return project.jobs.update(id, { state, phase, failure, done, total })
+    } catch (error) {
+      if (toFailure(error).code !== 'disk-full') throw error
+      this.#unwritten.set(id, job)
+      return job
+    }
+  }
+
+  #stored(id: number): StoredJob {
+    return this.#unwritten.get(id) ?? this.#open().jobs.get(id)
   }
 
   #endRunning(id: number, how: End): Promise<Job> {
@@ -172,13 +201,14 @@ export class JobRunner {
   }
 
   #refuseDone(id: number): void {
-    const { state } = this.#open().jobs.get(id)
+    const { state } = this.#stored(id)
     if (state === 'done') throw new StudioError('bad-request', 'this job is done; there is nothing to stop')
   }
 
   #settle(id: number, change: { state: 'stopped'; phase: string }): Job {
     const project = this.#open()
     const job = this.#withRate(project.jobs.update(id, { ...change, failure: null }))
+    this.#unwritten.delete(id)
     this.#work(job.kind).forget?.(id, project)
     this.#tell(job)
     return job
@@ -208,5 +238,7 @@ function ending(error: unknown, signal: AbortSignal): { state: Job['state']; pha
     if (how === 'paused') return { state: 'paused', phase: 'Paused', failure: null }
     return { state: 'stopped', phase: how === 'stopped' ? 'Stopped; what was finished is kept' : 'Discarded', failure: null }
   }
-  return { state: 'failed', phase: 'Failed', failure: toFailure(error) }
+  const failure = toFailure(error)
+  if (failure.code === 'disk-full') return { state: 'paused', phase: 'Paused: the disk is full', failure }
+  return { state: 'failed', phase: 'Failed', failure }
 }

@@ -22,7 +22,8 @@ export function preferenceWork(models: Models): JobWork<PreferenceSettings> {
     unit: 'pairs',
     title: ({ dataset }, project) => `Learn the preferences of ${project.datasets.get(dataset).name}`,
 
-    async run(stored, project, job) {
+    async run(stored, project, job, subject) {
+      if (subject !== null) return // killed between its last two rows: the head is there
       const settings = preferenceSettings.parse(stored)
       const dataset = project.datasets.get(settings.dataset)
       const train = chosenPairs(project, settings, 'train')
@@ -44,7 +45,7 @@ export function preferenceWork(models: Models): JobWork<PreferenceSettings> {
             if (trained.pairs.length < fewestPairs) throw new StudioError('bad-request', `only ${trained.pairs.length} of ${train.length} pairs fit the model's context; a preference head needs at least ${fewestPairs}`)
             job.phase('Fitting the head', { done: wanted.length, total: wanted.length })
             const head = await trainHead(trained, held, stateSize, settings.seed, (share) => job.remark(`Fitting the head, ${Math.round(100 * share)} %`), job.signal)
-            job.subject(project.preferenceHeads.add({
+            const made = {
               ...head, settings,
               dataset: dataset.id,
               datasetName: dataset.name,
@@ -52,7 +53,8 @@ export function preferenceWork(models: Models): JobWork<PreferenceSettings> {
               heldOutPairs: held.pairs.length,
               skipped: wanted.length - trained.pairs.length - held.pairs.length,
               manifest: manifestOf(host.loaded, settings)
-            }))
+            }
+            project.atomically(() => job.made(project.preferenceHeads.add(made)))
           } finally {
             features.close()
           }

@@ -1,14 +1,18 @@
 /** Opens project.db: durable at every commit, one process at a time. */
 import Database from 'better-sqlite3'
-import { existsSync } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { StudioError } from '../../contract/errors.ts'
+import { backUp, backUpDaily, listBackups } from './backups.ts'
 import { migrate, refuseNewer, schemaVersion } from './migrate.ts'
 
 export type Db = Database.Database
 
 /**
+ * An older schema is backed up, then migrated; a whole project is backed up once a day.
  * @throws StudioError 'project-locked' when another process has it open, 'project-damaged' when SQLite's own check
- * fails, 'project-newer' when a newer studio wrote it.
+ * fails, 'project-newer' when a newer studio wrote it, 'not-usable' when it cannot be written or is no project,
+ * 'disk-full' when there is no room for it or for the backup.
  */
 export function openDatabase(file: string): Db {
   try {
@@ -21,8 +25,10 @@ export function openDatabase(file: string): Db {
       db.pragma('synchronous = FULL')
       db.pragma('foreign_keys = ON')
       db.exec('BEGIN EXCLUSIVE; COMMIT')
+      backUpBeforeMigration(db, file)
       migrate(db)
       db.pragma(`user_version = ${schemaVersion}`) // fails where the header or the disk does not let us write
+      backUpDaily(db, dirname(file))
       return db
     } catch (error) {
       db.close()
@@ -33,16 +39,28 @@ export function openDatabase(file: string): Db {
   }
 }
 
+/** @throws StudioError of the backup's code; then not one statement of a migration has run */
+function backUpBeforeMigration(db: Db, file: string): void {
+  const version = db.pragma('user_version', { simple: true }) as number
+  if (version === 0 || version >= schemaVersion) return // a new project, or nothing to do
+  try {
+    backUp(db, dirname(file), 'migration')
+  } catch (error) {
+    if (!(error instanceof StudioError)) throw error
+    throw new StudioError(error.code, `this project is of an older version and must be backed up before it is brought up to date, but ${error.message}; nothing was changed`, { cause: error, retryable: true })
+  }
+}
+
 /** Before anything may write to the file, be it only the journal mode in its header. */
 function check(file: string): void {
   const db = new Database(file, { readonly: true, timeout: 0 })
   try {
     refuseNewer(db)
     const result = db.pragma('quick_check(1)', { simple: true }) as string
-    if (result !== 'ok') throw new StudioError('project-damaged', `${file} is damaged (${result}); nothing was changed`)
+    if (result !== 'ok') throw new StudioError('project-damaged', `${file} is damaged (${result}); nothing was changed${backupsOf(file)}`)
     const version = db.pragma('user_version', { simple: true }) as number
     const tables = db.prepare("SELECT count(*) FROM sqlite_schema WHERE name = 'project'").pluck().get() as number
-    if (version < 1 || tables === 0) throw new StudioError('not-usable', `${file} is not a project of the studio, or its header is damaged; nothing was changed`)
+    if (version < 1 || tables === 0) throw new StudioError('not-usable', `${file} is not a project of the studio, or its header is damaged; nothing was changed${backupsOf(file)}`)
   } finally {
     db.close()
   }
@@ -53,8 +71,26 @@ function explained(error: unknown, file: string): unknown {
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {
     return new StudioError('project-locked', 'the project is open in another window or terminal; close it there first', { retryable: true })
   }
+  if (code === 'SQLITE_FULL') return new StudioError('disk-full', `the disk is full, so ${file} cannot be opened; free some space and try again`, { retryable: true, cause: error })
+  if (code !== '' && !mayWrite(file)) return new StudioError('not-usable', `${file} cannot be opened, as this user may not write to it or to its folder (${code})`, { cause: error })
   if (code !== '') {
-    return new StudioError('project-damaged', `${file} is damaged or not a database (${code}); nothing was changed`, { cause: error })
+    return new StudioError('project-damaged', `${file} is damaged or not a database (${code}); nothing was changed${backupsOf(file)}`, { cause: error })
   }
   return error
+}
+
+/** To tell a read-only folder from a header that only says so. */
+function mayWrite(file: string): boolean {
+  try {
+    for (const path of existsSync(file) ? [dirname(file), file] : [dirname(file)]) accessSync(path, constants.R_OK | constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function backupsOf(file: string): string {
+  const [newest, ...others] = listBackups(dirname(file))
+  if (newest === undefined) return ', and there is no backup'
+  return `. There ${others.length === 0 ? 'is a backup' : `are ${others.length + 1} backups, the newest`} of ${newest.created.slice(0, 16).replace('T', ' ')} UTC, which can be restored`
 }

@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
-import type { Project as ProjectSummary } from '../../contract/entities.ts'
+import type { Backup, Project as ProjectSummary } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
+import { backUp } from './backups.ts'
 import { ChatWords } from './chat-words.ts'
 import { Collections } from './collections.ts'
 import { Conversations } from './conversations.ts'
@@ -121,6 +122,16 @@ export class Project {
         evaluations: count('evaluations WHERE result IS NOT NULL')
       }
     }
+  }
+
+  /** On request; see backups.ts. @throws StudioError 'disk-full' or 'not-usable' */
+  backUp(): Backup {
+    return backUp(this.#db, this.directory, 'request')
+  }
+
+  /** Everything that `work` writes is there after a crash, or nothing of it. */
+  atomically<R>(work: () => R): R {
+    return this.#db.transaction(work)()
   }
 
   close(): void {

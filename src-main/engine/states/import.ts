@@ -28,8 +28,10 @@ export function importStatesWork(cacheDirectory: string, warn: (text: string) =>
 
     async run(stored, project, job, subject) {
       const path = resolve(importStatesSettings.parse(stored).path)
-      if (subject !== null) discard(subject, project, job.id)
-      job.subject(null)
+      project.atomically(() => {
+        if (subject !== null) discard(subject, project, job.id)
+        job.subject(null)
+      })
       await naming(path, async () => {
         const source = await openStates(path)
         try {
@@ -54,6 +56,7 @@ export function importStatesWork(cacheDirectory: string, warn: (text: string) =>
 
 /** Of a collection that was here already the job is no owner. */
 function discard(collection: number, project: Project, job: number): void {
+  if (!project.collections.list().some(({ id }) => id === collection)) return // deleted by a process that was then killed
   const imported = project.collections.manifest(collection).settings?.['imported'] as { job: number } | undefined
   if (imported?.job !== job) return
   const { dataset } = project.collections.get(collection)
@@ -92,14 +95,13 @@ async function check(source: ForeignStates, job: JobContext): Promise<{ fingerpr
 
 async function take(source: ForeignStates, content: { path: string; fingerprint: string; samples: number }, project: Project, job: JobContext): Promise<void> {
   job.phase('Importing', { done: 0, total: source.responses })
-  const dataset = project.datasets.create(source.name, content.path, 'prompts')
-  let collection: number | null = null
-  let shards: ShardWriter | null = null
-  try {
+  const { dataset, collection } = project.atomically(() => {
+    const dataset = project.datasets.create(source.name, content.path, 'prompts')
     const settings = settingsOf(source, dataset, content.samples)
-    collection = project.collections.create(settings, manifestOf(source, { ...content, job: job.id }), source.responses, source.inputDim)
-    job.subject(collection)
-    shards = new ShardWriter(project.statesDirectory, collection, [])
+    return { dataset, collection: job.made(project.collections.create(settings, manifestOf(source, { ...content, job: job.id }), source.responses, source.inputDim)) }
+  })
+  const shards = new ShardWriter(project.statesDirectory, collection, [])
+  try {
     const writer = new Writer(project, dataset, collection, shards, source, basename(content.path))
     let done = 0
     for await (const batch of source.read(job.signal)) {
@@ -109,10 +111,11 @@ async function take(source: ForeignStates, content: { path: string; fingerprint:
       job.signal.throwIfAborted()
     }
   } catch (error) {
-    shards?.close()
-    if (collection === null) project.datasets.delete(dataset)
-    else discard(collection, project, job.id)
-    job.subject(null)
+    shards.close()
+    project.atomically(() => {
+      discard(collection, project, job.id)
+      job.subject(null)
+    })
     throw error
   }
   shards.close()

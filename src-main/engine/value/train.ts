@@ -25,7 +25,8 @@ export function trainWork(models: Models, tell: TrainTell): JobWork<TrainSetting
     unit: 'epochs',
     title: ({ source, collection }) => `Train on ${source} of collection ${collection}`,
 
-    async run(stored, project, job) {
+    async run(stored, project, job, subject) {
+      if (subject !== null) return `Value function ${subject} is there` // killed after it was made, or its best epoch was kept
       const settings = completeSettings(stored)
       refuseUnfit(settings)
       job.phase('Checking the states', { done: 0, total: settings.members * settings.epochs })
@@ -85,7 +86,7 @@ export function trainWork(models: Models, tell: TrainTell): JobWork<TrainSetting
       )
 
       const shown = trajectories.flatMap((t, i) => (validation.size === 0 || validates[i] === true ? [{ reward: t.reward, predicted: mean(members.map((member) => member.best.predicted[i] ?? 0)) }] : []))
-      const id = project.valueFunctions.add({
+      const made = {
         name: `${settings.source}, ${describeShape(settings)}`,
         collection: settings.collection,
         source: settings.source,
@@ -100,8 +101,8 @@ export function trainWork(models: Models, tell: TrainTell): JobWork<TrainSetting
         manifest: { ...manifestOf((await models.use(project)).loaded, settings), trainedOn },
         calibration: shown.slice(0, calibrationPoints).map(({ reward, predicted }) => ({ reward, predicted: rewardMean + rewardScale * predicted })),
         figures
-      })
-      job.subject(id)
+      }
+      const id = project.atomically(() => job.made(project.valueFunctions.add(made)))
       const failed = members.find(({ failure }) => failure !== null)
       if (failed !== undefined) throw new StudioError('bad-request', `${failed.failure}. The best epoch before that, ${failed.best.epoch}, is kept as value function ${id}`)
       job.progress(settings.members * settings.epochs, settings.members * settings.epochs)
