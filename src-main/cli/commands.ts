@@ -17,6 +17,7 @@ import { projectNew } from './commands/project-new.ts'
 import { rewardShow } from './commands/reward-show.ts'
 import { reward } from './commands/reward.ts'
 import { run } from './commands/run.ts'
+import { serve } from './commands/serve.ts'
 import { statesExport, statesImport } from './commands/states.ts'
 import { train } from './commands/train.ts'
 import { valueFunctionCompare } from './commands/value-function-compare.ts'
@@ -25,5 +26,5 @@ import { valueFunctionExport, valueFunctionImport } from './commands/value-funct
 
 // "reward list" before "reward": the first whose words match is taken
 export const commands: readonly Command[] = [
-  projectNew, modelInspect, dataImport, dataPreview, dataHub, dataFetch, dataSearch, dataExport, collect, statesExport, statesImport, rewardList, rewardShow, reward, preferenceTrain, preferenceList, train, generateCommand, evaluateList, evaluateShow, evaluateExtend, evaluateCompare, evaluateExport, evaluate, valueFunctionShow, valueFunctionCompare, valueFunctionExport, valueFunctionImport, methodList, metricList, deviceList, run
+  projectNew, modelInspect, dataImport, dataPreview, dataHub, dataFetch, dataSearch, dataExport, collect, statesExport, statesImport, rewardList, rewardShow, reward, preferenceTrain, preferenceList, train, generateCommand, evaluateList, evaluateShow, evaluateExtend, evaluateCompare, evaluateExport, evaluate, valueFunctionShow, valueFunctionCompare, valueFunctionExport, valueFunctionImport, methodList, metricList, deviceList, run, serve
 ]

@@ -678,6 +678,23 @@ export type ChatPane = z.infer<typeof chatPane>
 export const chatTurn = z.object({ turn: id, created: z.string(), prompt: z.string(), seed: z.int(), panes: z.array(chatPane) })
 export type ChatTurn = z.infer<typeof chatTurn>
 
+// Local server
+
+/** The OpenAI-compatible endpoint for programs of this machine. Its token is asked for by `server.token` and is in no state or event. */
+export const serverState = z.object({
+  running: z.boolean(),
+  /** that it listens on, or would */
+  port: z.int(),
+  /** answers that are being generated or wait for a place */
+  active: z.int(),
+  /** requests since it was started: answered, and failed or given up by their client */
+  served: z.int(),
+  failed: z.int(),
+  /** whether the token will be the same the next time: the system's keychain has it */
+  tokenKept: z.boolean()
+})
+export type ServerState = z.infer<typeof serverState>
+
 // Evaluate
 
 /** What is measured of every response beside its reward, e.g. coherence. */

@@ -16,6 +16,7 @@ import { preferenceWork } from './preference/train.ts'
 import { Project } from './project/project.ts'
 import { rewardWork } from './reward/label.ts'
 import { Secrets, type Keychain } from './secrets.ts'
+import { LocalServer } from './server/local-server.ts'
 import { exportStatesWork } from './states/export.ts'
 import { importStatesWork } from './states/import.ts'
 import { trainWork } from './value/train.ts'
@@ -47,6 +48,7 @@ export class Engine {
   readonly secrets: Secrets
   readonly jobs: JobRunner
   readonly chat: Chat
+  readonly server: LocalServer
   #project: Project | null = null
 
   constructor(options: EngineOptions) {
@@ -65,6 +67,7 @@ export class Engine {
       pane: (event) => tell('chat.pane', event),
       done: (event) => tell('chat.done', event)
     })
+    this.server = new LocalServer(this, options.dataDirectory, (state) => tell('server', state))
     this.jobs = new JobRunner(
       {
         'fetch-model': fetchModelWork(options.cacheDirectory, options.resourcesDirectory),
@@ -113,6 +116,7 @@ export class Engine {
     if (this.#project === null) return
     this.chat.stop()
     await this.chat.idle()
+    await this.server.release()
     await this.jobs.pauseAll()
     this.jobs.setProject(null)
     this.models.unload()
