@@ -21,6 +21,7 @@ import { projectNew } from './commands/project-new.ts'
 import { rewardShow } from './commands/reward-show.ts'
 import { reward } from './commands/reward.ts'
 import { run } from './commands/run.ts'
+import { serve } from './commands/serve.ts'
 import { statesExport, statesImport } from './commands/states.ts'
 import { train } from './commands/train.ts'
 import { valueFunctionCompare } from './commands/value-function-compare.ts'
@@ -37,5 +38,5 @@ export const commands: readonly Command[] = [
   train, valueFunctionShow, valueFunctionCompare, valueFunctionExport, valueFunctionImport,
   generateCommand, chatList, chatShow, chatExport, methodList,
   evaluateList, evaluateShow, evaluateExtend, evaluateCompare, evaluateExport, evaluate, metricList,
-  run
+  run, serve
 ]

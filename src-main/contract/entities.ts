@@ -755,6 +755,23 @@ export type ConversationFormat = z.infer<typeof conversationFormat>
 export const panePreset = z.object({ id, name: z.string().trim().min(1).max(60), methods: z.array(methodChoice).min(1).max(4) })
 export type PanePreset = z.infer<typeof panePreset>
 
+// Local server
+
+/** The OpenAI-compatible endpoint for programs of this machine. Its token is asked for by `server.token` and is in no state or event. */
+export const serverState = z.object({
+  running: z.boolean(),
+  /** that it listens on, or would */
+  port: z.int(),
+  /** answers that are being generated or wait for a place */
+  active: z.int(),
+  /** requests since it was started: answered, and failed or given up by their client */
+  served: z.int(),
+  failed: z.int(),
+  /** whether the token will be the same the next time: the system's keychain has it */
+  tokenKept: z.boolean()
+})
+export type ServerState = z.infer<typeof serverState>
+
 // Evaluate
 
 /** What is measured of every response beside its reward, e.g. coherence. */

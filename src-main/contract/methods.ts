@@ -243,6 +243,13 @@ export const methods = {
   /** The answers with thumbs as a new data set: its collections are what a value function trains on. */
   'chat.toDataset': { input: nothing, output: e.dataset },
 
+  'server.state': { input: nothing, output: e.serverState },
+  /** Listens on 127.0.0.1 and ::1; port null: the one of the last time. */
+  'server.start': { input: z.object({ port: z.int().min(1).max(65535).nullable().default(null) }), output: e.serverState },
+  'server.stop': { input: nothing, output: e.serverState },
+  /** What clients send as "Authorization: Bearer"; renew: makes another one, and the old one is of no use any more. */
+  'server.token': { input: z.object({ renew: z.boolean().default(false) }), output: z.object({ token: z.string(), kept: z.boolean() }) },
+
   'evaluate.metrics': { input: nothing, output: z.array(e.metric) },
   'evaluate.start': { input: e.evaluateSettings, output: job },
   /** A finished evaluation with more methods, metrics or seeds: only what is missing is generated and measured. */
@@ -292,6 +299,7 @@ export const events = {
   menu: z.object({ command: s.menuCommand }),
   /** The app is about to end: answered with studio.readyToQuit. */
   quitting: nothing,
+  server: e.serverState,
   notice: z.object({ level: z.enum(['info', 'warning', 'error']), text: z.string(), details: z.string().optional() })
 } as const
 

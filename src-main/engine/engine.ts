@@ -20,6 +20,7 @@ import { preferenceWork } from './preference/train.ts'
 import { Project } from './project/project.ts'
 import { rewardWork } from './reward/label.ts'
 import { Secrets, type Keychain } from './secrets.ts'
+import { LocalServer } from './server/local-server.ts'
 import { exportStatesWork } from './states/export.ts'
 import { importStatesWork } from './states/import.ts'
 import { trainWork } from './value/train.ts'
@@ -57,6 +58,7 @@ export class Engine {
   readonly library: Library
   readonly chat: Chat
   readonly reader: AnswerReader
+  readonly server: LocalServer
   #project: Project | null = null
 
   constructor(options: EngineOptions) {
@@ -82,6 +84,7 @@ export class Engine {
       done: (event) => tell('chat.done', event)
     })
     this.reader = new AnswerReader(this.models)
+    this.server = new LocalServer(this, options.dataDirectory, (state) => tell('server', state))
     this.jobs = new JobRunner(
       {
         'fetch-data': fetchDataWork(options.cacheDirectory),
@@ -130,6 +133,7 @@ export class Engine {
     this.chat.stop()
     this.reader.stop()
     await this.chat.idle()
+    await this.server.release()
     await this.jobs.pauseAll()
     this.jobs.setProject(null)
     this.models.unload()

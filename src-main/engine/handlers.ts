@@ -32,6 +32,7 @@ import { nextTask, rate, ratingSummary } from './reward/rating/rate.ts'
 import { listSources, sourceNamed, usableRewards } from './reward/sources.ts'
 import { rewardCorrelations, rewardSummaries } from './reward/summary.ts'
 import { openSample } from './sample.ts'
+import { tokenName } from './server/token.ts'
 import { valueAlong } from './value/along.ts'
 import { compareValueFunctions } from './value/compare.ts'
 import { exportValueFunction, importValueFunction } from './value/exchange.ts'
@@ -220,7 +221,10 @@ export function createHandlers(engine: Engine): Handlers {
     'reward.summaries': ({ collection }) => rewardSummaries(engine.project, collection),
     'reward.correlations': ({ collection }) => rewardCorrelations(engine.project, collection),
 
-    'secret.list': () => engine.secrets.list(),
+    'secret.list': async () => {
+      const { safe, names } = await engine.secrets.list()
+      return { safe, names: names.filter((name) => name !== tokenName) } // no key for an endpoint
+    },
     'secret.set': async ({ name, value }) => {
       await engine.secrets.set(name, value)
       return {}
@@ -312,6 +316,14 @@ export function createHandlers(engine: Engine): Handlers {
     'chat.deletePreset': ({ id }) => {
       engine.project.panePresets.delete(id)
       return engine.project.panePresets.list()
+    },
+
+    'server.state': () => engine.server.state,
+    'server.start': ({ port }) => engine.server.start(port),
+    'server.stop': () => engine.server.stop(),
+    'server.token': async ({ renew }) => {
+      const { token } = engine.server
+      return { token: await (renew ? token.renew() : token.get()), kept: token.kept }
     },
 
     'evaluate.start': (input) => {

@@ -12,24 +12,33 @@ export interface Step {
   promptTokens: Map<Strand, number>
 }
 
+/** Sequences whose prompts are read together: the shortest first, or as they came. */
+export interface Queue {
+  sequences: Sequence[]
+  inOrder: boolean
+}
+
 /**
  * One token of each running response, or of each of its branches, and as much of new prompts as there is room for; the prompts are of the first
- * call that has any, so that those of a collection do not lengthen the step that a chat's first token comes from.
+ * queue that has any, so that those of a collection do not lengthen the step that a chat's first token comes from.
  * Given responses are read only when no response is being drawn: a step full of them would hold up a chat, and needs
  * no output head. Advances the sequences' positions. Null when nothing can be decoded.
  */
-export function nextStep(calls: Sequence[][], batchTokens: number, states: boolean, networks: Map<string, ValueFunction>): Step | null {
-  const ready = calls.map((running) => running.flatMap(({ strands }) => strands.filter(({ waits }) => !waits)))
+export function nextStep(queues: Queue[], batchTokens: number, states: boolean, networks: Map<string, ValueFunction>): Step | null {
+  const ready = queues.map(({ sequences }) => sequences.flatMap(({ strands }) => strands.filter(({ waits }) => !waits)))
   const drawn = ready.flat().filter(({ sampler }) => sampler !== null)
   const head = drawn.length > 0
-  const prompts = ready.map((running) => running.filter(({ sampler, pending }) => (sampler !== null) === head && pending > 1)).find(({ length }) => length > 0) ?? []
+  const waiting = ready.map((strands) => strands.filter(({ sampler, pending }) => (sampler !== null) === head && pending > 1))
+  const first = waiting.findIndex(({ length }) => length > 0)
+  const prompts = waiting[first] ?? []
+  if (queues[first]?.inOrder === false) prompts.sort((a, b) => a.pending - b.pending)
   const single = (head ? drawn : ready.flat()).filter(({ pending }) => pending === 1)
-  const chosen = [...single, ...prompts.sort((a, b) => a.pending - b.pending)]
+  const chosen = [...single, ...prompts]
 
   const [tokens, positions, places, outputs]: [number[], number[], number[], number[]] = [[], [], [], []]
   const rows: Strand[] = []
   const promptTokens = new Map<Strand, number>()
-  const held = heldBack(calls.flat())
+  const held = heldBack(queues.flatMap(({ sequences }) => sequences))
   for (const sequence of chosen) {
     const known = held.has(sequence) ? sequence.promptLength - 1 : sequence.length
     const end = Math.min(known, sequence.position + batchTokens - tokens.length)

@@ -153,6 +153,8 @@ export interface GenerateInput {
   tokens: boolean
   /** Each response is decoded by itself, so that its tokens and states do not depend on what runs beside it. */
   deterministic: boolean
+  /** Of the local server: such calls are served in the order of their arrival, and share evenly with all others. */
+  served?: boolean
 }
 
 /** A response that is there already, to be read by the model for its states. */

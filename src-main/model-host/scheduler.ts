@@ -2,14 +2,16 @@
  * Continuous batching: every step decodes one token of each running response and fills the rest of the batch with
  * prompts of new ones; a finished response's place is taken at once. What a step brought is told, and the next
  * prompts are rendered, while the step after it is being decoded. Later calls are served first, so that a chat does
- * not wait for a collection. An adapter applies to the whole context: it is changed when nothing runs.
+ * not wait for a collection. Those of the local server come in the order of their arrival, and share places and steps
+ * evenly with everything else: neither side starves the other. An adapter applies to the whole context: it is changed
+ * when nothing runs.
  */
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { Context, Decoded, Model } from '../../native/llama.ts'
 import type { ValueFunction } from '../../native/value-function.ts'
 import { StudioError } from '../contract/errors.ts'
 import { Adapters } from './adapters.ts'
-import { nextStep, type Step } from './batch.ts'
+import { nextStep, type Queue, type Step } from './batch.ts'
 import { ComparedResponse } from './compared.ts'
 import { DrawnResponse } from './drawn.ts'
 import { GivenResponse } from './given.ts'
@@ -35,6 +37,8 @@ interface Call {
   parallel: number
   states: boolean
   tokens: boolean
+  /** of the local server */
+  served: boolean
   /** renders the prompt; thrown is why the request cannot be run */
   waiting: { key: number; prepare(): Sequence }[]
   /** prepared, and without a place */
@@ -48,7 +52,7 @@ interface Call {
   reject(error: Error): void
 }
 
-type Work = Pick<Call, 'parallel' | 'states' | 'tokens' | 'waiting' | 'emit'>
+type Work = Pick<Call, 'parallel' | 'states' | 'tokens' | 'waiting' | 'emit'> & { served?: boolean }
 
 export class Scheduler {
   readonly #model: Model
@@ -64,6 +68,8 @@ export class Scheduler {
   readonly #between: (() => void)[] = []
   #untold: { call: Call; sequence: Sequence }[] = []
   #stepping = false
+  /** whether prompts of the local server are before the others' in the next step */
+  #servedFirst = false
   /** called by whatever gives the loop something to do */
   #wake = (): void => {}
 
@@ -94,7 +100,7 @@ export class Scheduler {
         return sequence
       }
     }))
-    return this.#call({ parallel: input.parallel, states: input.states, tokens: input.tokens, waiting, emit: emit as Call['emit'] }, signal)
+    return this.#call({ parallel: input.parallel, states: input.states, tokens: input.tokens, served: input.served, waiting, emit: emit as Call['emit'] }, signal)
   }
 
   /** Makes an adapter known under a name; resolves once no step can be in its way. @throws StudioError 'not-usable' */
@@ -156,6 +162,7 @@ export class Scheduler {
     return new Promise((resolve, reject) => {
       const call: Call = {
         ...work, resolve, reject,
+        served: work.served ?? false,
         ready: [],
         running: new Set(),
         totals: { steps: 0, tokens: 0, promptTokens: 0, sharedTokens: 0, seconds: 0 },
@@ -199,7 +206,11 @@ export class Scheduler {
   #nextStep(): Step | null {
     const [first] = this.#running()
     if (first instanceof ComparedResponse) return first.step(this.#context, this.#networks)
-    return nextStep(this.#calls.map(({ running }) => [...running]), this.#settings.batchTokens, this.#calls.some(({ states }) => states), this.#networks)
+    const [served, own] = this.#sides()
+    this.#servedFirst = !this.#servedFirst
+    const queues = own.map(({ running }): Queue => ({ sequences: [...running], inOrder: false }))
+    const shared: Queue = { sequences: served.toReversed().flatMap(({ running }) => [...running]), inOrder: true }
+    return nextStep(this.#servedFirst ? [shared, ...queues] : [...queues, shared], this.#settings.batchTokens, this.#calls.some(({ states }) => states), this.#networks)
   }
 
   #running(): Sequence[] {
@@ -212,21 +223,35 @@ export class Scheduler {
 
   /** Gives places to sequences until one does not fit: a later one must not keep it waiting. */
   #admit(): void {
-    for (const call of [...this.#calls]) {
-      for (let next = this.#next(call); next !== undefined && call.running.size < call.parallel; next = this.#next(call)) {
-        const running = this.#running()
-        if (this.#freePlaces.length < next.places || (running.length > 0 && (next.alone || next.adapter !== this.#adapters.current || running.some(({ alone }) => alone)))) return
-        const beginning = this.#settings.sharesPrefixes ? leaderOf(next, running) : null
-        const reserved = running.reduce((cells, one) => cells + one.cells - one.shared, 0)
-        if (reserved + next.cells - (beginning?.tokens ?? 0) > this.#settings.contextTokens) return
-        call.ready.shift()
-        call.running.add(next)
-        next.begin(this.#freePlaces.splice(-next.places).reverse())
-        this.#adapters.use(next.adapter)
-        if (next.alone) this.#context.clear(false) // its cells are the first ones, whatever ran before
-        if (beginning !== null) [next.leader, next.shared] = [beginning.leader, beginning.tokens]
-      }
+    for (let call = this.#nextCall(); call !== undefined; call = this.#nextCall()) {
+      const next = call.ready[0] as Sequence
+      const running = this.#running()
+      if (this.#freePlaces.length < next.places || (running.length > 0 && (next.alone || next.adapter !== this.#adapters.current || running.some(({ alone }) => alone)))) return
+      const beginning = this.#settings.sharesPrefixes ? leaderOf(next, running) : null
+      const reserved = running.reduce((cells, one) => cells + one.cells - one.shared, 0)
+      if (reserved + next.cells - (beginning?.tokens ?? 0) > this.#settings.contextTokens) return
+      call.ready.shift()
+      call.running.add(next)
+      next.begin(this.#freePlaces.splice(-next.places).reverse())
+      this.#adapters.use(next.adapter)
+      if (next.alone) this.#context.clear(false) // its cells are the first ones, whatever ran before
+      if (beginning !== null) [next.leader, next.shared] = [beginning.leader, beginning.tokens]
     }
+  }
+
+  /** Whose sequence gets the next place: of the two sides that which has fewer. Undefined where nobody waits for one. */
+  #nextCall(): Call | undefined {
+    const waits = (call: Call): boolean => this.#next(call) !== undefined && call.running.size < call.parallel
+    const [served, own] = this.#sides()
+    const oldest = served.findLast(waits)
+    const newest = own.find(waits)
+    if (oldest === undefined || newest === undefined) return oldest ?? newest
+    return placesOf(served) < placesOf(own) ? oldest : newest
+  }
+
+  /** The local server's calls and all others, the newest first. */
+  #sides(): [served: Call[], own: Call[]] {
+    return [this.#calls.filter(({ served }) => served), this.#calls.filter(({ served }) => !served)]
   }
 
   #next(call: Call): Sequence | undefined {
@@ -398,6 +423,10 @@ export class Scheduler {
 /** In their order but for those of one adapter, which come together: the context changes as seldom as it can. */
 function byAdapter(requests: GenerationRequest[]): GenerationRequest[] {
   return [...Map.groupBy(requests, ({ adapter }) => adapter ?? null).values()].flat()
+}
+
+function placesOf(calls: Call[]): number {
+  return calls.reduce((sum, { running }) => sum + [...running].reduce((places, one) => places + one.places, 0), 0)
 }
 
 function skipped(key: number, reason: string): SkippedEvent {

@@ -106,6 +106,59 @@ describe('prompts that begin alike', () => {
   })
 })
 
+describe('requests of the local server', () => {
+  const served = (key: number, changes: Partial<GenerationRequest> = {}) => generateOn(host, [request(key, { sampling: lively, maxTokens: 6, ...changes })], { served: true, parallel: 1, states: false })
+
+  test('begin in the order in which they came, the long prompt too', async () => {
+    const begun: number[] = []
+    // more than can run at once, and prompts that fill every step
+    const all = Array.from({ length: 40 }, async (_, key) => {
+      const text = `${key} ${'good people '.repeat(key === 5 ? 180 : 12)}`
+      const { events } = await generateOn(host, [request(key, { prompt: { text }, maxTokens: 4 })], {
+        served: true, parallel: 1, states: false, onEvent: ({ kind }) => void (kind === 'token' && !begun.includes(key) && begun.push(key))
+      })
+      return events.length
+    })
+    await Promise.all(all)
+    expect(begun.indexOf(5)).toBeLessThan(sequences) // not behind those that came later and are shorter
+    for (const [at, key] of begun.entries()) expect(Math.abs(at - key)).toBeLessThan(2 * sequences)
+    expect(Math.max(...begun.slice(0, sequences))).toBeLessThan(2 * sequences)
+  })
+
+  test('and a collection share the places: each side goes on while the other does, whichever came first', async () => {
+    const order: string[] = []
+    const mark = (side: string) => ({ onEvent: ({ kind }: { kind: string }): void => void (kind === 'finished' && order.push(side)) })
+    const flood = (): Promise<unknown>[] => Array.from({ length: 60 }, (_, key) => generateOn(host, [request(key, { maxTokens: 6 })], { served: true, parallel: 1, states: false, ...mark('served') }))
+    const collection = (): Promise<unknown> => generateOn(host, Array.from({ length: 60 }, (_, key) => request(key, { maxTokens: 6 })), { parallel: sequences, ...mark('own') })
+    for (const begin of [() => [collection(), ...flood()], () => [...flood(), collection()]]) {
+      order.length = 0
+      await Promise.all(begin())
+      const early = order.slice(sequences, 60) // once the first have made room
+      const share = early.filter((side) => side === 'served').length / early.length
+      expect(share).toBeGreaterThan(0.25)
+      expect(share).toBeLessThan(0.75)
+    }
+  })
+
+  test('do not make a chat wait for more than a place', async () => {
+    const flood = Array.from({ length: 60 }, (_, key) => served(key))
+    let left = flood.length
+    for (const one of flood) void one.then(() => left--)
+    await new Promise((resolve) => setImmediate(resolve))
+    await generateOn(host, [request(99, { maxTokens: 6 })])
+    expect(left).toBeGreaterThan(20)
+    await Promise.all(flood)
+  })
+
+  test('that must run alone get their turn among others, and the same tokens as ever', async () => {
+    const expected = await generateOn(host, [request(1, { sampling: lively })], { deterministic: true })
+    const flood = Array.from({ length: 30 }, (_, key) => served(key))
+    const alone = await generateOn(host, [request(1, { sampling: lively })], { deterministic: true, served: true, parallel: 1 })
+    expect(tokensOf(alone)).toEqual(tokensOf(expected))
+    await Promise.all(flood)
+  })
+})
+
 describe('deterministic', () => {
   const requests = Array.from({ length: 10 }, (_, key) => request(key, { sampling: lively, prompt: together(`why is it ${'so '.repeat(key)}?`) }))
   const bitsOf = ({ finished }: Awaited<ReturnType<typeof generateOn>>) => finished.map(({ tokens, states }) => ({ tokens: [...tokens], states: [...states!] }))

@@ -1,6 +1,6 @@
 /** Responses by any method: what the terminal's generate, the chat and an evaluation all go through. */
 import { sampling, type Message, type Sampling } from '../../contract/entities.ts'
-import type { BranchesEvent, ControlInput, GenerateEvent, GenerationRequest } from '../../model-host/messages.ts'
+import type { BranchesEvent, ControlInput, GenerateEvent, GenerationRequest, Prompt } from '../../model-host/messages.ts'
 import { responseSeed } from '../collect/seed.ts'
 import type { HostClient } from '../models/host-client.ts'
 import type { Scorer, Surroundings } from '../reward/source.ts'
@@ -18,6 +18,8 @@ export interface GenerationTask {
   key: number
   method: ResolvedMethod
   messages: Message[]
+  /** the prompt as it stands, without a chat template, for a method that changes no messages */
+  text?: string
   seed: number
 }
 
@@ -30,6 +32,8 @@ export interface GenerationOptions {
   sampling: Sampling
   tokens: boolean
   deterministic: boolean
+  /** for a client of the local server */
+  served?: boolean
   signal?: AbortSignal
   onEvent: (event: GenerateEvent) => void
 }
@@ -50,12 +54,12 @@ export async function generate({ project, models, secrets }: Around, given: Host
   }
   const probes = new Map<GatePlan, ControlInput>()
   const gated: Gated[] = []
-  for (const [key, { method, messages }] of tasks.entries()) {
-    const { gate } = method
+  for (const [key, task] of tasks.entries()) {
+    const { gate } = task.method
     if (gate === null) continue
     const control = probes.get(gate) ?? (await sendControl(project, host, reading(gate.valueFunction)))
     probes.set(gate, control)
-    gated.push({ key, gate, control, prompt: { messages: method.messages(messages) } })
+    gated.push({ key, gate, control, prompt: promptOf(task) })
   }
   const failed = new AbortController()
   const signal = options.signal === undefined ? failed.signal : AbortSignal.any([options.signal, failed.signal])
@@ -99,12 +103,13 @@ export async function generate({ project, models, secrets }: Around, given: Host
     let place = 0
     // the project's model goes first: another one may need its room
     const byModel = new Map<string | null, GenerationRequest[]>([[null, []]])
-    for (const [task, { method, messages, seed }] of tasks.entries()) {
-      const edits = method.gate === null || open.has(task)
+    for (const [i, task] of tasks.entries()) {
+      const { method, seed } = task
+      const edits = method.gate === null || open.has(i)
       const requests = Array.from({ length: method.candidates?.count ?? 1 }, (_, candidate): GenerationRequest => ({
         key: place++,
         seed: candidate === 0 ? seed : responseSeed(seed, 0, candidate),
-        prompt: { messages: method.messages(messages) },
+        prompt: promptOf(task),
         sampling: method.candidates === null || options.sampling.temperature > 0 ? options.sampling : candidateSampling,
         maxTokens: options.maxTokens,
         control: method.control && edits ? (controls.get(method.control) ?? null) : null,
@@ -116,7 +121,7 @@ export async function generate({ project, models, secrets }: Around, given: Host
       else theirs.push(...requests)
     }
     const run: Run = async (on, some, onEvent) => {
-      await on.request('generate', { parallel, states: false, tokens: options.tokens, deterministic, requests: some }, { onEvent, signal })
+      await on.request('generate', { parallel, states: false, tokens: options.tokens, deterministic, served: options.served, requests: some }, { onEvent, signal })
     }
     let loading = 0
     for (const [file, some] of byModel) {
@@ -132,6 +137,10 @@ export async function generate({ project, models, secrets }: Around, given: Host
     await Promise.all(choosing)
     for (const scorer of scorers.values()) scorer.close()
   }
+}
+
+function promptOf({ method, messages, text }: GenerationTask): Prompt {
+  return text === undefined ? { messages: method.messages(messages) } : { text }
 }
 
 /** Names of the rewards that a method chooses by. */
