@@ -1,18 +1,32 @@
-/** The app's life: one window, one engine process, and an orderly end. */
+/** The app's life: one window, one engine process, and an orderly end; or a command of the terminal, without a window. */
 import { app, BrowserWindow } from 'electron'
+import { projectFolder, readPurpose } from './arguments.ts'
 import { installMenu } from './menu.ts'
 import { registerScheme, servePage } from './protocol.ts'
 import { EngineProcess } from './engine-process.ts'
 import { denyEverything } from './permissions.ts'
+import { runTerminal } from './terminal.ts'
+import { checkAtStart } from './updates.ts'
 import { createWindow } from './window.ts'
 
-// as root (containers, CI) Chromium is started with --no-sandbox, and asking for the sandbox then crashes it
-if (!app.commandLine.hasSwitch('no-sandbox')) app.enableSandbox()
 app.setName('RE-Control Studio')
-registerScheme()
 
-if (app.requestSingleInstanceLock()) {
+// in a checkout the first word is the app's own folder
+const purpose = readPurpose(process.argv.slice(app.isPackaged ? 1 : 2), process.cwd())
+if (purpose.kind === 'terminal') runTerminal(purpose.words)
+else openWindow(purpose.project)
+
+function openWindow(project: string | null): void {
+  // as root (containers, CI) Chromium is started with --no-sandbox, and asking for the sandbox then crashes it
+  if (!app.commandLine.hasSwitch('no-sandbox')) app.enableSandbox()
+  registerScheme()
+  // a running app is told which project this one was to open
+  if (!app.requestSingleInstanceLock({ project })) {
+    app.quit()
+    return
+  }
   let engine: EngineProcess | null = null
+  let wanted = project
 
   const open = (): void => {
     if (engine === null) return
@@ -20,11 +34,22 @@ if (app.requestSingleInstanceLock()) {
     engine.attach(window)
     void window.loadURL('studio://app/index.html')
   }
+  const openProject = (path: string): void => {
+    if (engine === null) wanted = path
+    else engine.openProject(path)
+  }
 
-  app.on('second-instance', () => {
+  app.on('second-instance', (_event, _words, _directory, told) => {
     const [window] = BrowserWindow.getAllWindows()
     if (window?.isMinimized() === true) window.restore()
     window?.focus()
+    const { project: other } = told as { project: string | null }
+    if (other !== null) openProject(other)
+  })
+  // macOS tells so which folder was dropped on the icon or opened with the app
+  app.on('open-file', (event, path) => {
+    event.preventDefault()
+    openProject(projectFolder(path))
   })
   app.on('web-contents-created', (_event, contents) => denyEverything(contents))
   app.on('window-all-closed', () => app.quit())
@@ -39,6 +64,8 @@ if (app.requestSingleInstanceLock()) {
     servePage()
     installMenu()
     engine = new EngineProcess()
+    if (wanted !== null) engine.openProject(wanted)
     open()
+    checkAtStart()
   })
-} else app.quit()
+}

@@ -1,4 +1,5 @@
 /** The engine's process in the app: serves the window's port, and asks the app for what only Electron can do. */
+import { toFailure } from '../contract/errors.ts'
 import { createHandlers } from './handlers.ts'
 import { Engine, type Shell } from './engine.ts'
 import { answer } from './serve.ts'
@@ -30,5 +31,14 @@ supervisor.onStart(({ cacheDirectory, dataDirectory, resourcesDirectory }) => {
     port.on('message', ({ data }) => void answer(handlers, data).then((reply) => reply !== null && port.postMessage(reply)))
     port.start()
   })
+  supervisor.onOpen((directory) => void openFromOutside(directory))
+  const openFromOutside = async (directory: string): Promise<void> => {
+    try {
+      const project = await handlers['project.open']({ directory })
+      engine.options.tell('project', project)
+    } catch (error) {
+      engine.options.tell('notice', { level: 'error', text: toFailure(error).message })
+    }
+  }
   supervisor.onQuit(() => engine.close())
 })

@@ -17,6 +17,7 @@ export type ToEngine =
   | { kind: 'host-exit'; host: number; reason: string }
   | { kind: 'answer'; question: number; output: unknown }
   | { kind: 'question-failed'; question: number; message: string }
+  | { kind: 'open'; directory: string }
   | { kind: 'quit' }
 
 export type ShellQuestion = { method: string; input: unknown }
@@ -37,6 +38,8 @@ interface Host {
 export interface Supervisor {
   onStart(handle: (options: StartOptions) => void): void
   onWindow(handle: (port: Electron.MessagePortMain) => void): void
+  /** A project was asked for from outside of the window. */
+  onOpen(open: (directory: string) => void): void
   /** The supervisor waits until `close` is through, within reason. */
   onQuit(close: () => Promise<void>): void
   ask(question: ShellQuestion): Promise<unknown>
@@ -49,6 +52,7 @@ export function connectSupervisor(parent: Electron.ParentPort): Supervisor {
   let next = 1
   let start: (options: StartOptions) => void = () => {}
   let window: (port: Electron.MessagePortMain) => void = () => {}
+  let open: (directory: string) => void = () => {}
   let quit: () => Promise<void> = () => Promise.resolve()
   const send = (message: ToSupervisor): void => parent.postMessage(message)
 
@@ -63,12 +67,14 @@ export function connectSupervisor(parent: Electron.ParentPort): Supervisor {
       for (const handle of host?.onExit ?? []) handle(message.reason)
     } else if (message.kind === 'answer') questions.get(message.question)?.resolve(message.output)
     else if (message.kind === 'question-failed') questions.get(message.question)?.reject(new StudioError('internal', message.message))
+    else if (message.kind === 'open') open(message.directory)
     else if (message.kind === 'quit') void quit().finally(() => send({ kind: 'closed' }))
   })
 
   return {
     onStart: (handle) => (start = handle),
     onWindow: (handle) => (window = handle),
+    onOpen: (handle) => (open = handle),
     onQuit: (close) => (quit = close),
     ask: (ask) =>
       new Promise((resolve, reject) => {

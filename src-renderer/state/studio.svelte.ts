@@ -25,7 +25,8 @@ class Studio {
       if (again) notices.add('warning', 'The engine was restarted. Finished work was kept.')
       void this.refresh(again)
     })
-    on('project', (project) => void this.#takeProject(project))
+    // another project than this window's was asked for from outside of it: its jobs and its model are others too
+    on('project', (project) => void (this.ready && project?.id !== this.project?.id ? this.refresh() : this.#takeProject(project)))
     on('model', ({ loaded, note }) => {
       this.model = loaded
       this.modelNote = note
