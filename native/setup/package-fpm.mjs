@@ -21,8 +21,9 @@ try {
   writeFileSync(path.join(root, 'DEBIAN', 'md5sums'), checksums().join(''))
   script('--after-install', 'postinst')
   script('--after-remove', 'postrm')
+  const compression = one('--deb-compression').replace(/^gz$/, 'gzip') // fpm's own word for it
   const to = one('--package')
-  execFileSync('dpkg-deb', ['--root-owner-group', `-Z${one('--deb-compression')}`, '--build', root, to], { stdio: ['ignore', 'ignore', 'inherit'] })
+  execFileSync('dpkg-deb', ['--root-owner-group', `-Z${compression}`, '--build', root, to], { stdio: ['ignore', 'ignore', 'inherit'] })
 } finally {
   rmSync(root, { recursive: true, force: true })
 }

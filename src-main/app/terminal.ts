@@ -10,10 +10,9 @@ import type { ToEngine, ToSupervisor } from '../engine/supervisor-port.ts'
 
 /** Before the app is ready. Ends the app with the command's exit code. */
 export function runTerminal(words: string[]): void {
-  // no screen is needed, and the window may be open beside it: it has the folder of its own
+  // the window may be open beside it: it has the folder of its own
   const folder = mkdtempSync(join(tmpdir(), 're-control-terminal-'))
   app.setPath('userData', folder)
-  app.commandLine.appendSwitch('ozone-platform', 'headless')
   app.disableHardwareAcceleration()
   app.dock?.hide()
 
