@@ -1,4 +1,5 @@
-// `npm test [-- types|imports|vitest|e2e [arguments of vitest or Playwright]]`: every check, then one line of totals.
+// `npm test [-- types|imports|vitest|e2e|packaged [arguments of vitest or Playwright]]`: every check, then one line of totals.
+// `packaged`, which builds a package and installs it, is run only when it is named.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -9,7 +10,8 @@ import { inRoot, root } from './paths.mjs'
 import { setup } from './setup.mjs'
 import { countPlaywright, countVitest, crashed } from './test-counts.mjs'
 
-const parts = { types, imports, vitest, e2e }
+const always = { types, imports, vitest, e2e }
+const parts = { ...always, packaged }
 
 const [chosen, ...further] = process.argv.slice(2)
 if (chosen !== undefined && !(chosen in parts)) {
@@ -18,7 +20,7 @@ if (chosen !== undefined && !(chosen in parts)) {
 }
 await setup({ test: true })
 const total = { passed: 0, failed: 0, skipped: 0 }
-for (const part of chosen ? [parts[chosen]] : Object.values(parts)) {
+for (const part of chosen ? [parts[chosen]] : Object.values(always)) {
   const counts = await part(further).catch((error) => {
     console.error(error)
     return crashed
@@ -60,6 +62,15 @@ async function vitest(further) {
 
 /** End to end, in the real window; on a virtual screen where there is none. */
 async function e2e(further) {
+  return playwright('test/e2e/playwright.config.ts', further)
+}
+
+/** The installed package, as its users have it: needs root on Debian or Ubuntu. */
+async function packaged(further) {
+  return playwright('test/packaged/playwright.config.ts', further)
+}
+
+async function playwright(config, further) {
   heading('Playwright')
   const display = (await hasDisplay()) ? null : await startVirtualDisplay()
   try {
@@ -68,7 +79,7 @@ async function e2e(further) {
         process.execPath,
         [
           'node_modules/@playwright/test/cli.js',
-          ...['test', '--config', 'test/e2e/playwright.config.ts', '--reporter=list,json', ...further]
+          ...['test', '--config', config, '--reporter=list,json', ...further]
         ],
         {
           cwd: root,
