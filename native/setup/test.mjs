@@ -1,4 +1,5 @@
-// `npm test [-- types|imports|vitest|e2e [arguments of vitest or Playwright]]`: every check, then one line of totals.
+// `npm test [-- types|imports|vitest|e2e|packaged [arguments of vitest or Playwright]]`: every check, then one line of totals.
+// `packaged`, which builds a package and installs it, is run only when it is named.
 // `npm run test:soak [-- arguments of vitest]`: what takes hours, test/**/*.soak.ts.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,7 +12,7 @@ import { setup } from './setup.mjs'
 import { countPlaywright, countVitest, crashed } from './test-counts.mjs'
 
 const parts = { types, imports, vitest, e2e }
-const onRequest = { soak }
+const onRequest = { packaged, soak }
 
 const [chosen, ...words] = process.argv.slice(2)
 const named = { ...parts, ...onRequest }
@@ -72,6 +73,15 @@ async function runVitest(title, further) {
 
 /** End to end, in the real window; on a virtual screen where there is none. */
 async function e2e(further) {
+  return playwright('test/e2e/playwright.config.ts', further)
+}
+
+/** The installed package, as its users have it: needs root on Debian or Ubuntu. */
+async function packaged(further) {
+  return playwright('test/packaged/playwright.config.ts', further)
+}
+
+async function playwright(config, further) {
   heading('Playwright')
   const display = (await hasDisplay()) ? null : await startVirtualDisplay()
   try {
@@ -80,7 +90,7 @@ async function e2e(further) {
         process.execPath,
         [
           'node_modules/@playwright/test/cli.js',
-          ...['test', '--config', 'test/e2e/playwright.config.ts', '--reporter=list,json', ...further]
+          ...['test', '--config', config, '--reporter=list,json', ...further]
         ],
         {
           cwd: root,

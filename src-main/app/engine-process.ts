@@ -60,6 +60,11 @@ export class EngineProcess {
     this.#send({ kind: 'menu', command })
   }
 
+  /** Opens a project that was asked for from outside of the window, which hears of it from the engine. */
+  openProject(directory: string): void {
+    this.#send({ kind: 'open', directory })
+  }
+
   /** Lets the engine pause its jobs and close the project, for a while. */
   quit(): Promise<void> {
     return new Promise((resolve) => {

@@ -1,6 +1,7 @@
-/** The app's life: one window, one engine process, and an orderly end. */
+/** The app's life: one window, one engine process, and an orderly end; or a command of the terminal, without a window. */
 import { app, BrowserWindow } from 'electron'
 import { totalmem } from 'node:os'
+import { projectFolder, readPurpose } from './arguments.ts'
 import { installMenu } from './menu.ts'
 import { registerScheme, servePage } from './protocol.ts'
 import { EngineProcess } from './engine-process.ts'
@@ -10,16 +11,29 @@ import { version } from '../engine/version.ts'
 import { Log } from './log.ts'
 import { denyEverything } from './permissions.ts'
 import { mayQuit } from './quitting.ts'
+import { runTerminal } from './terminal.ts'
+import { checkAtStart } from './updates.ts'
 import { createWindow } from './window.ts'
 import { keepAlive } from './window-life.ts'
 
-// as root (containers, CI) Chromium is started with --no-sandbox, and asking for the sandbox then crashes it
-if (!app.commandLine.hasSwitch('no-sandbox')) app.enableSandbox()
 app.setName('RE-Control Studio')
-registerScheme()
 
-if (app.requestSingleInstanceLock()) {
+// in a checkout the first word is the app's own folder
+const purpose = readPurpose(process.argv.slice(app.isPackaged ? 1 : 2), process.cwd())
+if (purpose.kind === 'terminal') runTerminal(purpose.words)
+else openWindow(purpose.project)
+
+function openWindow(project: string | null): void {
+  // as root (containers, CI) Chromium is started with --no-sandbox, and asking for the sandbox then crashes it
+  if (!app.commandLine.hasSwitch('no-sandbox')) app.enableSandbox()
+  registerScheme()
+  // a running app is told which project this one was to open
+  if (!app.requestSingleInstanceLock({ project })) {
+    app.quit()
+    return
+  }
   let engine: EngineProcess | null = null
+  let wanted = project
   const log = new Log(dataDirectory())
   log.add({ what: 'app started', version, electron: process.versions.electron, system: `${process.platform} ${process.arch} ${process.getSystemVersion()}`, memoryGb: Math.round(totalmem() / 1e9) })
   // a fault here is logged and the window stays: the person's work is in other processes
@@ -39,11 +53,22 @@ if (app.requestSingleInstanceLock()) {
     })
     void window.loadURL('studio://app/index.html')
   }
+  const openProject = (path: string): void => {
+    if (engine === null) wanted = path
+    else engine.openProject(path)
+  }
 
-  app.on('second-instance', () => {
+  app.on('second-instance', (_event, _words, _directory, told) => {
     const [window] = BrowserWindow.getAllWindows()
     if (window?.isMinimized() === true) window.restore()
     window?.focus()
+    const { project: other } = told as { project: string | null }
+    if (other !== null) openProject(other)
+  })
+  // macOS tells so which folder was dropped on the icon or opened with the app
+  app.on('open-file', (event, path) => {
+    event.preventDefault()
+    openProject(projectFolder(path))
   })
   app.on('web-contents-created', (_event, contents) => denyEverything(contents))
   app.on('window-all-closed', () => app.quit())
@@ -66,6 +91,8 @@ if (app.requestSingleInstanceLock()) {
     servePage()
     engine = new EngineProcess(log)
     installMenu((command) => engine?.ask(command))
+    if (wanted !== null) engine.openProject(wanted)
     open()
+    checkAtStart()
   })
-} else app.quit()
+}

@@ -1,6 +1,7 @@
 /** The native menu. What is the studio's own is asked of the page, which knows what can be done now. */
 import { app, Menu, type MenuItemConstructorOptions } from 'electron'
 import type { MenuCommand } from '../contract/shell.ts'
+import { programItems } from './program-menu.ts'
 
 const mac = process.platform === 'darwin'
 
@@ -42,7 +43,7 @@ export function installMenu(ask: (command: MenuCommand) => void): void {
       { role: 'windowMenu' },
       {
         label: '&Help',
-        submenu: [item('Help', 'help', 'F1'), item('Keyboard shortcuts', 'shortcuts', 'CmdOrCtrl+/'), item('Commands', 'palette', 'CmdOrCtrl+K'), ...(mac ? [] : [separator, about])]
+        submenu: [item('Help', 'help', 'F1'), item('Keyboard shortcuts', 'shortcuts', 'CmdOrCtrl+/'), item('Commands', 'palette', 'CmdOrCtrl+K'), separator, ...programItems(), ...(mac ? [] : [separator, about])]
       }
     ])
   )

@@ -1,16 +1,29 @@
 /** The terminal: commands over the engine. Results on stdout, progress and errors on stderr, exit 0 only on success. */
+import { join } from 'node:path'
 import { toFailure } from '../contract/errors.ts'
+import { forkHost } from '../engine/models/fork-host.ts'
+import { connectSupervisor } from '../engine/supervisor-port.ts'
+import { version } from '../engine/version.ts'
 import { commands } from './commands.ts'
 import { parseArguments, UsageError } from './arguments.ts'
 import { Session } from './session.ts'
 import { Terminal } from './terminal.ts'
 
+// in a package the app starts this process and its model hosts, as Electron does not run as node there
+const parent = process.parentPort as Electron.ParentPort | undefined
+const supervisor = parent === undefined ? null : connectSupervisor(parent)
+const program = supervisor === null ? 'npm run cli --' : 're-control-studio'
+
 async function main(words: string[]): Promise<number> {
+  if (words[0] === '--version') {
+    process.stdout.write(`${version}\n`)
+    return 0
+  }
   const terminal = new Terminal(words.includes('--json'))
   const command = commands.find(({ name }) => name.split(' ').every((word, i) => words[i] === word))
   if (command === undefined || words.includes('--help')) {
     const help = command === undefined ? commands.map((c) => `  ${c.usage}`).join('\n') : `  ${command.usage}`
-    const text = `Usage: npm run cli -- <command>\n\n${help}\n`
+    const text = `Usage: ${program} <command>\n\n${help}\n`
     if (words.length === 0 || words.includes('--help') || words.includes('help')) {
       process.stdout.write(text)
       return 0
@@ -18,9 +31,12 @@ async function main(words: string[]): Promise<number> {
     terminal.error(`there is no command "${words.slice(0, 2).join(' ')}"; --help lists them`)
     return 1
   }
-  const session = new Session(terminal)
-  process.once('SIGINT', () => void session.interrupt())
-  process.once('SIGTERM', () => void session.interrupt())
+  const session = new Session(terminal, supervisor?.launchHost ?? (() => forkHost(join(import.meta.dirname, 'model-host.js'))))
+  if (supervisor === null) for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void session.interrupt())
+  else {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {}) // the app gets them too, and tells
+    supervisor.onQuit(() => session.interrupt())
+  }
   try {
     const input = parseArguments(command, words.slice(command.name.split(' ').length))
     return await command.run(session, input)

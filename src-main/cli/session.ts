@@ -1,5 +1,4 @@
 /** One command's engine: made when it is needed, with its progress on the terminal, closed at the end. */
-import { join } from 'node:path'
 import type { Job, JobKind } from '../contract/job.ts'
 import { fromFailure, StudioError } from '../contract/errors.ts'
 import type { AnyEvent } from '../contract/methods.ts'
@@ -7,7 +6,7 @@ import type { ModelSource } from '../contract/models.ts'
 import { cacheDirectory, dataDirectory } from '../engine/directories.ts'
 import { Engine } from '../engine/engine.ts'
 import { catalogue } from '../engine/models/catalogue.ts'
-import { forkHost } from '../engine/models/fork-host.ts'
+import type { LaunchHost } from '../engine/models/host-client.ts'
 import { Project } from '../engine/project/project.ts'
 import { Rate } from '../engine/jobs/progress.ts'
 import type { JobContext } from '../engine/jobs/runner.ts'
@@ -20,10 +19,10 @@ export class Session {
   /** ends when the person presses Ctrl-C */
   readonly #abort = new AbortController()
 
-  constructor(terminal: Terminal) {
+  constructor(terminal: Terminal, launchHost: LaunchHost) {
     this.terminal = terminal
     this.engine = new Engine({
-      launchHost: () => forkHost(join(import.meta.dirname, 'model-host.js')),
+      launchHost,
       cacheDirectory: cacheDirectory(),
       dataDirectory: dataDirectory(),
       resourcesDirectory,

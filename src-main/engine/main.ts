@@ -1,4 +1,5 @@
 /** The engine's process in the app: serves the window's port, and asks the app for what only Electron can do. */
+import { toFailure } from '../contract/errors.ts'
 import type { Job } from '../contract/job.ts'
 import { framesOf } from '../contract/log-entry.ts'
 import { createHandlers } from './handlers.ts'
@@ -48,6 +49,14 @@ supervisor.onStart(({ cacheDirectory, dataDirectory, resourcesDirectory }) => {
     port.start()
   })
   supervisor.onMenu((command) => tell('menu', { command }))
+  supervisor.onOpen((directory) => void openFromOutside(directory))
+  const openFromOutside = async (directory: string): Promise<void> => {
+    try {
+      tell('project', await handlers['project.open']({ directory }))
+    } catch (error) {
+      tell('notice', { level: 'error', text: toFailure(error).message })
+    }
+  }
   supervisor.onQuit(async () => {
     if (window !== null && engine.hasProject) {
       await new Promise<void>((resolve) => {

@@ -21,6 +21,7 @@ export type ToEngine =
   | { kind: 'answer'; question: number; output: unknown }
   | { kind: 'question-failed'; question: number; message: string }
   | { kind: 'menu'; command: MenuCommand }
+  | { kind: 'open'; directory: string }
   | { kind: 'quit' }
 
 /** What the app needs of a job for its progress bar, its question before quitting and its notifications: no titles, as those name data. */
@@ -48,6 +49,8 @@ export interface Supervisor {
   onWindow(handle: (port: Electron.MessagePortMain) => void): void
   onMenu(handle: (command: MenuCommand) => void): void
   tellJob(job: JobState): void
+  /** A project was asked for from outside of the window. */
+  onOpen(open: (directory: string) => void): void
   /** The supervisor waits until `close` is through, within reason. */
   onQuit(close: () => Promise<void>): void
   ask(question: ShellQuestion): Promise<unknown>
@@ -62,6 +65,7 @@ export function connectSupervisor(parent: Electron.ParentPort): Supervisor {
   let start: (options: StartOptions) => void = () => {}
   let window: (port: Electron.MessagePortMain) => void = () => {}
   let menu: (command: MenuCommand) => void = () => {}
+  let open: (directory: string) => void = () => {}
   let quit: () => Promise<void> = () => Promise.resolve()
   const send = (message: ToSupervisor): void => parent.postMessage(message)
 
@@ -77,6 +81,7 @@ export function connectSupervisor(parent: Electron.ParentPort): Supervisor {
     } else if (message.kind === 'answer') questions.get(message.question)?.resolve(message.output)
     else if (message.kind === 'question-failed') questions.get(message.question)?.reject(new StudioError('internal', message.message))
     else if (message.kind === 'menu') menu(message.command)
+    else if (message.kind === 'open') open(message.directory)
     else if (message.kind === 'quit') void quit().finally(() => send({ kind: 'closed' }))
   })
 
@@ -85,6 +90,7 @@ export function connectSupervisor(parent: Electron.ParentPort): Supervisor {
     onWindow: (handle) => (window = handle),
     onMenu: (handle) => (menu = handle),
     tellJob: ({ id, kind, state, done, total }) => send({ kind: 'job', job: { id, kind, state, done, total } }),
+    onOpen: (handle) => (open = handle),
     onQuit: (close) => (quit = close),
     ask: (ask) =>
       new Promise((resolve, reject) => {

@@ -25,7 +25,8 @@ class Studio {
   start(): void {
     onConnect((again) => void this.refresh(again))
     on('quitting', () => void this.#settle().finally(() => call('studio.readyToQuit', {})))
-    on('project', (project) => void this.#takeProject(project))
+    // another project than this window's was asked for from outside of it: its jobs and its model are others too
+    on('project', (project) => void (this.ready && project?.id !== this.project?.id ? this.refresh() : this.#takeProject(project)))
     on('model', ({ loaded, note }) => {
       this.model = loaded
       this.modelNote = note
