@@ -26,7 +26,7 @@ class ChatStage {
   seed = $state(1)
   deterministic = $state(false)
   sampling = $state<Sampling>()!
-  view = $state<'text' | 'colours' | 'numbers'>('colours')
+  view = $state<'text' | 'diff' | 'colours' | 'numbers'>('colours')
   /** Answers with a thumb, of all turns. */
   rated = $state(0)
 
