@@ -14,6 +14,9 @@ import { Pane, Turn } from './turn.svelte.ts'
 
 export const mostPanes = 4
 const pageOfTurns = 20
+/** where one of them is looked for */
+const mostTurns = 100
+const foldedKey = 'chat.folded'
 
 export interface PaneChoice extends MethodChoice {
   key: number
@@ -41,6 +44,10 @@ class ChatStage {
   view = $state<'text' | 'colours' | 'numbers'>('colours')
   /** Answers with a thumb, of all turns. */
   rated = $state(0)
+  /** The turn that is to come into view. */
+  reveal = $state<number | null>(null)
+  /** Whether the panes show their methods without the settings; kept for the next time. */
+  folded = $state(localStorage.getItem(foldedKey) === 'yes')
   /** Counts the occasions on which the prompt box is to have the focus. */
   focus = $state(0)
 
@@ -106,6 +113,11 @@ class ChatStage {
     for (const choice of beginnings) this.addPane(choice)
   }
 
+  toggleFolded(): void {
+    this.folded = !this.folded
+    localStorage.setItem(foldedKey, this.folded ? 'yes' : 'no')
+  }
+
   addPane(choice: MethodChoice): void {
     if (this.panes.length < mostPanes) this.panes.push({ ...choice, key: ++this.#keys })
   }
@@ -132,10 +144,17 @@ class ChatStage {
     this.focus += 1
   }
 
-  /** Brings a conversation in front, with the methods that answered it last in the panes. */
-  async open(conversation: number): Promise<void> {
-    if (conversation === this.conversation) return
-    if (!(await this.#load(conversation, null))) return
+  /**
+   * Brings a conversation in front, with the methods that answered it last in the panes.
+   * @param found the turn to show of it; null: the newest
+   */
+  async open(conversation: number, found: number | null = null): Promise<void> {
+    if (conversation === this.conversation && (found === null || this.turns.some(({ id }) => id === found))) {
+      this.reveal = found
+      return
+    }
+    if (!(await this.#load(conversation, found, found === null ? pageOfTurns : mostTurns))) return
+    this.reveal = found
     const last = this.turns.at(-1)
     if (last !== undefined) this.show(last.panes.map(({ method }) => method))
     this.sent = this.turns.map(({ prompt }) => prompt)
@@ -293,9 +312,9 @@ class ChatStage {
   }
 
   /** @returns whether it is in front now */
-  async #load(conversation: number, through: number | null): Promise<boolean> {
+  async #load(conversation: number, through: number | null, limit = pageOfTurns): Promise<boolean> {
     const asked = ++this.#asked
-    const path = await notices.guard(() => call('chat.path', { conversation, through, limit: pageOfTurns }))
+    const path = await notices.guard(() => call('chat.path', { conversation, through, limit }))
     if (path === undefined || asked !== this.#asked) return false
     this.turns = path.turns.map((turn) => this.#shown(turn, path.answering))
     this.earlier = path.earlier

@@ -148,11 +148,10 @@ export class Chat {
   }
 }
 
-/** Why panes said nothing, in one line. */
+/** Why panes said nothing, in one line; where none said anything, why the first did not. */
 function reasonOf(skipped: ReadonlyMap<number, string>, panes: number): string | null {
-  const reasons = new Set(skipped.values())
-  if (reasons.size === 0) return null
-  if (reasons.size === 1 && skipped.size === panes) return [...reasons][0] ?? null
+  if (skipped.size === 0) return null
+  if (skipped.size === panes) return skipped.get(0) ?? null
   return Array.from(skipped, ([pane, reason]) => `pane ${pane + 1}: ${reason}`).join('; ')
 }
 
