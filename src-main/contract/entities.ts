@@ -701,8 +701,44 @@ export const chatPane = z.object({
 })
 export type ChatPane = z.infer<typeof chatPane>
 
-export const chatTurn = z.object({ turn: id, created: z.string(), prompt: z.string(), seed: z.int(), panes: z.array(chatPane) })
+/** One prompt in a conversation with every pane's answer. */
+export const chatTurn = z.object({
+  turn: id,
+  conversation: id,
+  /** the turn that it goes on from; null: it begins the conversation */
+  parent: id.nullable(),
+  /** the turns at this place of the conversation, itself included, the oldest first */
+  siblings: z.array(id),
+  created: z.string(),
+  prompt: z.string(),
+  seed: z.int(),
+  panes: z.array(chatPane),
+  /** why an answer is not whole */
+  failure: z.string().nullable()
+})
 export type ChatTurn = z.infer<typeof chatTurn>
+
+export const conversation = z.object({
+  id,
+  title: z.string(),
+  created: z.string(),
+  /** when it went on last */
+  updated: z.string(),
+  turns: z.int(),
+  /** of a search: the newest turn that has the words, and a line of it; null where only the title has them */
+  found: z.object({ turn: id, excerpt: z.string() }).nullable()
+})
+export type Conversation = z.infer<typeof conversation>
+
+export const conversationTitle = z.string().trim().min(1).max(200)
+
+/** markdown, messages: one way through the conversation; json: all of it. messages: JSONL, a line a pane. */
+export const conversationFormat = z.enum(['markdown', 'json', 'messages'])
+export type ConversationFormat = z.infer<typeof conversationFormat>
+
+/** A named set of panes. */
+export const panePreset = z.object({ id, name: z.string().trim().min(1).max(60), methods: z.array(methodChoice).min(1).max(4) })
+export type PanePreset = z.infer<typeof panePreset>
 
 // Evaluate
 

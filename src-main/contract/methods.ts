@@ -137,23 +137,55 @@ export const methods = {
 
   'control.methods': { input: nothing, output: z.array(e.steeringMethod) },
 
-  /** Answers one prompt in every pane at once, from the same seed; tokens arrive as chat.token events. */
+  /**
+   * Answers one prompt in every pane at once, from the same seed; tokens arrive as chat.token events. A pane goes on with
+   * its own earlier answers; where it has none in an earlier turn, with those of the first pane that has.
+   */
   'chat.send': {
     input: z.object({
       prompt: z.string().min(1).max(100_000),
-      panes: z.array(e.methodChoice).min(1).max(4),
+      /** null: a new one, unless the parent is in one */
+      conversation: e.id.nullable().default(null),
+      /** the turn that it goes on from; null: it begins the conversation, beside other beginnings */
+      parent: e.id.nullable().default(null),
+      panes: e.panePreset.shape.methods,
       maxTokens: z.int().min(1).max(4096).default(128),
       deterministic: z.boolean().default(false),
       seed: z.int().min(0).max(0xffffffff).default(1),
       sampling: e.sampling.prefault({})
     }),
-    output: z.object({ turn: e.id })
+    output: z.object({ turn: e.id, conversation: e.id })
   },
   'chat.stop': { input: nothing, output: nothing },
-  'chat.turns': {
-    input: z.object({ ...page }),
-    output: z.array(e.chatTurn)
+  /** Those that went on last first; `search`: words that one turn or the title has, each as the beginning of a word. */
+  'chat.conversations': { input: z.object({ search: z.string().max(1000).default(''), ...page }), output: z.object({ total: z.int(), conversations: z.array(e.conversation) }) },
+  /**
+   * A way through a conversation: to the turn `through` (null: the newest of all), and from it on always the newest; the
+   * last `limit` turns of it. `before`: those that lead to that turn instead.
+   */
+  'chat.path': {
+    input: z.object({ conversation: e.id, through: e.id.nullable().default(null), before: e.id.nullable().default(null), limit: z.int().min(1).max(100).default(20) }),
+    output: z.object({
+      conversation: e.conversation,
+      turns: z.array(e.chatTurn),
+      earlier: z.boolean(),
+      /** the turn that is being answered now, with what it has so far */
+      answering: e.id.nullable()
+    })
   },
+  /** A new conversation with the turns up to this one. */
+  'chat.branch': { input: z.object({ turn: e.id }), output: e.conversation },
+  'chat.rename': { input: z.object({ conversation: e.id, title: e.conversationTitle }), output: e.conversation },
+  /** With its thumbs; data sets that were made of them stay. Refused while one of its turns is being answered. */
+  'chat.delete': { input: z.object({ conversation: e.id }), output: nothing },
+  /** `turn`: of which way through the conversation; null: the newest. */
+  'chat.export': { input: z.object({ conversation: e.id, turn: e.id.nullable().default(null), format: e.conversationFormat, file }), output: nothing },
+
+  'chat.presets': { input: nothing, output: z.array(e.panePreset) },
+  /** Instead of what has that name. */
+  'chat.savePreset': { input: e.panePreset.omit({ id: true }), output: z.array(e.panePreset) },
+  'chat.renamePreset': { input: e.panePreset.omit({ methods: true }), output: z.array(e.panePreset) },
+  'chat.deletePreset': { input: e.panePreset.pick({ id: true }), output: z.array(e.panePreset) },
 
   /** Reads an answer that has ended once more, for what the base model says of its tokens; kept with the answer. */
   'chat.tokens': { input: z.object({ turn: e.id, pane: z.int().min(0).max(3) }), output: e.answerReading },

@@ -3,6 +3,7 @@ import { stageSettings, type Project as Summary } from '../contract/entities.ts'
 import { StudioError, toFailure } from '../contract/errors.ts'
 import { estimateCollection } from './collect/collect.ts'
 import { chatAscent, chatLandscape } from './control/chat-ascent.ts'
+import { exportConversation } from './control/export-conversation.ts'
 import { listMethods } from './control/methods.ts'
 import { datasetOfThumbs } from './control/thumbs.ts'
 import { listHubDataset } from './data/hub/list.ts'
@@ -197,16 +198,40 @@ export function createHandlers(engine: Engine): Handlers {
       return {}
     },
     'chat.rate': ({ turn, pane, value }) => {
-      engine.project.chats.rate(turn, pane, value)
+      engine.project.turns.rate(turn, pane, value)
       return {}
     },
-    'chat.rated': () => ({ answers: engine.project.chats.rated() }),
+    'chat.rated': () => ({ answers: engine.project.turns.rated() }),
     'chat.toDataset': () => {
       const dataset = datasetOfThumbs(engine.project)
       engine.tellProject()
       return dataset
     },
-    'chat.turns': ({ offset, limit }) => engine.project.chats.list(offset, limit),
+    'chat.conversations': ({ search, offset, limit }) => engine.project.conversations.page(search, offset, limit),
+    'chat.path': (input) => engine.chat.path(engine.project, input),
+    'chat.branch': ({ turn }) => engine.project.conversations.branch(turn),
+    'chat.rename': ({ conversation, title }) => engine.project.conversations.rename(conversation, title),
+    'chat.delete': ({ conversation }) => {
+      engine.chat.delete(engine.project, conversation)
+      return {}
+    },
+    'chat.export': async (input) => {
+      await exportConversation(engine.project, input)
+      return {}
+    },
+    'chat.presets': () => engine.project.panePresets.list(),
+    'chat.savePreset': ({ name, methods }) => {
+      engine.project.panePresets.save(name, methods)
+      return engine.project.panePresets.list()
+    },
+    'chat.renamePreset': ({ id, name }) => {
+      engine.project.panePresets.rename(id, name)
+      return engine.project.panePresets.list()
+    },
+    'chat.deletePreset': ({ id }) => {
+      engine.project.panePresets.delete(id)
+      return engine.project.panePresets.list()
+    },
 
     'evaluate.start': (input) => {
       if (input.sourceSettings !== null) sourceNamed(input.source).settings.parse(input.sourceSettings) // as above

@@ -74,6 +74,10 @@ export function topChanged({ top, baseTop }: TokenReading): boolean {
 export class Turn {
   /** null until the engine gave it a number. */
   id: number | null = $state(null)
+  /** the turn that it goes on from */
+  parent: number | null = null
+  /** turns at its place of the conversation, itself included, the oldest first */
+  siblings = $state.raw<number[]>([])
   readonly prompt: string
   readonly seed: number
   readonly panes: Pane[]
@@ -98,6 +102,9 @@ export class Turn {
       })
     )
     turn.id = stored.turn
+    turn.parent = stored.parent
+    turn.siblings = stored.siblings
+    turn.failure = stored.failure
     return turn
   }
 

@@ -53,7 +53,7 @@ async function asked(methodsOfPanes: MethodChoice[], changes: Partial<Input<'cha
   studio.on('chat.done', ({ failure }) => (failure === null ? done.resolve() : done.reject(new Error(failure))))
   const { turn: id } = await handlers()['chat.send'](methods['chat.send'].input.parse({ prompt: question, panes: methodsOfPanes, maxTokens: 14, seed: 3, sampling: drawn, ...changes }))
   await done.promise
-  return studio.project.chats.get(id)
+  return studio.project.turns.get(id)
 }
 
 const logs = (logits: number[]): number[] => {
@@ -106,7 +106,7 @@ test('the top tokens and their probabilities are those of float64, and so is whe
 
 test('an answer is read once, and what was found is kept with it', async () => {
   const { tokens: first } = await tokens(turn.turn, 1)
-  const stored = studio.project.chats.get(turn.turn)
+  const stored = studio.project.turns.get(turn.turn)
   expect(stored.panes[1]!.steps.map(({ reading }) => reading)).toEqual(first)
   expect(stored.panes[1]!.steps.map(({ reading: _reading, ...step }) => step)).toEqual(turn.panes[1]!.steps)
   studio.engine.models.unload() // reading again would load it
@@ -143,6 +143,16 @@ test("a token's way begins at its own state and ends at the value that was recor
   }
 })
 
+test('an answer to a conversation is read with what was said before', async () => {
+  const next = await asked(panes, { parent: turn.turn, prompt: 'and what of love?' })
+  for (const pane of [1, 3]) {
+    const { valueBefore, valueAfter } = next.panes[pane]!.steps[5]!
+    const { steps } = await ascent(next.turn, pane, 5)
+    expect(steps[0]!.value).toBeCloseTo(valueBefore!, 1)
+    expect(steps.at(-1)!.value).toBeCloseTo(valueAfter!, 1)
+  }
+})
+
 test('a pane that edits nothing is a place on the landscape of the one beside it', async () => {
   const { steps } = await ascent(turn.turn, 0, 3)
   expect(steps).toHaveLength(1)
@@ -161,12 +171,12 @@ test('what cannot be read says why', async () => {
   await expect(ascent(turn.turn, 1, 999)).rejects.toThrow(/there is no token 999/)
   await expect(tokens(turn.turn, 3 + 1)).rejects.toThrow(/no answer 5 of turn/)
   await expect(tokens(4040, 0)).rejects.toMatchObject({ code: 'not-found' })
-  const open = project.chats.add('and?', 1, [{ name: 'base', settings: {} }])
+  const { turn: open } = project.turns.add({ conversation: null, parent: null, prompt: 'and?', seed: 1, methods: [{ name: 'base', settings: {} }] })
   await expect(tokens(open, 0)).rejects.toThrow(/not complete yet/)
   const end = { finish: 'stopped' as const, tokensPerSecond: 0, reward: null }
-  project.chats.finish(open, [{ method: { name: 'base', settings: {} }, text: '', steps: [], end, rating: null }])
+  project.turns.finish(open, [{ method: { name: 'base', settings: {} }, text: '', steps: [], end, rating: null }], null)
   await expect(tokens(open, 0)).rejects.toThrow(/has no tokens/)
-  project.chats.finish(open, [{ method: { name: 'base', settings: {} }, text: 'x', steps: [{ token: 9_999_999, text: 'x', valueBefore: null, valueAfter: null, edit: null }], end, rating: null }])
+  project.turns.finish(open, [{ method: { name: 'base', settings: {} }, text: 'x', steps: [{ token: 9_999_999, text: 'x', valueBefore: null, valueAfter: null, edit: null }], end, rating: null }], null)
   await expect(tokens(open, 0)).rejects.toThrow(/another model's/)
 })
 

@@ -121,39 +121,39 @@ const answer = (text: string, name = 'base'): ChatPane => ({ method: { name, set
 
 function addTurn(prompt: string, texts: string[]): number {
   const panes = texts.map((text, i) => answer(text, i === 0 ? 'base' : 're-control'))
-  const turn = project.chats.add(prompt, 7, panes.map(({ method }) => method))
-  project.chats.finish(turn, panes)
+  const { turn } = project.turns.add({ conversation: null, parent: null, prompt, seed: 7, methods: panes.map(({ method }) => method) })
+  project.turns.finish(turn, panes, null)
   return turn
 }
 
 test('thumbs stay with their answers after a restart, change, and are taken back', () => {
   const turn = addTurn('why?', ['because', 'no idea'])
-  project.chats.rate(turn, 0, 1)
-  project.chats.rate(turn, 1, 1)
-  project.chats.rate(turn, 1, -1)
+  project.turns.rate(turn, 0, 1)
+  project.turns.rate(turn, 1, 1)
+  project.turns.rate(turn, 1, -1)
   const { directory } = project
   project.close()
   project = Project.open(directory)
-  expect(project.chats.list(0, 10)[0]!.panes.map(({ rating }) => rating)).toEqual([1, -1])
-  expect(project.chats.rated()).toBe(2)
-  project.chats.rate(turn, 0, null)
-  expect(project.chats.list(0, 10)[0]!.panes.map(({ rating }) => rating)).toEqual([null, -1])
-  expect(() => project.chats.rate(turn, 2, 1)).toThrow(/no answer 3/)
-  expect(() => project.chats.rate(turn + 1, 0, 1)).toThrow(/not in|no answer/)
+  expect(project.turns.get(turn).panes.map(({ rating }) => rating)).toEqual([1, -1])
+  expect(project.turns.rated()).toBe(2)
+  project.turns.rate(turn, 0, null)
+  expect(project.turns.get(turn).panes.map(({ rating }) => rating)).toEqual([null, -1])
+  expect(() => project.turns.rate(turn, 2, 1)).toThrow(/no answer 3/)
+  expect(() => project.turns.rate(turn + 1, 0, 1)).toThrow(/not in|no answer/)
 })
 
 test('a thumb that is given while another pane still answers is not lost when the turn ends', () => {
-  const turn = project.chats.add('why?', 1, [{ name: 'base', settings: {} }, { name: 'base', settings: {} }])
-  project.chats.rate(turn, 0, 1)
-  project.chats.finish(turn, [answer('a'), answer('b')])
-  expect(project.chats.list(0, 1)[0]!.panes.map(({ rating }) => rating)).toEqual([1, null])
+  const { turn } = project.turns.add({ conversation: null, parent: null, prompt: 'why?', seed: 1, methods: [{ name: 'base', settings: {} }, { name: 'base', settings: {} }] })
+  project.turns.rate(turn, 0, 1)
+  project.turns.finish(turn, [answer('a'), answer('b')], null)
+  expect(project.turns.get(turn).panes.map(({ rating }) => rating)).toEqual([1, null])
 })
 
 test('the answers with thumbs are a data set of pairs and lone answers', () => {
   expect(() => datasetOfThumbs(project)).toThrow(/no answer of the chat has a thumb/)
   const rated = (prompt: string, texts: string[], thumbs: (RatingValue | null)[]): void => {
     const turn = addTurn(prompt, texts)
-    thumbs.forEach((value, pane) => value !== null && project.chats.rate(turn, pane, value))
+    thumbs.forEach((value, pane) => value !== null && project.turns.rate(turn, pane, value))
   }
   rated('a pair', ['good', 'bad'], [1, -1])
   rated('the other way round', ['bad', 'good'], [-1, 1])

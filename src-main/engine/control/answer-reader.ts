@@ -37,7 +37,7 @@ export class AnswerReader {
   /** Kept with the answer, so that it is read once. @throws StudioError 'not-found', 'bad-request', 'not-usable', 'cancelled' */
   async tokens(project: Project, turn: number, index: number): Promise<AnswerReading> {
     const { pane, turn: whole, method } = answerOf(project, turn, index)
-    const reading = readingOf({ messages: messagesOf(whole, index) }, method)
+    const reading = readingOf({ messages: messagesOf(project, whole, index) }, method)
     const note = typeof reading === 'object' && 'failure' in reading ? reading.failure : null
     const stored = pane.steps.flatMap((step) => step.reading ?? [])
     return { tokens: stored.length === pane.steps.length && stored.length > 0 ? stored : (await this.#read(project, turn, index)).tokens, note }
@@ -75,7 +75,7 @@ export class AnswerReader {
     const { turn: whole, pane, method } = answerOf(project, turn, index)
     const event = await this.#models.withHost(project, async (host) => {
       let read: LikelihoodEvent | string = 'the model did not answer'
-      const request = await requestOf(whole, index, method, (plan) => sendControl(project, host, plan))
+      const request = await requestOf(project, whole, index, method, (plan) => sendControl(project, host, plan))
       await host.request('likelihood', { requests: [request] }, {
         signal,
         onEvent: (event) => {
@@ -88,7 +88,7 @@ export class AnswerReader {
     if (typeof event === 'string') throw new StudioError('not-usable', `the answer cannot be read again: ${event}`)
     const { closely } = event
     if (closely === null) throw new StudioError('internal', 'the model host left the states out')
-    const tokens = readingsOf(event, closely, readingOf({ messages: messagesOf(whole, index) }, method), method)
+    const tokens = readingsOf(event, closely, readingOf({ messages: messagesOf(project, whole, index) }, method), method)
     keep(project, turn, index, pane, tokens)
     const { buffer, byteOffset, length } = closely.states
     const states = new Float16Array(buffer as ArrayBuffer, byteOffset, length)
@@ -98,7 +98,7 @@ export class AnswerReader {
 
 /** @throws StudioError 'not-found', or 'bad-request' where there is nothing to read */
 function answerOf(project: Project, turn: number, index: number): { turn: ChatTurn; pane: ChatPane; method: ResolvedMethod } {
-  const whole = project.chats.get(turn)
+  const whole = project.turns.get(turn)
   const pane = whole.panes[index]
   if (pane === undefined) throw new StudioError('not-found', `there is no answer ${index + 1} of turn ${turn} in this project`)
   if (pane.end === null) throw new StudioError('bad-request', 'this answer is not complete yet')
@@ -110,8 +110,8 @@ function answerOf(project: Project, turn: number, index: number): { turn: ChatTu
 
 type SendControl = (plan: NonNullable<ResolvedMethod['control']>) => ReturnType<typeof sendControl>
 
-async function requestOf(turn: ChatTurn, index: number, method: ResolvedMethod, send: SendControl): Promise<LikelihoodRequest> {
-  const messages = messagesOf(turn, index)
+async function requestOf(project: Project, turn: ChatTurn, index: number, method: ResolvedMethod, send: SendControl): Promise<LikelihoodRequest> {
+  const messages = messagesOf(project, turn, index)
   const steered = readingOf({ messages }, method) === method && method.control !== null
   const altered = method.messages(messages)
   const changed = steered || JSON.stringify(altered) !== JSON.stringify(messages)
@@ -138,9 +138,9 @@ function readingsOf({ base, own, divergence }: LikelihoodEvent, { baseTop, ownTo
 
 /** Unless the answer has become another one meanwhile. */
 function keep(project: Project, turn: number, index: number, { steps }: ChatPane, tokens: TokenReading[]): void {
-  const now = project.chats.get(turn)
+  const now = project.turns.get(turn)
   const pane = now.panes[index]
   if (pane === undefined || pane.steps.length !== steps.length) return
-  const panes = now.panes.with(index, { ...pane, steps: pane.steps.map((step, t) => ({ ...step, reading: tokens[t] as TokenReading })) })
-  project.chats.finish(turn, panes)
+  const read = pane.steps.map((step, t) => ({ ...step, reading: tokens[t] as TokenReading }))
+  project.turns.keep(turn, new Map([[index, { ...pane, steps: read }]]))
 }

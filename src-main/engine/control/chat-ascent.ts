@@ -21,12 +21,12 @@ const lastShown = new WeakMap<Project, Pictured>()
 
 /** @throws StudioError 'not-found', or 'bad-request' where no answer of the turn was steered by a value function */
 export async function chatLandscape(project: Project, { turn, pane, plane }: PlaceInChat): Promise<Landscape> {
-  return surfaceOf(project, pictured(project, steeringOf(project.chats.get(turn), pane).plan), plane)
+  return surfaceOf(project, pictured(project, steeringOf(project.turns.get(turn), pane).plan), plane)
 }
 
 /** @throws as `chatLandscape` and AnswerReader.states */
 export async function chatAscent(project: Project, reader: AnswerReader, { turn, pane, plane, token }: PlaceInChat & { token: number }): Promise<LandscapePath> {
-  const { plan, edits } = steeringOf(project.chats.get(turn), pane, token)
+  const { plan, edits } = steeringOf(project.turns.get(turn), pane, token)
   const { states, size } = await reader.states(project, turn, pane)
   const tokens = states.length / size
   if (token >= tokens) throw new StudioError('bad-request', `the answer has ${tokens} tokens; there is no token ${token}`)

@@ -9,8 +9,9 @@ import { migrate as preferenceHeads } from './migrations/0005-preference-heads.t
 import { migrate as ratings } from './migrations/0006-ratings.ts'
 import { migrate as measures } from './migrations/0007-measures.ts'
 import { migrate as valueFunctionFigures } from './migrations/0008-value-function-figures.ts'
+import { migrate as conversations } from './migrations/0009-conversations.ts'
 
-const migrations = [first, valueFunctionManifest, labellings, examples, preferenceHeads, ratings, measures, valueFunctionFigures]
+const migrations = [first, valueFunctionManifest, labellings, examples, preferenceHeads, ratings, measures, valueFunctionFigures, conversations]
 
 export const schemaVersion = migrations.length
 

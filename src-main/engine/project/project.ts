@@ -4,18 +4,21 @@ import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import type { Project as ProjectSummary } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
-import { Chats } from './chats.ts'
+import { ChatWords } from './chat-words.ts'
 import { Collections } from './collections.ts'
+import { Conversations } from './conversations.ts'
 import { openDatabase, type Db } from './database.ts'
 import { Datasets } from './datasets.ts'
 import { Evaluations } from './evaluations.ts'
 import { Examples } from './examples.ts'
 import { Jobs } from './jobs.ts'
+import { PanePresets } from './pane-presets.ts'
 import { PreferenceHeads } from './preference-heads.ts'
 import { Ratings } from './ratings.ts'
 import { Responses } from './responses.ts'
 import { Rewards } from './rewards.ts'
 import { SearchIndex } from './search-index.ts'
+import { Turns } from './turns.ts'
 import { ValueFunctions } from './value-functions.ts'
 
 export class Project {
@@ -28,7 +31,9 @@ export class Project {
   readonly ratings: Ratings
   readonly preferenceHeads: PreferenceHeads
   readonly valueFunctions: ValueFunctions
-  readonly chats: Chats
+  readonly conversations: Conversations
+  readonly turns: Turns
+  readonly panePresets: PanePresets
   readonly evaluations: Evaluations
   readonly jobs: Jobs
   readonly #db: Db
@@ -46,7 +51,10 @@ export class Project {
     this.ratings = new Ratings(db)
     this.preferenceHeads = new PreferenceHeads(db)
     this.valueFunctions = new ValueFunctions(db)
-    this.chats = new Chats(db)
+    const words = new ChatWords(db)
+    this.conversations = new Conversations(db, words)
+    this.turns = new Turns(db, this.conversations, words)
+    this.panePresets = new PanePresets(db)
     this.evaluations = new Evaluations(db)
     this.jobs = new Jobs(db)
   }
