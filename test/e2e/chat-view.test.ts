@@ -58,8 +58,8 @@ test('text, differences, values with their cards, and the landscape at the token
   await expect(panel.getByText('This answer edits nothing here')).toBeVisible()
   await panel.getByRole('button', { name: 'Close the value landscape' }).click()
 
-  await base.getByRole('button', { name: 'Show Along the tokens as table' }).click()
-  await expect(base.getByRole('columnheader', { name: "Base's top" })).toBeVisible()
+  await steered.getByRole('button', { name: 'Show Along the tokens as table' }).click()
+  await expect(steered.getByRole('columnheader', { name: "Base's top" })).toBeVisible()
   await page.getByText('Numbers', { exact: true }).click()
   await picture('chat-numbers')
   await page.getByText('Differences', { exact: true }).click()
