@@ -43,6 +43,7 @@ class ChatLandscape {
       for (let next = this.#wanted; next !== null; next = this.#wanted) {
         this.#wanted = null
         await this.#draw(next)
+        if (this.#wanted === null) await this.#lookAhead(next)
       }
     } finally {
       this.#asking = false
@@ -76,6 +77,15 @@ class ChatLandscape {
     } finally {
       this.loading = false
     }
+  }
+
+  /** The next token's way, for somebody who walks on: it takes longer than a key press. */
+  async #lookAhead({ turn, pane, token }: PointedToken): Promise<void> {
+    const place = { turn: turn.id ?? 0, pane, plane: this.plane }
+    const key = JSON.stringify([place, token + 1])
+    if (this.fault !== null || this.#kept.has(key) || token + 1 >= (turn.panes[pane]?.steps.length ?? 0)) return
+    const path = await call('chat.ascent', { ...place, token: token + 1 }).catch(() => null) // asked again, and told, when it is wanted
+    if (path !== null) this.#keep(key, path)
   }
 
   #keep(key: string, path: LandscapePath): void {
