@@ -98,7 +98,9 @@ class ChatStage {
       if (this.#isLive(turn)) this.live?.panes[pane]?.end(text, end)
     })
     on('chat.done', ({ turn, failure }) => {
-      if (this.#isLive(turn)) this.#end(failure)
+      if (!this.#isLive(turn)) return
+      this.#end(failure)
+      void conversations.refresh()
     })
   }
 
@@ -367,7 +369,6 @@ class ChatStage {
     this.live = null
     this.answering = null
     navigation.chatting = false
-    void conversations.refresh()
   }
 
   #clear(): void {
