@@ -34,6 +34,8 @@ class ChatStage {
   aside = $state(false)
   /** The turn that is being answered, in whichever conversation; there is one at most. */
   live = $state.raw<Turn | null>(null)
+  /** The conversation that it is in. */
+  answering = $state<number | null>(null)
   prompt = $state('')
   /** What was sent before, for the arrow keys. */
   sent = $state.raw<string[]>([])
@@ -56,8 +58,6 @@ class ChatStage {
   ready = $derived(this.panes.length > 0 && this.panes.every((pane) => control.complete(pane)))
 
   #keys = 0
-  /** The conversation that is answered. */
-  #answered: number | null = null
   /** Of the requests for a way through a conversation only the newest counts. */
   #asked = 0
   /** The panes as they were set up; null once a message was sent to them. */
@@ -98,7 +98,9 @@ class ChatStage {
       if (this.#isLive(turn)) this.live?.panes[pane]?.end(text, end)
     })
     on('chat.done', ({ turn, failure }) => {
-      if (this.#isLive(turn)) this.#end(failure)
+      if (!this.#isLive(turn)) return
+      this.#end(failure)
+      void conversations.refresh()
     })
   }
 
@@ -224,7 +226,7 @@ class ChatStage {
 
   /** It can be taken back for a while; what is being answered in it is stopped. */
   async delete(conversation: number, title: string): Promise<void> {
-    if (this.#answered === conversation) await this.stop()
+    if (this.answering === conversation) await this.stop()
     if (conversation === this.conversation) this.begin()
     conversations.delete(conversation, title)
   }
@@ -287,7 +289,7 @@ class ChatStage {
       // beside a turn that was put aside there are siblings that are not known here
       if (this.aside && siblings.length === 0) void this.#learnSiblings(turn, sent.conversation)
       else turn.siblings = [...siblings, sent.turn]
-      this.#answered = sent.conversation
+      this.answering = sent.conversation
       this.aside = false
       if (this.turns.includes(turn) && this.conversation === null) {
         this.conversation = sent.conversation
@@ -331,7 +333,7 @@ class ChatStage {
     const turn = Turn.stored(stored) // the window was loaded anew meanwhile
     turn.streaming = true
     this.live = turn
-    this.#answered = stored.conversation
+    this.answering = stored.conversation
     navigation.chatting = true
     return turn
   }
@@ -365,9 +367,8 @@ class ChatStage {
     live.failure = failure
     live.streaming = false
     this.live = null
-    this.#answered = null
+    this.answering = null
     navigation.chatting = false
-    void conversations.refresh()
   }
 
   #clear(): void {
