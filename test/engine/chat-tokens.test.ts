@@ -184,6 +184,7 @@ test('what cannot be read says why', async () => {
   await expect(tokens(turn.turn, 3 + 1)).rejects.toThrow(/no answer 5 of turn/)
   await expect(tokens(4040, 0)).rejects.toMatchObject({ code: 'not-found' })
   const { turn: open } = project.turns.add({ conversation: null, parent: null, prompt: 'and?', seed: 1, methods: [{ name: 'base', settings: {} }] })
+  project.turns.finish(open, [{ method: { name: 'base', settings: {} }, text: '', steps: [], end: null, rating: null }], null)
   await expect(tokens(open, 0)).rejects.toThrow(/not complete yet/)
   const end = { finish: 'stopped' as const, tokensPerSecond: 0, reward: null }
   project.turns.finish(open, [{ method: { name: 'base', settings: {} }, text: '', steps: [], end, rating: null }], null)
