@@ -740,8 +740,8 @@ export const conversation = z.object({
   /** when it went on last */
   updated: z.string(),
   turns: z.int(),
-  /** of a search: a line of the newest turn that has the words; null where the title has them */
-  excerpt: z.string().nullable()
+  /** of a search: the newest turn that has the words, and a line of it; null where only the title has them */
+  found: z.object({ turn: id, excerpt: z.string() }).nullable()
 })
 export type Conversation = z.infer<typeof conversation>
 

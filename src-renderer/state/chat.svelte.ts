@@ -14,6 +14,9 @@ import { Pane, Turn } from './turn.svelte.ts'
 
 export const mostPanes = 4
 const pageOfTurns = 20
+/** where one of them is looked for */
+const mostTurns = 100
+const foldedKey = 'chat.folded'
 
 export interface PaneChoice extends MethodChoice {
   key: number
@@ -31,6 +34,8 @@ class ChatStage {
   aside = $state(false)
   /** The turn that is being answered, in whichever conversation; there is one at most. */
   live = $state.raw<Turn | null>(null)
+  /** The conversation that it is in. */
+  answering = $state<number | null>(null)
   prompt = $state('')
   /** What was sent before, for the arrow keys. */
   sent = $state.raw<string[]>([])
@@ -38,9 +43,13 @@ class ChatStage {
   seed = $state(1)
   deterministic = $state(false)
   sampling = $state<Sampling>()!
-  view = $state<'text' | 'colours' | 'numbers'>('colours')
+  view = $state<'text' | 'diff' | 'colours' | 'numbers'>('colours')
   /** Answers with a thumb, of all turns. */
   rated = $state(0)
+  /** The turn that is to come into view. */
+  reveal = $state<number | null>(null)
+  /** Whether the panes show their methods without the settings; kept for the next time. */
+  folded = $state(localStorage.getItem(foldedKey) === 'yes')
   /** Counts the occasions on which the prompt box is to have the focus. */
   focus = $state(0)
 
@@ -49,8 +58,6 @@ class ChatStage {
   ready = $derived(this.panes.length > 0 && this.panes.every((pane) => control.complete(pane)))
 
   #keys = 0
-  /** The conversation that is answered. */
-  #answered: number | null = null
   /** Of the requests for a way through a conversation only the newest counts. */
   #asked = 0
   /** The panes as they were set up; null once a message was sent to them. */
@@ -91,7 +98,9 @@ class ChatStage {
       if (this.#isLive(turn)) this.live?.panes[pane]?.end(text, end)
     })
     on('chat.done', ({ turn, failure }) => {
-      if (this.#isLive(turn)) this.#end(failure)
+      if (!this.#isLive(turn)) return
+      this.#end(failure)
+      void conversations.refresh()
     })
   }
 
@@ -104,6 +113,11 @@ class ChatStage {
     this.#begun = beginnings
     this.panes = []
     for (const choice of beginnings) this.addPane(choice)
+  }
+
+  toggleFolded(): void {
+    this.folded = !this.folded
+    localStorage.setItem(foldedKey, this.folded ? 'yes' : 'no')
   }
 
   addPane(choice: MethodChoice): void {
@@ -132,10 +146,17 @@ class ChatStage {
     this.focus += 1
   }
 
-  /** Brings a conversation in front, with the methods that answered it last in the panes. */
-  async open(conversation: number): Promise<void> {
-    if (conversation === this.conversation) return
-    if (!(await this.#load(conversation, null))) return
+  /**
+   * Brings a conversation in front, with the methods that answered it last in the panes.
+   * @param found the turn to show of it; null: the newest
+   */
+  async open(conversation: number, found: number | null = null): Promise<void> {
+    if (conversation === this.conversation && (found === null || this.turns.some(({ id }) => id === found))) {
+      this.reveal = found
+      return
+    }
+    if (!(await this.#load(conversation, found, found === null ? pageOfTurns : mostTurns))) return
+    this.reveal = found
     const last = this.turns.at(-1)
     if (last !== undefined) this.show(last.panes.map(({ method }) => method))
     this.sent = this.turns.map(({ prompt }) => prompt)
@@ -205,7 +226,7 @@ class ChatStage {
 
   /** It can be taken back for a while; what is being answered in it is stopped. */
   async delete(conversation: number, title: string): Promise<void> {
-    if (this.#answered === conversation) await this.stop()
+    if (this.answering === conversation) await this.stop()
     if (conversation === this.conversation) this.begin()
     conversations.delete(conversation, title)
   }
@@ -268,7 +289,7 @@ class ChatStage {
       // beside a turn that was put aside there are siblings that are not known here
       if (this.aside && siblings.length === 0) void this.#learnSiblings(turn, sent.conversation)
       else turn.siblings = [...siblings, sent.turn]
-      this.#answered = sent.conversation
+      this.answering = sent.conversation
       this.aside = false
       if (this.turns.includes(turn) && this.conversation === null) {
         this.conversation = sent.conversation
@@ -293,9 +314,9 @@ class ChatStage {
   }
 
   /** @returns whether it is in front now */
-  async #load(conversation: number, through: number | null): Promise<boolean> {
+  async #load(conversation: number, through: number | null, limit = pageOfTurns): Promise<boolean> {
     const asked = ++this.#asked
-    const path = await notices.guard(() => call('chat.path', { conversation, through, limit: pageOfTurns }))
+    const path = await notices.guard(() => call('chat.path', { conversation, through, limit }))
     if (path === undefined || asked !== this.#asked) return false
     this.turns = path.turns.map((turn) => this.#shown(turn, path.answering))
     this.earlier = path.earlier
@@ -312,7 +333,7 @@ class ChatStage {
     const turn = Turn.stored(stored) // the window was loaded anew meanwhile
     turn.streaming = true
     this.live = turn
-    this.#answered = stored.conversation
+    this.answering = stored.conversation
     navigation.chatting = true
     return turn
   }
@@ -346,9 +367,8 @@ class ChatStage {
     live.failure = failure
     live.streaming = false
     this.live = null
-    this.#answered = null
+    this.answering = null
     navigation.chatting = false
-    void conversations.refresh()
   }
 
   #clear(): void {

@@ -1,5 +1,8 @@
 /** One prompt and its answers, while they stream in and afterwards. */
-import type { AnswerEnd, ChatTurn, MethodChoice, RatingValue, TokenStep } from '../../src-main/contract/entities.ts'
+import type { AnswerEnd, ChatTurn, MethodChoice, RatingValue, TokenReading, TokenStep } from '../../src-main/contract/entities.ts'
+
+/** What is known of the answer beyond what its generation told: see readAgain. */
+export type Reading = { state: 'none' | 'running' } | { state: 'read'; note: string | null } | { state: 'failed'; reason: string }
 
 export class Pane {
   readonly method: MethodChoice
@@ -10,6 +13,7 @@ export class Pane {
   reward = $state<number | null>(null)
   /** the thumb: 1 up, -1 down */
   rating = $state<RatingValue | null>(null)
+  reading = $state.raw<Reading>({ state: 'none' })
   #arrived: TokenStep[] = []
   #first = 0
 
@@ -17,6 +21,7 @@ export class Pane {
     this.method = method
     this.text = text
     this.steps = steps
+    if (steps.length > 0 && steps.every((step) => step.reading !== undefined)) this.reading = { state: 'read', note: null }
   }
 
   /** Mean |dh|/|h| over the edited tokens; null where nothing was edited. */
@@ -25,6 +30,17 @@ export class Pane {
     return edits.length === 0 ? null : edits.reduce((sum, edit) => sum + edit, 0) / edits.length
   })
   hasValues = $derived(this.steps.some((step) => step.valueAfter !== null || step.valueBefore !== null))
+
+  /** Over the tokens that were read again: mean KL to the base, null without one, and how often the top token is another. */
+  read = $derived.by(() => {
+    const read = this.steps.flatMap(({ reading }) => reading ?? [])
+    if (read.length === 0) return null
+    const kls = read.flatMap(({ kl }) => kl ?? [])
+    return {
+      kl: kls.length === 0 ? null : kls.reduce((sum, kl) => sum + kl, 0) / kls.length,
+      changed: kls.length === 0 ? null : read.filter(topChanged).length
+    }
+  })
 
   arrive(step: TokenStep): void {
     if (this.#first === 0) this.#first = performance.now()
@@ -48,6 +64,11 @@ export class Pane {
     this.tokensPerSecond = tokensPerSecond
     this.reward = reward
   }
+}
+
+/** Whether the method thought another token most probable than the base model. */
+export function topChanged({ top, baseTop }: TokenReading): boolean {
+  return top !== null && top.token !== baseTop.token
 }
 
 export class Turn {
@@ -86,6 +107,9 @@ export class Turn {
     turn.failure = stored.failure
     return turn
   }
+
+  /** The pane that the others are compared with: the base model's, or else the first. */
+  base = $derived.by(() => this.panes.find((pane) => pane.method.name === 'base') ?? this.panes[0])
 
   /** The lowest and the highest value over all panes, so that one colour means the same in each. */
   range = $derived.by(() => {

@@ -40,6 +40,11 @@ export function decimal(value: number | null | undefined, digits = 3): string {
   return minus(value.toFixed(digits))
 }
 
+/** A KL divergence in nats: what is smaller than the last digit is as good as none. */
+export function nats(value: number | null | undefined, digits = 3): string {
+  return value == null || !Number.isFinite(value) ? missing : value.toFixed(digits)
+}
+
 /** A difference: with its sign. */
 export function signed(value: number | null | undefined, digits = 3): string {
   if (value == null || !Number.isFinite(value)) return missing

@@ -96,6 +96,7 @@ test('from the sample project to a steered answer', async ({ studio }) => {
     await alpha.press('Tab')
     const [base, unsteered] = await send('How was your day?')
     expect(unsteered.startsWith(base)).toBe(true) // alpha 0 is the base model; a legend of the values follows the text
+    await page.getByRole('button', { name: 'New conversation' }).click() // in the same one the second answer would go on from the first
     await alpha.fill('8')
     await alpha.press('Tab')
     const [baseAgain, steered] = await send('How was your day?')

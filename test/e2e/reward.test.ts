@@ -172,8 +172,9 @@ test('thumbs for the answers of the chat stay, and become a data set to collect 
   await expect(up(0)).toHaveAttribute('aria-pressed', 'true')
   await expect(down(1)).toHaveAttribute('aria-pressed', 'true')
 
-  await page.getByRole('button', { name: 'Make a data set of 2 rated answers' }).click()
+  await page.getByRole('button', { name: 'Train on 2 rated answers' }).click()
   await expect(page.getByText(/Chat feedback .* is a data set now, with one example/)).toBeVisible()
+  await expect(page.getByRole('heading', { name: 'Collect', level: 1 })).toBeVisible()
   await go('Data')
   await expect(page.getByText(/^Chat feedback \d{4}/).first()).toBeVisible()
   expect(problems).toEqual([])

@@ -1,8 +1,8 @@
 /** Answers of the chat read once more: KL, top tokens and the landscape, against evaluations, float64, and what was recorded. */
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { loadModel, openLibraries, type Model } from '../../native/llama.ts'
 import { findVariant } from '../../native/variants.ts'
-import { collectSettings, type ChatTurn, type MethodChoice } from '../../src-main/contract/entities.ts'
+import { collectSettings, type ChatTurn, type Message, type MethodChoice } from '../../src-main/contract/entities.ts'
 import type { Input, Output } from '../../src-main/contract/methods.ts'
 import { resolveMethod } from '../../src-main/engine/control/methods.ts'
 import { metricNamed } from '../../src-main/engine/evaluate/metrics.ts'
@@ -36,10 +36,7 @@ beforeAll(async () => {
   weights = writeTinyModel(studio.modelFile, shallow)
   openLibraries(findVariant().directory)
   model = await loadModel(studio.modelFile, 0)
-  studio.project.valueFunctions.add({
-    name: 'random', collection: null, source: 'imported', scale, rewardMean: 0, rewardScale: 1, settings: null, bestEpoch: 0, curve: [], calibration: [], manifest: null,
-    network: { inputDim: D, layers }
-  })
+  addRandom(studio)
   turn = await asked(panes)
 })
 afterAll(() => studio.close())
@@ -48,12 +45,29 @@ const handlers = () => createHandlers(studio.engine)
 const tokens = (of: number, pane: number): Promise<Output<'chat.tokens'>> => Promise.resolve(handlers()['chat.tokens']({ turn: of, pane }))
 const ascent = (of: number, pane: number, token: number, plane: 'components' | 'ascent' = 'components'): Promise<Output<'chat.ascent'>> => Promise.resolve(handlers()['chat.ascent']({ turn: of, pane, token, plane }))
 
-async function asked(methodsOfPanes: MethodChoice[], changes: Partial<Input<'chat.send'>> = {}): Promise<ChatTurn> {
+function addRandom({ project }: Studio): void {
+  project.valueFunctions.add({
+    name: 'random', collection: null, source: 'imported', scale, rewardMean: 0, rewardScale: 1, settings: null, bestEpoch: 0, curve: [], calibration: [], manifest: null,
+    network: { inputDim: D, layers }
+  })
+}
+
+async function asked(methodsOfPanes: MethodChoice[], changes: Partial<Input<'chat.send'>> = {}, at = studio): Promise<ChatTurn> {
   const done = Promise.withResolvers<void>()
-  studio.on('chat.done', ({ failure }) => (failure === null ? done.resolve() : done.reject(new Error(failure))))
-  const { turn: id } = await handlers()['chat.send'](methods['chat.send'].input.parse({ prompt: question, panes: methodsOfPanes, maxTokens: 14, seed: 3, sampling: drawn, ...changes }))
+  at.on('chat.done', ({ failure }) => (failure === null ? done.resolve() : done.reject(new Error(failure))))
+  const { turn: id } = await createHandlers(at.engine)['chat.send'](methods['chat.send'].input.parse({ prompt: question, panes: methodsOfPanes, maxTokens: 14, seed: 3, sampling: drawn, ...changes }))
   await done.promise
-  return studio.project.turns.get(id)
+  return at.project.turns.get(id)
+}
+
+/** What an evaluation measures of an answer by the pane's method. */
+async function measuredKl({ around }: Studio, pane: number, text: string, steps: ChatTurn['panes'][number]['steps'], messages: Message[]): Promise<number> {
+  const meter = await metricNamed('kl').open({}, { ...around, sourceNamed, signal: new AbortController().signal, methods: panes.map(resolveMethod) })
+  const item = { response: null, example: 1, prompt: question, messages, text, columns: {}, method: pane, tokens: steps.length, seed: 0, base: null, preferred: null, tokenIds: Int32Array.from(steps, ({ token }) => token) }
+  let measured = NaN
+  await meter.measure([item], (_item, verdict) => (measured = 'value' in verdict ? verdict.value : NaN))
+  meter.close()
+  return measured
 }
 
 const logs = (logits: number[]): number[] => {
@@ -64,23 +78,16 @@ const logs = (logits: number[]): number[] => {
 const meanOf = (values: (number | null)[]): number => values.reduce<number>((sum, value) => sum + (value ?? NaN), 0) / values.length
 
 test('the mean KL of a pane is what an evaluation measures of the same tokens', async () => {
-  const metric = metricNamed('kl')
-  const meter = await metric.open({}, { ...studio.around, sourceNamed, signal: new AbortController().signal, methods: panes.map(resolveMethod) })
-  const items = turn.panes.map(({ text, steps }, method) => ({
-    response: null, example: 1, prompt: question, messages: [{ role: 'user' as const, content: question }], text, columns: {}, method, tokens: steps.length, seed: 0, base: null, preferred: null,
-    tokenIds: Int32Array.from(steps, ({ token }) => token)
-  }))
-  const measured: number[] = []
-  await meter.measure(items, (item, verdict) => (measured[item.method] = 'value' in verdict ? verdict.value : NaN))
-  meter.close()
   for (const pane of panes.keys()) {
+    const { text, steps } = turn.panes[pane]!
     const { tokens: read, note } = await tokens(turn.turn, pane)
     expect(note).toBe(null)
-    expect(read).toHaveLength(turn.panes[pane]!.steps.length)
-    expect(meanOf(read.map(({ kl }) => kl)), panes[pane]!.name).toBeCloseTo(measured[pane]!, 10)
+    expect(read).toHaveLength(steps.length)
+    const kl = meanOf(read.map((token) => token.kl))
+    expect(kl, panes[pane]!.name).toBeCloseTo(await measuredKl(studio, pane, text, steps, [{ role: 'user', content: question }]), 10)
+    if (pane === 0) expect(kl).toBe(0)
+    else expect(kl).toBeGreaterThan(0.01)
   }
-  expect(measured[0]).toBe(0)
-  expect(measured[1]).toBeGreaterThan(0.01)
 })
 
 test('the top tokens and their probabilities are those of float64, and so is where they changed', async () => {
@@ -143,6 +150,21 @@ test("a token's way begins at its own state and ends at the value that was recor
   }
 })
 
+test('an answer to a conversation is read with what was said before', async () => {
+  const own = await openStudio() // its layers see what was said
+  onTestFinished(() => own.close())
+  addRandom(own)
+  const first = await asked([panes[1]!], {}, own)
+  const second = await asked([panes[1]!], { parent: first.turn, prompt: 'and what of love?' }, own)
+  const { tokens: read } = await createHandlers(own.engine)['chat.tokens']({ turn: second.turn, pane: 0 })
+  const kl = meanOf(read.map((token) => token.kl))
+  const { text, steps } = second.panes[0]!
+  const whole = [{ role: 'user' as const, content: question }, { role: 'assistant' as const, content: first.panes[0]!.text }, { role: 'user' as const, content: 'and what of love?' }]
+  const [measured, forgetful] = [await measuredKl(own, 1, text, steps, whole), await measuredKl(own, 1, text, steps, whole.slice(-1))]
+  expect(kl).toBeCloseTo(measured, 10)
+  expect(Math.abs(kl - forgetful)).toBeGreaterThan(1e-3)
+})
+
 test('a pane that edits nothing is a place on the landscape of the one beside it', async () => {
   const { steps } = await ascent(turn.turn, 0, 3)
   expect(steps).toHaveLength(1)
@@ -161,7 +183,8 @@ test('what cannot be read says why', async () => {
   await expect(ascent(turn.turn, 1, 999)).rejects.toThrow(/there is no token 999/)
   await expect(tokens(turn.turn, 3 + 1)).rejects.toThrow(/no answer 5 of turn/)
   await expect(tokens(4040, 0)).rejects.toMatchObject({ code: 'not-found' })
-  const open = project.turns.add({ conversation: null, parent: null, prompt: 'and?', seed: 1, methods: [{ name: 'base', settings: {} }] }).turn
+  const { turn: open } = project.turns.add({ conversation: null, parent: null, prompt: 'and?', seed: 1, methods: [{ name: 'base', settings: {} }] })
+  project.turns.finish(open, [{ method: { name: 'base', settings: {} }, text: '', steps: [], end: null, rating: null }], null)
   await expect(tokens(open, 0)).rejects.toThrow(/not complete yet/)
   const end = { finish: 'stopped' as const, tokensPerSecond: 0, reward: null }
   project.turns.finish(open, [{ method: { name: 'base', settings: {} }, text: '', steps: [], end, rating: null }], null)

@@ -17,7 +17,7 @@ export const chatList: Command = {
   async run(session, input) {
     const project = await session.open(input.positionals[0] ?? '')
     const { total, conversations } = project.conversations.page(text(input, 'search') ?? '', 0, whole(input, 'limit') ?? 100)
-    const rows = conversations.map(({ id, updated, turns, title, excerpt }) => [String(id), updated.slice(0, 16).replace('T', ' '), String(turns), excerpt === null ? title : `${title}: ${excerpt}`])
+    const rows = conversations.map(({ id, updated, turns, title, found }) => [String(id), updated.slice(0, 16).replace('T', ' '), String(turns), found === null ? title : `${title}: ${found.excerpt}`])
     session.terminal.result({ total, conversations }, columns([['conversation', 'updated', 'turns', 'title'], ...rows]))
     return 0
   }

@@ -2,13 +2,13 @@
  * Answers of the chat, read once more by the model: what the base model says of each token, and the states that the
  * tokens were drawn from. The edit comes after all layers, so that one reading has both without generating anything.
  */
-import type { AnswerReading, ChatPane, ChatTurn, Message, TokenReading } from '../../contract/entities.ts'
+import type { AnswerReading, ChatPane, ChatTurn, TokenReading } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { LikelihoodEvent, LikelihoodRequest } from '../../model-host/messages.ts'
 import { readingOf } from '../evaluate/metrics/kl.ts'
 import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
-import { messagesOf } from './history.ts'
+import { messagesOf } from './chat-messages.ts'
 import { resolveMethod, type ResolvedMethod } from './methods.ts'
 import { sendControl } from './send-control.ts'
 
@@ -75,7 +75,7 @@ export class AnswerReader {
     const { turn: whole, pane, method } = answerOf(project, turn, index)
     const event = await this.#models.withHost(project, async (host) => {
       let read: LikelihoodEvent | string = 'the model did not answer'
-      const request = await requestOf(whole, index, messagesOf(project, whole, index), method, (plan) => sendControl(project, host, plan))
+      const request = await requestOf(project, whole, index, method, (plan) => sendControl(project, host, plan))
       await host.request('likelihood', { requests: [request] }, {
         signal,
         onEvent: (event) => {
@@ -110,7 +110,8 @@ function answerOf(project: Project, turn: number, index: number): { turn: ChatTu
 
 type SendControl = (plan: NonNullable<ResolvedMethod['control']>) => ReturnType<typeof sendControl>
 
-async function requestOf(turn: ChatTurn, index: number, messages: Message[], method: ResolvedMethod, send: SendControl): Promise<LikelihoodRequest> {
+async function requestOf(project: Project, turn: ChatTurn, index: number, method: ResolvedMethod, send: SendControl): Promise<LikelihoodRequest> {
+  const messages = messagesOf(project, turn, index)
   const steered = readingOf({ messages }, method) === method && method.control !== null
   const altered = method.messages(messages)
   const changed = steered || JSON.stringify(altered) !== JSON.stringify(messages)
@@ -140,5 +141,6 @@ function keep(project: Project, turn: number, index: number, { steps }: ChatPane
   const now = project.turns.get(turn)
   const pane = now.panes[index]
   if (pane === undefined || pane.steps.length !== steps.length) return
-  project.turns.keep(turn, new Map([[index, { ...pane, steps: pane.steps.map((step, t) => ({ ...step, reading: tokens[t] as TokenReading })) }]]))
+  const read = pane.steps.map((step, t) => ({ ...step, reading: tokens[t] as TokenReading }))
+  project.turns.keep(turn, new Map([[index, { ...pane, steps: read }]]))
 }

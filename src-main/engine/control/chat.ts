@@ -6,8 +6,8 @@ import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
 import type { Secrets } from '../secrets.ts'
 import { toneOf } from '../reward/tone.ts'
+import { messagesOf } from './chat-messages.ts'
 import { generate, type GenerationTask } from './generate.ts'
-import { messagesOf } from './history.ts'
 import { resolveMethod, type ResolvedMethod } from './methods.ts'
 
 export interface ChatEvents {
@@ -146,11 +146,10 @@ export class Chat {
   }
 }
 
-/** Why panes said nothing, in one line. */
+/** Why panes said nothing, in one line; where none said anything, why the first did not. */
 function reasonOf(skipped: ReadonlyMap<number, string>, panes: number): string | null {
-  const reasons = new Set(skipped.values())
-  if (reasons.size === 0) return null
-  if (reasons.size === 1 && skipped.size === panes) return [...reasons][0] ?? null
+  if (skipped.size === 0) return null
+  if (skipped.size === panes) return skipped.get(0) ?? null
   return Array.from(skipped, ([pane, reason]) => `pane ${pane + 1}: ${reason}`).join('; ')
 }
 

@@ -35,7 +35,7 @@ export function* markdown(title: string, turns: ChatTurn[]): Generator<string> {
 
 /** Every turn of it, on whatever way, with every token. */
 function* json(project: Project, conversation: number): Generator<string> {
-  const { excerpt: _excerpt, turns: _count, ...facts } = project.conversations.get(conversation)
+  const { found: _found, turns: _count, ...facts } = project.conversations.get(conversation)
   yield `${JSON.stringify(facts, null, 2).slice(0, -2)},\n  "turns": [`
   let first = true
   for (const turn of project.turns.all(conversation)) {

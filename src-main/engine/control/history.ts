@@ -1,13 +1,6 @@
 /** What was said before, as a pane of the chat goes on from it. */
-import type { ChatTurn, Message } from '../../contract/entities.ts'
-import { userTurn } from '../data/messages.ts'
-import type { Project } from '../project/project.ts'
+import type { Message } from '../../contract/entities.ts'
 import type { Exchange } from '../project/turns.ts'
-
-/** The messages that a pane's answer answers, before its method changed them. */
-export function messagesOf(project: Project, { parent, prompt }: Pick<ChatTurn, 'parent' | 'prompt'>, pane: number): Message[] {
-  return [...historyOf(parent === null ? [] : project.turns.exchanges(parent), pane), ...userTurn(prompt)]
-}
 
 /**
  * Each prompt with this pane's own answer, user and assistant alternating. Where the pane said nothing in a turn (there

@@ -7,7 +7,7 @@ import type { Db } from './database.ts'
 const longestTitle = 60
 const columns = 'c.id, c.title, c.created, c.updated, (SELECT count(*) FROM turns WHERE conversation = c.id) AS turns'
 
-type Row = Omit<Conversation, 'excerpt'>
+type Row = Omit<Conversation, 'found'>
 
 export class Conversations {
   readonly #db: Db
@@ -29,7 +29,7 @@ export class Conversations {
   get(id: number): Conversation {
     const row = this.#db.prepare(`SELECT ${columns} FROM conversations c WHERE c.id = ?`).get(id) as Row | undefined
     if (row === undefined) throw new StudioError('not-found', `there is no conversation ${id} in this project`)
-    return { ...row, excerpt: null }
+    return { ...row, found: null }
   }
 
   /**
@@ -40,11 +40,11 @@ export class Conversations {
     const matches = this.#words.find(search, offset, limit)
     if (matches !== null) {
       const { total, found, terms } = matches
-      return { total, conversations: found.map(({ conversation, turn }) => ({ ...this.get(conversation), excerpt: turn === null ? null : excerptOf(this.#textsOf(turn), terms) })) }
+      return { total, conversations: found.map(({ conversation, turn }) => ({ ...this.get(conversation), found: turn === null ? null : { turn, excerpt: excerptOf(this.#textsOf(turn), terms) } })) }
     }
     const rows = this.#db.prepare(`SELECT ${columns} FROM conversations c ORDER BY c.updated DESC, c.id DESC LIMIT ? OFFSET ?`).all(limit, offset) as Row[]
     const total = this.#db.prepare('SELECT count(*) FROM conversations').pluck().get() as number
-    return { total, conversations: rows.map((row) => ({ ...row, excerpt: null })) }
+    return { total, conversations: rows.map((row) => ({ ...row, found: null })) }
   }
 
   /** @throws StudioError 'not-found' */

@@ -8,8 +8,9 @@ import type { ChatWords } from './chat-words.ts'
 import { titleOf, type Conversations } from './conversations.ts'
 import type { Db } from './database.ts'
 
-/** What a turn's failure is until it ends: true of every row that an engine leaves behind when it dies. */
+/** What a turn says of itself until it ends: true of every row that an engine leaves behind when it dies. */
 const unfinished = 'The studio ended before this was answered'
+const unbegun: AnswerEnd = { finish: 'stopped', tokensPerSecond: 0, reward: null }
 
 export interface NewTurn {
   /** null: a new one, unless the parent is in one */
@@ -57,8 +58,8 @@ export class Turns {
       const turn = Number(
         this.#db.prepare('INSERT INTO turns (conversation, parent, created, prompt, seed, failure) VALUES (?, ?, ?, ?, ?, ?)').run(into, parent, created, prompt, seed, unfinished).lastInsertRowid
       )
-      const answer = this.#db.prepare("INSERT INTO answers (turn, pane, method, text, ended, steps) VALUES (?, ?, ?, '', NULL, '[]')")
-      methods.forEach((method, pane) => answer.run(turn, pane, JSON.stringify(method)))
+      const answer = this.#db.prepare("INSERT INTO answers (turn, pane, method, text, ended, steps) VALUES (?, ?, ?, '', ?, '[]')")
+      methods.forEach((method, pane) => answer.run(turn, pane, JSON.stringify(method), JSON.stringify(unbegun)))
       this.#db.prepare('UPDATE conversations SET updated = ? WHERE id = ?').run(created, into)
       this.#words.setTurn(turn, prompt, [])
       return { turn, conversation: into }
