@@ -272,7 +272,7 @@ class ChatStage {
    * @param parent where it is not the last of `before`, as that may not be loaded
    */
   async #send(prompt: string, seed: number, before: Turn[], siblings: number[], parent = before.at(-1)?.id ?? null): Promise<boolean> {
-    const shown = { turns: this.turns, aside: this.aside }
+    const shown = this.turns
     const choices = this.choices()
     const turn = new Turn(prompt, seed, choices.map((choice) => new Pane(choice)))
     turn.streaming = true
@@ -300,7 +300,7 @@ class ChatStage {
       void conversations.refresh()
       return true
     } catch (error) {
-      if (this.turns.includes(turn)) this.turns = shown.turns
+      if (this.turns.includes(turn)) this.turns = shown
       this.live = null
       navigation.chatting = false
       if (!(error instanceof RequestFailure && error.code === 'cancelled')) notices.report(error)
