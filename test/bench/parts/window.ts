@@ -128,6 +128,13 @@ async function openProject({ page }: OpenWindow, name: string): Promise<void> {
 
 const stage = ({ page }: OpenWindow, name: string): Promise<void> => page.getByRole('navigation').getByRole('button', { name: new RegExp(`^${name}`) }).click()
 
+/** Seconds of processor time that the page's main thread has taken so far: what another process takes does not count. */
+async function mainThread({ page }: OpenWindow): Promise<() => Promise<number>> {
+  const session = await page.context().newCDPSession(page)
+  await session.send('Performance.enable', { timeDomain: 'threadTicks' })
+  return async () => (await session.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration')?.value ?? NaN
+}
+
 /** Frames of a page while `work` goes on there. */
 async function framesDuring({ page }: OpenWindow, work: string): Promise<Recorded> {
   await page.evaluate(recordFrames)
@@ -144,19 +151,23 @@ async function streaming(studio: OpenWindow, project: string, subject: Subject, 
   while (await another.isVisible()) await another.click()
   for (const method of await page.getByLabel(/^Method of pane/).all()) await method.selectOption('base') // the tokens carry values all the same
   const seconds = subject.quick ? 3 : 8
+  const taken = await mainThread(studio)
   for (const perSecond of [100, 400]) {
     subject.progress(`window: ${perSecond} tokens/s`)
     const longest: number[] = []
     const all: number[] = []
     let above = 0
     let tasks = 0
+    const busy: number[] = []
     for (let round = 0; round < leastRepetitions; round++) {
       await page.evaluate('window.__replay.holding = true')
       await page.locator('textarea').last().fill(`Round ${round} at ${perSecond} tokens a second`)
       await page.getByRole('button', { name: 'Send' }).click()
       while ((await page.evaluate('window.__replay.panes()')) !== 4) await pause(20) // waitForFunction needs eval, which the page forbids
       await pause(300) // the model's own tokens, which are held back, have ended
+      const before = await taken()
       const recorded = await framesDuring(studio, `window.__replay.run(${perSecond}, ${seconds})`)
+      busy.push((await taken()) - before)
       await page.evaluate('window.__replay.end()')
       await page.getByRole('button', { name: 'Send' }).waitFor()
       longest.push(max(recorded.frames))
@@ -164,7 +175,7 @@ async function streaming(studio: OpenWindow, project: string, subject: Subject, 
       above += recorded.frames.filter((ms) => ms > longFrameMs).length
       tasks += recorded.tasks.length
     }
-    const details = { 'frames above 50 ms': above, 'tasks above 50 ms': tasks, frames: all.length, 'median frame, ms': median(all), 'tokens a pane and round': (perSecond * seconds) / 4 }
+    const details = { 'frames above 50 ms': above, 'tasks above 50 ms': tasks, frames: all.length, 'median frame, ms': median(all), "main thread's processor time a second, ms": (median(busy) / seconds) * 1000, 'tokens a pane and round': (perSecond * seconds) / 4 }
     add({ group: 'streaming into four panes', label: `longest frame, ${perSecond} tokens/s together`, unit: 'ms', spread: spreadOf(longest), details, note: null })
   }
 }
