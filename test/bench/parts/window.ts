@@ -86,6 +86,7 @@ async function startUp(folder: string, subject: Subject, add: Add): Promise<void
   const environment = home(folder)
   const scripts: number[] = []
   const longTasks: number[] = []
+  const taken: Record<string, number[]> = { 'bare-profile': [], 'studio-profile': [] }
   const start = async (app: string, profile: string): Promise<number> => {
     const opened = await openWindow(app, join(folder, profile), environment)
     try {
@@ -102,6 +103,7 @@ async function startUp(folder: string, subject: Subject, add: Add): Promise<void
           setTimeout(() => found(0), 100)
         })))
       }
+      if (process.platform === 'linux') taken[profile]?.push(cpuSeconds(opened.process.pid ?? 0).all * 1000)
       return seen.ready - opened.started
     } finally {
       await opened.close()
@@ -110,7 +112,7 @@ async function startUp(folder: string, subject: Subject, add: Add): Promise<void
   const variants = [() => start(bareApp(folder), 'bare-profile'), () => start(root, 'studio-profile')]
   for (const variant of variants) await variant() // Chromium's profile and the compiled scripts are there from the second start on
   const [bare = [], studio = []] = await interleave(variants, { seconds: subject.quick ? 10 : 60, most: 15 })
-  const details = { 'bare, ms': median(bare), 'studio, ms': median(studio), 'scripts at start, kB': median(scripts) / 1000, 'long tasks at start': median(longTasks) }
+  const details = { 'bare, ms': median(bare), 'studio, ms': median(studio), 'scripts at start, kB': median(scripts) / 1000, 'long tasks at start': median(longTasks), ...(process.platform === 'linux' ? { 'bare, processor time of all processes, ms': median(taken['bare-profile'] as number[]), 'studio, processor time of all processes, ms': median(taken['studio-profile'] as number[]) } : {}) }
   add({ group: 'start-up', label: 'studio over a bare window', unit: 'ratio', spread: ratios(studio, bare), details, note: null })
 }
 
@@ -186,16 +188,23 @@ async function scrolling(studio: OpenWindow, bare: OpenWindow, rows: number, pro
   await stage(studio, 'Data')
   await studio.page.getByRole('listbox').first().getByRole('option').nth(5).waitFor()
   const ms = subject.quick ? 1500 : 4000
-  const scroll = (opened: OpenWindow, selector: string) => framesDuring(opened, scrollBy(selector, 96, ms))
   const seen: Record<'studio' | 'bare', number[][]> = { studio: [], bare: [] }
-  for (let round = 0; round < leastRepetitions; round++) {
-    seen.bare.push((await scroll(bare, '.box')).frames)
+  const busy: Record<'studio' | 'bare', number[]> = { studio: [], bare: [] }
+  const taken = { studio: await mainThread(studio), bare: await mainThread(bare) }
+  const round = async (who: 'studio' | 'bare', opened: OpenWindow, selector: string): Promise<void> => {
+    const before = await taken[who]()
+    const { frames } = await framesDuring(opened, scrollBy(selector, 96, ms))
+    seen[who].push(frames)
+    busy[who].push(((await taken[who]()) - before) * 1000 / frames.length)
+  }
+  for (let rounds = 0; rounds < leastRepetitions; rounds++) {
+    await round('bare', bare, '.box')
     await bare.page.evaluate(`document.querySelector('.box').scrollTop = 0`)
-    seen.studio.push((await scroll(studio, '[role=listbox]')).frames)
+    await round('studio', studio, '[role=listbox]')
   }
   for (const who of ['studio', 'bare'] as const) {
     const all = seen[who].flat()
-    const details = { '95th percentile, ms': quantile(all, 0.95), 'longest, ms': max(all), 'share within a frame of 60 Hz': all.filter((frame) => frame < frameMs * 1.1).length / all.length, 'frames above 50 ms': all.filter((frame) => frame > longFrameMs).length, frames: all.length }
+    const details = { '95th percentile, ms': quantile(all, 0.95), 'longest, ms': max(all), 'share within a frame of 60 Hz': all.filter((frame) => frame < frameMs * 1.1).length / all.length, 'frames above 50 ms': all.filter((frame) => frame > longFrameMs).length, frames: all.length, "main thread's processor time a frame, ms": median(busy[who]) }
     add({ group: `scrolling ${rows} rows, 3 rows a frame`, label: who === 'studio' ? 'median frame' : 'median frame of 2000 plain rows', unit: 'ms', spread: spreadOf(seen[who].map(median)), details, note: null })
   }
 }
