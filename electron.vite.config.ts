@@ -30,6 +30,6 @@ export default defineConfig({
   renderer: {
     root: 'src-renderer',
     plugins: [svelte()],
-    build: { outDir: 'out/renderer', rollupOptions: { input: resolve(import.meta.dirname, 'src-renderer/index.html') } }
+    build: { outDir: 'out/renderer', minify: true, rollupOptions: { input: resolve(import.meta.dirname, 'src-renderer/index.html') } }
   }
 })

@@ -19,7 +19,7 @@ const policy = [
 
 /** Before the app is ready. */
 export function registerScheme(): void {
-  protocol.registerSchemesAsPrivileged([{ scheme: 'studio', privileges: { standard: true, secure: true } }])
+  protocol.registerSchemesAsPrivileged([{ scheme: 'studio', privileges: { standard: true, secure: true, codeCache: true } }])
 }
 
 export function servePage(): void {

@@ -13,6 +13,7 @@ import { memory } from './parts/memory.ts'
 import { prefill } from './parts/prefill.ts'
 import { search } from './parts/search.ts'
 import { training } from './parts/training.ts'
+import { windowPart } from './parts/window.ts'
 import { reportPage } from './report.ts'
 import type { BenchResult, Facts, FinishedPart, Measurement, PartName, PartResult } from './result.ts'
 import { openSubject, type Subject } from './subject.ts'
@@ -22,7 +23,7 @@ import { targetsOf } from './targets.ts'
 /** Hands out every measurement as soon as there is one, so that a part that fails keeps what it has. */
 type Part = (subject: Subject, add: (measurement: Measurement) => void) => Promise<Omit<PartResult, 'measurements'>>
 
-const parts: Record<PartName, Part> = { hook, control, collection, training, prefill, 'first-token': firstToken, memory, search, batch }
+const parts: Record<PartName, Part> = { hook, control, collection, training, prefill, 'first-token': firstToken, memory, search, batch, window: windowPart }
 
 const progress = (text: string): void => void process.stderr.write(`${text}\n`)
 

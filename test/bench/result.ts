@@ -1,7 +1,7 @@
 /** What the benchmark has found: the JSON that it writes. */
 import type { Spread } from './statistics.ts'
 
-export const partNames = ['hook', 'control', 'collection', 'training', 'prefill', 'first-token', 'memory', 'search', 'batch'] as const
+export const partNames = ['hook', 'control', 'collection', 'training', 'prefill', 'first-token', 'memory', 'search', 'batch', 'window'] as const
 export type PartName = (typeof partNames)[number]
 
 export type Unit = 'ratio' | 'states/s' | 'MB' | 'ms'

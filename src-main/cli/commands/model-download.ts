@@ -1,7 +1,7 @@
 import { StudioError } from '../../contract/errors.ts'
 import type { ModelSource } from '../../contract/models.ts'
 import { catalogue } from '../../engine/models/catalogue.ts'
-import { listHubModel, parseModelFile } from '../../engine/models/hub-model.ts'
+import { listHubModel, parseModelFile, parseModelName } from '../../engine/models/hub-model.ts'
 import type { Command } from '../command.ts'
 import type { Session } from '../session.ts'
 
@@ -26,10 +26,10 @@ async function sourceOf(text: string, { engine }: Session): Promise<ModelSource>
   if (!text.includes('/')) throw new StudioError('not-found', `the catalogue has no model ${text}; model list names those that it has, and a model of the hub is owner/name/file`)
   const file = parseModelFile(text)
   if (file !== null) return { kind: 'hub', ...file }
-  const { name, revision, files } = await listHubModel(text, cacheDirectory)
+  const { name, files } = await listHubModel(text, cacheDirectory)
   const whole = files.filter(({ split }) => !split)
   const [only] = whole
   if (only === undefined) throw new StudioError('not-usable', `${name} has no GGUF file that the studio could load`)
   if (whole.length > 1) throw new StudioError('bad-request', `${name} has ${whole.length} GGUF files; name one of them: ${whole.map(({ path, bytes }) => `${name}/${path} (${(bytes / 1e6).toFixed(0)} MB)`).join(', ')}`)
-  return { kind: 'hub', name, revision, path: only.path }
+  return { kind: 'hub', ...parseModelName(text), path: only.path }
 }
