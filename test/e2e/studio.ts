@@ -36,9 +36,7 @@ export const test = base.extend<{ studio: Studio }>({
   studio: async ({}, use) => {
     const folder = mkdtempSync(join(tmpdir(), 're-control-e2e-'))
     mkdirSync(pictures, { recursive: true })
-    // Chromium refuses root without --no-sandbox; what ships never passes it
-    const flags = [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--disable-gpu', `--user-data-dir=${join(folder, 'chromium')}`]
-    const app = await _electron.launch({ cwd: root, args: ['.', ...flags], env: { ...environment(), XDG_DATA_HOME: join(folder, 'data') } })
+    const app = await launch(folder)
     // a test may end while a job runs
     await app.evaluate(({ dialog }) => {
       dialog.showMessageBox = () => Promise.resolve({ response: 0, checkboxChecked: false })
@@ -94,12 +92,19 @@ export const test = base.extend<{ studio: Studio }>({
       },
       modelHosts: () => app.evaluate(({ app: electron }) => electron.getAppMetrics().flatMap(({ name, pid }) => (name === 'RE-Control model host' ? [pid] : [])))
     })
-    await app.close()
+    if (app.process().exitCode === null) await app.close()
     rmSync(folder, { recursive: true, force: true })
   }
 })
 
 export { expect }
+
+/** The app with its data directory in `folder`; to be closed by the caller. */
+export function launch(folder: string): Promise<ElectronApplication> {
+  // Chromium refuses root without --no-sandbox; what ships never passes it
+  const flags = [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--disable-gpu', `--user-data-dir=${join(folder, 'chromium')}`]
+  return _electron.launch({ cwd: root, args: ['.', ...flags], env: { ...environment(), XDG_DATA_HOME: join(folder, 'data') } })
+}
 
 function environment(): Record<string, string> {
   const entries = Object.entries(process.env).filter(([name, value]) => name !== 'ELECTRON_RUN_AS_NODE' && value !== undefined)
