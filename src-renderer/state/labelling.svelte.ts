@@ -38,6 +38,15 @@ class Labelling {
     })
   }
 
+  /** Begins with the source of the project's settings, where nothing was chosen yet. */
+  begin(): void {
+    const kept = studio.settings?.reward ?? null
+    if (kept === null || this.sourceName !== '' || reward.sources.every(({ name }) => name !== kept.source)) return
+    this.choose(kept.source)
+    this.settings = { ...this.settings, ...kept.settings }
+    this.name = kept.name ?? ''
+  }
+
   choose(source: string): void {
     this.sourceName = source
     this.name = ''

@@ -54,7 +54,6 @@ test('from the sample project to a steered answer', async ({ studio }) => {
 
   await test.step('label by tone', async () => {
     await go('Reward')
-    await page.getByRole('button', { name: /^Tone/ }).click()
     await page.getByRole('button', { name: 'Label', exact: true }).click()
     await done(/Label/)
     await expect(page.getByRole('definition').filter({ hasText: /^24$/ })).toBeVisible()

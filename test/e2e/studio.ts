@@ -36,7 +36,7 @@ export const test = base.extend<{ studio: Studio }>({
   studio: async ({}, use) => {
     const folder = mkdtempSync(join(tmpdir(), 're-control-e2e-'))
     mkdirSync(pictures, { recursive: true })
-    const app = await _electron.launch({ cwd: root, args: ['.', ...flags(folder)], env: environment(folder) })
+    const app = await launch(folder)
     // a test may end while a job runs
     await app.evaluate(({ dialog }) => {
       dialog.showMessageBox = () => Promise.resolve({ response: 0, checkboxChecked: false })
@@ -92,12 +92,17 @@ export const test = base.extend<{ studio: Studio }>({
       },
       modelHosts: () => app.evaluate(({ app: electron }) => electron.getAppMetrics().flatMap(({ name, pid }) => (name === 'RE-Control model host' ? [pid] : [])))
     })
-    await app.close()
+    if (app.process().exitCode === null) await app.close()
     rmSync(folder, { recursive: true, force: true })
   }
 })
 
 export { expect }
+
+/** The app with its data directory in `folder`; to be closed by the caller. */
+export function launch(folder: string): Promise<ElectronApplication> {
+  return _electron.launch({ cwd: root, args: ['.', ...flags(folder)], env: environment(folder) })
+}
 
 /** Chromium refuses root without --no-sandbox; what ships never passes it. */
 export function flags(folder: string): string[] {

@@ -1,0 +1,39 @@
+/** axe-core finds nothing on any screen, light and dark, at the smallest size. */
+import { AxeBuilder } from '@axe-core/playwright'
+import type { Page } from '@playwright/test'
+import { join } from 'node:path'
+import { makeFullProject } from './full-project.ts'
+import { openProject, small, visitEmptyScreens, visitFullScreens, visitSheets } from './screens.ts'
+import { expect, test } from './studio.ts'
+
+type AxeResults = Awaited<ReturnType<AxeBuilder['analyze']>>
+
+/** Every rule in light; in dark what colours change, by the axe that is in the page already. @returns findings in words */
+async function findings(page: Page): Promise<string[]> {
+  const found: string[] = []
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    // Electron's window can open no blank page to gather results in
+    const { violations } = colorScheme === 'light' ? await new AxeBuilder({ page }).setLegacyMode().analyze() : await page.evaluate(inDark)
+    for (const { id, nodes } of violations) for (const { html, failureSummary } of nodes) found.push(`${colorScheme} ${id}: ${html.slice(0, 160)} ${failureSummary?.split('\n')[1]?.trim()}`)
+  }
+  return found
+}
+
+function inDark(): Promise<AxeResults> {
+  return (globalThis as unknown as { axe: { run(what: Document, options: object): Promise<AxeResults> } }).axe.run(document, { runOnly: ['color-contrast'] })
+}
+
+test('axe finds nothing on any screen', async ({ studio }) => {
+  const { page, folder } = studio
+  await page.setViewportSize(small)
+  const seen = async (name: string): Promise<void> => expect.soft(await findings(page), name).toEqual([])
+  await visitEmptyScreens(studio, join(folder, 'empty'), seen)
+  await page.keyboard.press('Control+k')
+  await page.getByRole('combobox').fill('Close project')
+  await page.keyboard.press('Enter')
+  await openProject(studio, makeFullProject(folder))
+  await visitFullScreens(studio, join(folder, 'questions.jsonl'), seen)
+  await visitSheets(studio, seen)
+  expect(studio.problems).toEqual([])
+})

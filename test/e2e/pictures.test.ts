@@ -1,0 +1,30 @@
+/**
+ * Pictures of every screen in test-results/screenshots: empty and full, light and dark, at 1024 x 700 and at 3840 x 2160.
+ * Only with RE_CONTROL_PICTURES=1: nothing is decided by them but what a person sees.
+ */
+import { join } from 'node:path'
+import { makeFullProject } from './full-project.ts'
+import { openProject, small, visitEmptyScreens, visitFullScreens, visitSheets } from './screens.ts'
+import { test } from './studio.ts'
+
+test.skip(process.env['RE_CONTROL_PICTURES'] === undefined, 'pictures are taken on request')
+
+const sizes = [
+  { name: 'small', size: small },
+  { name: '4k', size: { width: 3840, height: 2160 } }
+]
+
+for (const { name, size } of sizes) {
+  test(`every screen, ${name}`, async ({ studio }) => {
+    const { page, folder, picture } = studio
+    await page.setViewportSize(size)
+    const seen = (screen: string): Promise<void> => picture(`all-${name}-${screen}`)
+    await visitEmptyScreens(studio, join(folder, 'empty'), seen)
+    await page.keyboard.press('Control+k')
+    await page.getByRole('combobox').fill('Close project')
+    await page.keyboard.press('Enter')
+    await openProject(studio, makeFullProject(folder))
+    await visitFullScreens(studio, join(folder, 'questions.jsonl'), seen)
+    await visitSheets(studio, seen)
+  })
+}
