@@ -58,7 +58,7 @@ function check(file: string): void {
   try {
     refuseNewer(db)
     const result = db.pragma('quick_check(1)', { simple: true }) as string
-    if (result !== 'ok') throw new StudioError('project-damaged', `${file} is damaged (${result}); nothing was changed${backupsOf(file)}`)
+    if (result !== 'ok') throw new StudioError('project-damaged', `${file} is damaged (${result.replace('*** in database main ***', '').trim().replaceAll(/\s+/g, ' ')}); nothing was changed${backupsOf(file)}`)
     const version = db.pragma('user_version', { simple: true }) as number
     const tables = db.prepare("SELECT count(*) FROM sqlite_schema WHERE name = 'project'").pluck().get() as number
     if (tables === 1 && db.prepare('SELECT count(*) FROM project').pluck().get() !== 1) throw new StudioError('project-damaged', `${file} is damaged (the project's own row is not there); nothing was changed${backupsOf(file)}`)
