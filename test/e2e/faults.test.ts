@@ -69,6 +69,7 @@ test('a damaged project is not opened, and a backup brings it back', async ({ st
   await expect(page.getByText(/Backed up as .*request\.db/)).toBeVisible()
   await page.getByRole('button', { name: /^Project/ }).first().click()
   await page.getByRole('button', { name: 'Close project' }).click()
+  await expect(page.getByRole('region', { name: 'Recent' })).toBeVisible() // closed, the journal is in the file
   const file = join(folder, 'data', 're-control-studio', 'Sample project', 'project.db')
   const bytes = readFileSync(file)
   bytes.fill(0, 4096, 20_000)
