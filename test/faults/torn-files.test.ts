@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { deviceChoice } from '../../src-main/contract/device.ts'
 import { toFailure } from '../../src-main/contract/errors.ts'
 import { exampleFilter } from '../../src-main/contract/entities.ts'
@@ -46,11 +46,11 @@ beforeAll(() => {
 })
 
 const kept: string[] = []
+afterAll(() => rmSync(kept[0] as string, { recursive: true, force: true }))
 function ownDirectoryForAll(): string {
   const directory = join(root, 'test-results', `torn-${process.pid}`)
   mkdirSync(directory, { recursive: true })
   kept.push(directory)
-  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
   return directory
 }
 
