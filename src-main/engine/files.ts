@@ -1,5 +1,5 @@
 /** What a path names, as the checks before reading need it; and small files of JSON. */
-import { readFileSync, statSync, type Stats } from 'node:fs'
+import { closeSync, fsyncSync, openSync, readFileSync, statSync, type Stats } from 'node:fs'
 import { StudioError } from '../contract/errors.ts'
 
 /** undefined where there is nothing, or where nothing can be: a name that is too long, a file used as a folder. */
@@ -15,6 +15,18 @@ export function statOf(path: string): Stats | undefined {
 export function versionOf(path: string): string {
   const stat = statOf(path)
   return stat === undefined ? '' : `${stat.size} ${stat.mtimeMs}`
+}
+
+/** A file's bytes, or a folder's names, are on the disk when it returns: a new file is there after a power cut only with its folder. */
+export function syncToDisk(path: string): void {
+  const directory = statSync(path).isDirectory()
+  if (directory && process.platform === 'win32') return // it cannot be opened there, and NTFS keeps names in order by itself
+  const handle = openSync(path, directory ? 'r' : 'r+')
+  try {
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
 }
 
 /** @throws StudioError 'not-found' or 'bad-request' */

@@ -47,7 +47,11 @@ export function createHandlers(engine: Engine): Handlers {
   }
   const open = async (make: () => Project): Promise<Summary> => {
     const summary = (await engine.open(make)).summary()
-    addRecent(dataDirectory, summary)
+    try {
+      addRecent(dataDirectory, summary)
+    } catch {
+      // a full disk, say: the list only saves clicks, and the project is open
+    }
     return summary
   }
 

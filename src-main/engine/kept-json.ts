@@ -1,8 +1,8 @@
 /** Small JSON files that only save time or clicks: replaced whole, and an unreadable one counts as none. */
 import { mkdirSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import writeFileAtomic from 'write-file-atomic'
 import type { z } from 'zod'
+import { replaceFileSync } from './replace-file.ts'
 
 export function readKept<S extends z.ZodType>(file: string, schema: S, otherwise: z.output<S>): z.output<S> {
   try {
@@ -14,5 +14,5 @@ export function readKept<S extends z.ZodType>(file: string, schema: S, otherwise
 
 export function keep(file: string, value: unknown): void {
   mkdirSync(dirname(file), { recursive: true })
-  writeFileAtomic.sync(file, JSON.stringify(value, null, 2))
+  replaceFileSync(file, JSON.stringify(value, null, 2))
 }

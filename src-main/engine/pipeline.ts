@@ -2,11 +2,11 @@
 import { existsSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { z } from 'zod'
-import writeFileAtomic from 'write-file-atomic'
 import { chosenSettings, importSettings, methodChoice, metricChoice, rewardName, stageSettings, sweep, type StageSettings } from '../contract/entities.ts'
 import { readJson, statOf } from './files.ts'
 import { StudioError } from '../contract/errors.ts'
 import type { Project } from './project/project.ts'
+import { replaceFileSync } from './replace-file.ts'
 
 const { collect, train, evaluate } = stageSettings.shape
 const longestSettings = 16 << 20 // bytes
@@ -41,7 +41,7 @@ export function readPipeline(path: string): Pipeline {
 
 /** Keeps the settings with the project, so that its forms begin with them and it can be run again. */
 export function keepPipeline(project: Project, settings: Pipeline): void {
-  writeFileAtomic.sync(project.settingsFile, `${JSON.stringify({ ...settings, project: project.directory, name: undefined }, null, 2)}\n`)
+  replaceFileSync(project.settingsFile, `${JSON.stringify({ ...settings, project: project.directory, name: undefined }, null, 2)}\n`)
 }
 
 /** The stages' settings of the pipeline that is kept with the project; the usual ones without it. */

@@ -5,10 +5,10 @@
  */
 import { mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import writeFileAtomic from 'write-file-atomic'
 import { z } from 'zod'
 import { keyName } from '../contract/entities.ts'
 import { StudioError } from '../contract/errors.ts'
+import { replaceFileSync } from './replace-file.ts'
 
 /** Encrypts with a secret of the system's that only this user's session has. */
 export interface Keychain {
@@ -94,7 +94,7 @@ export class Secrets {
 
   #keep(keys: Record<string, string>): void {
     mkdirSync(dirname(this.#file), { recursive: true })
-    writeFileAtomic.sync(this.#file, `${JSON.stringify(keys, null, 2)}\n`, { mode: 0o600 })
+    replaceFileSync(this.#file, `${JSON.stringify(keys, null, 2)}\n`, 0o600)
   }
 }
 

@@ -1,8 +1,8 @@
 /** Where things stand: the connection, the open project with what its forms begin with, the loaded model. */
 import type { LoadedModel } from '../../src-main/contract/device.ts'
-import type { Project, StageSettings } from '../../src-main/contract/entities.ts'
+import type { Backup, Project, StageSettings } from '../../src-main/contract/entities.ts'
 import type { RecentProject } from '../../src-main/contract/shell.ts'
-import { call, on, onConnect } from './connection.ts'
+import { call, on, onConnect, RequestFailure } from './connection.ts'
 import { jobs } from './jobs.svelte.ts'
 import { notices } from './notices.svelte.ts'
 
@@ -15,6 +15,8 @@ class Studio {
   recent = $state.raw<RecentProject[]>([])
   model = $state.raw<LoadedModel | null>(null)
   modelNote = $state('')
+  /** A project that could not be opened, with what can be put in its database's place. */
+  damaged = $state.raw<{ directory: string; message: string; backups: Backup[] } | null>(null)
   /** What the start screen is waiting for, as words. */
   opening = $state<string | null>(null)
   /** Projects are taken one after the other, as each first asks for its settings. */
@@ -58,7 +60,28 @@ class Studio {
   }
 
   open(directory: string): Promise<void> {
-    return this.#open('Opening the project', () => call('project.open', { directory }))
+    return this.#open('Opening the project', () => call('project.open', { directory }).catch((error: unknown) => this.#offerBackups(directory, error)))
+  }
+
+  /** What was there is set aside in the project's folder. */
+  restore(directory: string, backup: string): Promise<void> {
+    this.damaged = null
+    return this.#open('Restoring the backup', () => call('project.restore', { directory, backup }))
+  }
+
+  /** Copies the open project's database into its backups folder. */
+  async backUp(): Promise<void> {
+    const backup = await notices.guard(() => call('project.backup', {}))
+    if (backup !== undefined) notices.add('info', `Backed up as ${backup.name} in the project's backups folder, without the states`)
+  }
+
+  /** @throws what the opening failed with, where there is nothing to offer */
+  async #offerBackups(directory: string, error: unknown): Promise<null> {
+    if (!(error instanceof RequestFailure) || (error.code !== 'project-damaged' && error.code !== 'not-usable')) throw error
+    const backups = await call('project.backups', { directory })
+    if (backups.length === 0) throw error
+    this.damaged = { directory, message: error.message, backups }
+    return null
   }
 
   async chooseAndOpen(): Promise<void> {
@@ -93,11 +116,13 @@ class Studio {
     for (const fn of this.#closeListeners) await fn()
   }
 
-  async #open(words: string, request: () => Promise<Project>): Promise<void> {
+  async #open(words: string, request: () => Promise<Project | null>): Promise<void> {
     this.opening = words
     await notices.guard(async () => {
       await this.#settle()
-      await this.#takeProject(await request())
+      const project = await request()
+      if (project === null) return
+      await this.#takeProject(project)
       await this.refresh()
     })
     this.opening = null

@@ -60,3 +60,50 @@ test('broken rows are reported with their lines, the others are in', async ({ st
   await expect(page.getByText(/it is not JSON/).first()).toBeVisible()
   await studio.picture('23-rejected-rows')
 })
+
+test('a damaged project is not opened, and a backup brings it back', async ({ studio }) => {
+  const { page, folder } = studio
+  await studio.openSample()
+  await page.getByRole('button', { name: /^Project/ }).first().click()
+  await page.getByRole('button', { name: 'Back up the project' }).click()
+  await expect(page.getByText(/Backed up as .*request\.db/)).toBeVisible()
+  await page.getByRole('button', { name: /^Project/ }).first().click()
+  await page.getByRole('button', { name: 'Close project' }).click()
+  await expect(page.getByRole('region', { name: 'Recent' })).toBeVisible() // closed, the journal is in the file
+  const file = join(folder, 'data', 're-control-studio', 'Sample project', 'project.db')
+  const bytes = readFileSync(file)
+  bytes.fill(0, 4096, 20_000)
+  writeFileSync(file, bytes)
+
+  await page.getByRole('region', { name: 'Recent' }).getByRole('button').first().click()
+  const dialog = page.getByRole('dialog', { name: 'This project cannot be opened' })
+  await expect(dialog.getByText(/is damaged .*nothing was changed/)).toBeVisible()
+  await expect(dialog.getByRole('radio')).toHaveCount(1)
+  await studio.picture('24-damaged-project')
+  await page.keyboard.press('Escape')
+  await expect(dialog).toBeHidden()
+  expect(readFileSync(file).equals(bytes)).toBe(true)
+
+  await page.getByRole('region', { name: 'Recent' }).getByRole('button').first().click()
+  await dialog.getByRole('button', { name: 'Restore this backup' }).click()
+  await studio.go('Data')
+  await expect(page.getByText('248 train')).toBeVisible()
+})
+
+test('an engine that is killed comes back with the project, and its job can be resumed', async ({ studio }) => {
+  const { page, go, app } = studio
+  await studio.openSample()
+  await go('Collect')
+  await page.getByLabel('Limit, prompts').fill('8')
+  await page.getByLabel('Max tokens').fill('12')
+  await page.getByRole('button', { name: 'Start collecting' }).click()
+  await expect(page.getByText(/tokens\/s/).first()).toBeVisible({ timeout: 60_000 })
+  const [pid] = await app.evaluate(({ app: electron }) => electron.getAppMetrics().flatMap((process) => (process.name === 'RE-Control engine' ? [process.pid] : [])))
+  process.kill(pid as number, 'SIGKILL')
+  await expect(page.getByText(/The engine was restarted.*kept/).first()).toBeVisible({ timeout: 30_000 })
+  await studio.picture('25-engine-killed')
+  const job = page.getByRole('region', { name: 'Jobs' }).getByRole('listitem').filter({ hasText: /Collect/ }).first()
+  await job.getByRole('button', { name: 'Resume' }).click()
+  await expect(job).toContainText('Done', { timeout: 240_000 })
+  expect(await page.evaluate(() => document.body.innerText.match(/(\d+) (?:of \d+ )?responses/)?.[1])).toBe('8')
+})

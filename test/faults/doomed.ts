@@ -43,7 +43,7 @@ fs.fsyncSync = before(fs.fsyncSync)
 fs.writeSync = before(fs.writeSync as () => number) as typeof fs.writeSync
 fs.renameSync = before(fs.renameSync)
 fs.linkSync = before(fs.linkSync)
-fs.rename = before(fs.rename as unknown as () => void) as unknown as typeof fs.rename
+fs.rename = Object.assign(before(fs.rename), { __promisify__: fs.promises.rename })
 fs.promises.rename = before(fs.promises.rename)
 syncBuiltinESMExports()
 

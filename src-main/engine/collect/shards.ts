@@ -5,6 +5,7 @@
 import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
+import { syncToDisk } from '../files.ts'
 import { ownShard } from '../project/own-files.ts'
 
 /** A shard that is at least this long gets no more states. */
@@ -64,8 +65,10 @@ export class ShardWriter {
 
   #open(shard: string): number {
     const path = join(this.#directory, shard)
-    const file = openSync(path, existsSync(path) ? 'r+' : 'w+')
+    const isNew = !existsSync(path)
+    const file = openSync(path, isNew ? 'w+' : 'r+')
     ftruncateSync(file, this.#length)
+    if (isNew) syncToDisk(this.#directory)
     return file
   }
 

@@ -2,7 +2,7 @@
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { StudioError } from '../../contract/errors.ts'
-import { statOf } from '../files.ts'
+import { statOf, syncToDisk } from '../files.ts'
 
 /** @throws StudioError 'bad-request' or 'not-found' where nothing can be written */
 export function checkTarget(path: string): string {
@@ -29,6 +29,7 @@ export async function writeWhole(file: string, tag: string, write: (put: (bytes:
       await handle.close()
     }
     await rename(part, file)
+    syncToDisk(dirname(file))
   } catch (error) {
     throw explained(error, file)
   } finally {

@@ -3,11 +3,11 @@
  * migration, once a day at most when a project is opened, and when somebody asks; a restore sets aside what was there.
  */
 import Database from 'better-sqlite3'
-import { closeSync, constants, copyFileSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs'
+import { constants, copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Backup, BackupReason } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
-import { statOf } from '../files.ts'
+import { statOf, syncToDisk } from '../files.ts'
 
 type Db = Database.Database
 
@@ -49,9 +49,9 @@ export function backUp(db: Db, directory: string, reason: BackupReason): Backup 
     db.prepare('VACUUM INTO ?').run(part)
     const problem = problemOf(part)
     if (problem !== null) throw new StudioError('not-usable', `the copy is not whole (${problem})`)
-    sync(part)
+    syncToDisk(part)
     renameSync(part, join(folder, name))
-    sync(folder)
+    syncToDisk(folder)
   } catch (error) {
     rmSync(part, { force: true })
     throw explained(error, folder)
@@ -97,12 +97,12 @@ export function putInPlace(directory: string, from: string): string | null {
   try {
     copyFileSync(from, next)
     leaveOldShardsAlone(next, join(directory, 'states'))
-    sync(next)
+    syncToDisk(next)
     if (aside !== null) setAside(file, join(directory, aside))
     // first the journal: another database's must never be played into this one
     for (const end of ['-wal', '-shm']) if (existsSync(file + end)) renameSync(file + end, join(directory, `${aside ?? 'project.set-aside.db'}${end}`))
     renameSync(next, file)
-    sync(directory)
+    syncToDisk(directory)
     for (const end of ['', '-wal', '-shm']) rmSync(join(directory, `search.db${end}`), { force: true }) // made again from project.db
   } catch (error) {
     rmSync(next, { force: true })
@@ -117,7 +117,7 @@ function setAside(file: string, aside: string): void {
     linkSync(file, aside)
   } catch {
     copyFileSync(file, aside, constants.COPYFILE_EXCL) // a file system without links
-    sync(aside)
+    syncToDisk(aside)
   }
 }
 
@@ -158,7 +158,7 @@ function refuseInUse(file: string): void {
   let db: Db | null = null
   try {
     db = new Database(file, { timeout: 0 })
-    db.exec('BEGIN EXCLUSIVE; COMMIT')
+    db.exec('BEGIN EXCLUSIVE; ROLLBACK') // a commit would write to an empty file
   } catch (error) {
     if (error instanceof Database.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(error.code)) {
       throw new StudioError('project-locked', 'the project is open in another window or terminal; close it there first', { retryable: true })
@@ -183,18 +183,6 @@ const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
 /** What a killed process left. */
 function removeUnfinished(folder: string): void {
   for (const name of readdirSync(folder)) if (/\.db\.part(-journal)?$/.test(name)) rmSync(join(folder, name), { force: true })
-}
-
-/** A file's bytes, or a folder's names, are on the disk when it returns. */
-function sync(path: string): void {
-  const directory = statSync(path).isDirectory()
-  if (directory && process.platform === 'win32') return // NTFS keeps its names in order by itself
-  const handle = openSync(path, directory ? 'r' : 'r+')
-  try {
-    fsyncSync(handle)
-  } finally {
-    closeSync(handle)
-  }
 }
 
 function explained(error: unknown, folder: string): unknown {

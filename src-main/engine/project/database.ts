@@ -1,6 +1,6 @@
 /** Opens project.db: durable at every commit, one process at a time. */
 import Database from 'better-sqlite3'
-import { accessSync, constants, existsSync } from 'node:fs'
+import { accessSync, constants, existsSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { StudioError } from '../../contract/errors.ts'
 import { backUp, backUpDaily, listBackups } from './backups.ts'
@@ -25,6 +25,7 @@ export function openDatabase(file: string): Db {
       db.pragma('synchronous = FULL')
       db.pragma('foreign_keys = ON')
       db.exec('BEGIN EXCLUSIVE; COMMIT')
+      rmSync(`${file}-shm`, { force: true }) // the check's; who has the lock keeps that index in memory
       backUpBeforeMigration(db, file)
       migrate(db)
       db.pragma(`user_version = ${schemaVersion}`) // fails where the header or the disk does not let us write
@@ -57,16 +58,18 @@ function check(file: string): void {
   try {
     refuseNewer(db)
     const result = db.pragma('quick_check(1)', { simple: true }) as string
-    if (result !== 'ok') throw new StudioError('project-damaged', `${file} is damaged (${result}); nothing was changed${backupsOf(file)}`)
+    if (result !== 'ok') throw new StudioError('project-damaged', `${file} is damaged (${result.replace('*** in database main ***', '').trim().replaceAll(/\s+/g, ' ')}); nothing was changed${backupsOf(file)}`)
     const version = db.pragma('user_version', { simple: true }) as number
     const tables = db.prepare("SELECT count(*) FROM sqlite_schema WHERE name = 'project'").pluck().get() as number
+    if (tables === 1 && db.prepare('SELECT count(*) FROM project').pluck().get() !== 1) throw new StudioError('project-damaged', `${file} is damaged (the project's own row is not there); nothing was changed${backupsOf(file)}`)
     if (version < 1 || tables === 0) throw new StudioError('not-usable', `${file} is not a project of the studio, or its header is damaged; nothing was changed${backupsOf(file)}`)
   } finally {
     db.close()
   }
 }
 
-function explained(error: unknown, file: string): unknown {
+/** What SQLite threw as a StudioError; everything else as it is. */
+export function explained(error: unknown, file: string): unknown {
   const code = error instanceof Database.SqliteError ? error.code : ''
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {
     return new StudioError('project-locked', 'the project is open in another window or terminal; close it there first', { retryable: true })

@@ -1,14 +1,15 @@
 /** A project: a folder with project.db, and beside it states/ and search.db, which is made from project.db. */
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import type { Backup, Project as ProjectSummary } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
+import { syncToDisk } from '../files.ts'
 import { backUp } from './backups.ts'
 import { ChatWords } from './chat-words.ts'
 import { Collections } from './collections.ts'
 import { Conversations } from './conversations.ts'
-import { openDatabase, type Db } from './database.ts'
+import { explained, openDatabase, type Db } from './database.ts'
 import { Datasets } from './datasets.ts'
 import { Evaluations } from './evaluations.ts'
 import { Examples } from './examples.ts'
@@ -22,6 +23,9 @@ import { Rewards } from './rewards.ts'
 import { SearchIndex } from './search-index.ts'
 import { Turns } from './turns.ts'
 import { ValueFunctions } from './value-functions.ts'
+
+/** What a process that was killed while it made a project has left. */
+const unfinished = /^(states|project\.db\.new(-wal|-shm)?)$/
 
 export class Project {
   readonly directory: string
@@ -67,12 +71,18 @@ export class Project {
     if (existsSync(path)) {
       if (!statSync(path).isDirectory()) throw new StudioError('bad-request', `${path} is a file, not a folder`)
       if (existsSync(join(path, 'project.db'))) throw new StudioError('bad-request', `${path} is a project already`)
-      if (readdirSync(path).length > 0) throw new StudioError('bad-request', `${path} is not empty; choose a new or an empty folder`)
+      if (readdirSync(path).some((name) => !unfinished.test(name))) throw new StudioError('bad-request', `${path} is not empty; choose a new or an empty folder`)
     }
     makeFolder(join(path, 'states'))
-    const db = openDatabase(join(path, 'project.db'))
+    // under another name until it is whole: half of a project could be neither opened nor made again
+    const file = join(path, 'project.db.new')
+    for (const end of ['', '-wal', '-shm']) rmSync(file + end, { force: true })
+    const db = openDatabase(file)
     db.prepare('INSERT INTO project (id, name, modelFile, created) VALUES (?, ?, ?, ?)').run(randomUUID(), basename(path), modelFile, new Date().toISOString())
-    return new Project(path, db)
+    db.close()
+    renameSync(file, join(path, 'project.db'))
+    syncToDisk(path)
+    return Project.open(path)
   }
 
   /** @throws StudioError 'not-found' when there is no project, or what openDatabase throws. */
@@ -82,10 +92,16 @@ export class Project {
     if (!existsSync(file)) throw new StudioError('not-found', `there is no project in ${path} (no project.db)`)
     refuseForeign(path)
     mkdirSync(join(path, 'states'), { recursive: true })
-    const project = new Project(path, openDatabase(file))
-    project.jobs.interruptRunning()
-    project.datasets.sweep()
-    return project
+    const db = openDatabase(file)
+    try {
+      const project = new Project(path, db)
+      project.jobs.interruptRunning()
+      project.datasets.sweep()
+      return project
+    } catch (error) {
+      db.close() // or it would stay locked for as long as this process lives
+      throw explained(error, file)
+    }
   }
 
   get statesDirectory(): string {

@@ -8,12 +8,12 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import writeFileAtomic from 'write-file-atomic'
 import { z } from 'zod'
 import { epoch } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { TrainCheckpoint } from '../../model-host/messages.ts'
 import { packNetwork, unpackNetwork } from './network.ts'
+import { replaceFile } from '../replace-file.ts'
 
 const magic = Buffer.from('RCTRCKP1') // the last is the version
 
@@ -95,7 +95,7 @@ export class CheckpointFile {
     while (this.#waiting !== null) {
       const bytes = this.#waiting
       this.#waiting = null
-      await writeFileAtomic(join(this.#directory, this.#name), bytes)
+      await replaceFile(join(this.#directory, this.#name), bytes)
     }
   }
 }

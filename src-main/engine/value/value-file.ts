@@ -6,13 +6,13 @@
  */
 import { basename } from 'node:path'
 import { z } from 'zod'
-import writeFileAtomic from 'write-file-atomic'
 import { StudioError } from '../../contract/errors.ts'
 import type { Network } from '../../model-host/messages.ts'
 import { naming, BadFile } from '../tensors/bad-file.ts'
 import { safetensorsHeader } from '../tensors/safetensors.ts'
 import { TensorFile } from '../tensors/tensor-file.ts'
 import { readLayers } from './state-dict.ts'
+import { replaceFile } from '../replace-file.ts'
 
 export interface ValueFile {
   network: Network
@@ -51,7 +51,7 @@ export async function writeValueFunction(file: string, { network, model, ...abou
     ...more
   }
   try {
-    await writeFileAtomic(file, Buffer.concat([safetensorsHeader(tensors, metadata), ...tensors.map(({ values }) => Buffer.from(values.buffer, values.byteOffset, values.byteLength))]))
+    await replaceFile(file, Buffer.concat([safetensorsHeader(tensors, metadata), ...tensors.map(({ values }) => Buffer.from(values.buffer, values.byteOffset, values.byteLength))]))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === undefined || code === 'ENOSPC') throw error
