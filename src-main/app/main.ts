@@ -38,6 +38,11 @@ if (app.requestSingleInstanceLock()) {
     if (window?.isMinimized() === true) window.restore()
     window?.focus()
   })
+  // otherwise it fetches a dictionary from Google when it starts, whatever the window's own setting is
+  app.on('session-created', (session) => {
+    session.setSpellCheckerEnabled(false)
+    session.setSpellCheckerLanguages([])
+  })
   app.on('web-contents-created', (_event, contents) => denyEverything(contents))
   app.on('window-all-closed', () => app.quit())
   app.on('before-quit', (event) => {
