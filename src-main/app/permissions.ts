@@ -6,7 +6,7 @@ const page = 'studio://app/index.html'
 export function denyEverything(contents: WebContents): void {
   contents.setWindowOpenHandler(() => ({ action: 'deny' }))
   // the page itself may be loaded again; a dropped file or a link would be a navigation too
-  contents.on('will-frame-navigate', (event) => event.url !== page && event.preventDefault())
+  contents.on('will-frame-navigate', (event) => (event.url !== page || !event.isMainFrame) && event.preventDefault())
   contents.on('will-redirect', (event) => event.preventDefault())
   contents.on('will-attach-webview', (event) => event.preventDefault())
   denySession(contents.session)
