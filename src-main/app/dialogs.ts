@@ -7,7 +7,8 @@ import type { ShellQuestion } from '../engine/supervisor-port.ts'
 /** @returns the chosen path, or null when the person cancels. @throws Error for anything else than the questions of the contract */
 export async function answerQuestion(window: BrowserWindow | null, { method, input }: ShellQuestion): Promise<string | null> {
   if (method === 'open-file') {
-    const { path } = z.object({ path: z.string() }).parse(input)
+    // a report; what else a path may be the system would run
+    const { path } = z.object({ path: z.string().regex(/\.html$/) }).parse(input)
     const problem = await shell.openPath(path)
     if (problem !== '') throw new Error(`${path} could not be opened: ${problem}`)
     return null

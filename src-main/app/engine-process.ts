@@ -2,7 +2,7 @@
  * Supervises the engine's process. An engine that dies is started again, with a growing pause and at most three times in a
  * row; then the window stays, says why, and offers to start it again. The page gets a new port to each engine.
  */
-import { app, BrowserWindow, MessageChannelMain, utilityProcess, type UtilityProcess } from 'electron'
+import { app, BrowserWindow, MessageChannelMain, shell, utilityProcess, type UtilityProcess } from 'electron'
 import { join } from 'node:path'
 import type { EngineState } from '../contract/supervision.ts'
 import type { MenuCommand } from '../contract/shell.ts'
@@ -45,7 +45,7 @@ export class EngineProcess {
   attach(window: BrowserWindow): void {
     this.#window = window
     window.webContents.on('did-finish-load', () => {
-      this.#page = openPagePort(window, { 'start-engine': () => this.#startAgain(), 'show-log': () => this.#log.show() })
+      this.#page = openPagePort(window, { 'start-engine': () => this.#startAgain(), 'show-log': () => this.#showLog() })
       this.#page.tell(this.#state)
       this.#connect()
     })
@@ -163,8 +163,13 @@ export class EngineProcess {
   }
 
   async #answer(question: ShellQuestion): Promise<unknown> {
-    if (question.method === 'show-log') return this.#log.show()
+    if (question.method === 'show-log') return this.#showLog()
     return isKeychainQuestion(question) ? answerKeychain(question) : answerQuestion(this.#window, question)
+  }
+
+  /** In the system's file browser. */
+  #showLog(): void {
+    shell.showItemInFolder(this.#log.file)
   }
 
   /** An engine that died meanwhile needs no answer. */

@@ -2,7 +2,6 @@
  * The log: one line an entry, in the data directory, replaced by the next file when it is long. It is what a report of a
  * fault needs; `LogEntry` says what can be in it. It is written at once, so that the last line before a crash is there.
  */
-import { shell } from 'electron'
 import { appendFileSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { LogEntry } from '../contract/log-entry.ts'
@@ -38,11 +37,6 @@ export class Log {
     } catch {
       return ''
     }
-  }
-
-  /** In the system's file browser. */
-  show(): void {
-    shell.showItemInFolder(this.file)
   }
 
   #rotate(): void {

@@ -70,6 +70,11 @@ function openWindow(project: string | null): void {
     event.preventDefault()
     openProject(projectFolder(path))
   })
+  // otherwise it fetches a dictionary from Google when it starts, whatever the window's own setting is
+  app.on('session-created', (session) => {
+    session.setSpellCheckerEnabled(false)
+    session.setSpellCheckerLanguages([])
+  })
   app.on('web-contents-created', (_event, contents) => denyEverything(contents))
   app.on('window-all-closed', () => app.quit())
   let asking = false

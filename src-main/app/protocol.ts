@@ -24,10 +24,10 @@ export function registerScheme(): void {
 
 export function servePage(): void {
   protocol.handle('studio', async (request) => {
-    const { host, pathname } = new URL(request.url)
-    const file = normalize(join(pages, decodeURIComponent(pathname)))
-    if (host !== 'app' || request.method !== 'GET' || !file.startsWith(pages + sep)) return new Response('not found', { status: 404 })
     try {
+      const { host, pathname } = new URL(request.url)
+      const file = normalize(join(pages, decodeURIComponent(pathname)))
+      if (host !== 'app' || request.method !== 'GET' || !file.startsWith(pages + sep)) return new Response('not found', { status: 404 })
       const reply = await net.fetch(pathToFileURL(file).href)
       const headers = new Headers(reply.headers)
       headers.set('Content-Security-Policy', policy)

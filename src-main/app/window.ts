@@ -1,5 +1,5 @@
 /** The one window. */
-import { BrowserWindow, nativeTheme } from 'electron'
+import { app, BrowserWindow, nativeTheme } from 'electron'
 import { join } from 'node:path'
 import { keepWindowState, readWindowState, smallest } from './window-state.ts'
 
@@ -18,6 +18,7 @@ export function createWindow(): BrowserWindow {
       contextIsolation: true,
       nodeIntegration: false,
       webviewTag: false,
+      devTools: !app.isPackaged,
       spellcheck: false // it would fetch dictionaries
     }
   })

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium, type Page } from '@playwright/test'
 import { descendantsOf, processTable, untilGone, type ProcessEntry } from '../fixtures/processes.ts'
-import { writeTinyModel } from '../fixtures/tiny-model.ts'
 import { startBare } from './bare.ts'
-import { ask, takePort } from './port.ts'
+import { ask } from './port.ts'
 import { expect, test, type Studio } from './studio.ts'
+import { withModel } from './tiny-project.ts'
 
 test.skip(process.platform !== 'linux', 'the process table is read from /proc')
 
@@ -24,18 +24,6 @@ const logOf = ({ folder }: Studio): string => readFileSync(join(folder, 'data', 
 
 /** Requests to an engine that dies are never answered. */
 const stateOf = (page: Page): Promise<unknown> => ask(page, 'studio.state', {}).then(({ output }) => output, () => null)
-
-/** A project with the tiny model in its host. */
-async function withModel(studio: Studio): Promise<void> {
-  const { page, folder } = studio
-  const modelFile = join(folder, 'tiny.gguf')
-  writeTinyModel(modelFile)
-  await page.getByRole('button', { name: 'Open the sample project' }).waitFor()
-  await takePort(page)
-  expect(await ask(page, 'project.create', { directory: join(folder, 'project'), modelFile })).toMatchObject({ output: { name: 'project' } })
-  expect(await ask(page, 'device.choose', { device: 'cpu', threads: 1, batchTokens: 128 })).toMatchObject({ output: {} })
-  expect(await ask(page, 'model.load', {})).toMatchObject({ output: { backend: 'cpu' } })
-}
 
 /** The app and all that belongs to it. */
 function everything({ app }: Studio): ProcessEntry[] {
