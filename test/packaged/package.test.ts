@@ -118,6 +118,8 @@ test('the window: the project from before, another one from outside, the sample 
   await new Promise((listening) => server.once('listening', listening))
   // as if the package had been built with an address for new versions
   const updates = join(folder, 'resources', 'app-update.yml')
+  const type = join(folder, 'resources', 'package-type')
+  writeFileSync(type, 'deb')
   writeFileSync(updates, `provider: generic\nurl: http://127.0.0.1:${(server.address() as AddressInfo).port}/\n`)
   try {
     person.run('re-control-studio', ['project', 'new', 'other'])
@@ -158,7 +160,7 @@ test('the window: the project from before, another one from outside, the sample 
       await again.browser.close()
     })
   } finally {
-    rmSync(updates, { force: true })
+    for (const file of [updates, type]) rmSync(file, { force: true })
     server.close()
   }
 })
