@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { runLogged, SetupFailure } from './command.mjs'
+import { Interrupted, runLogged, SetupFailure } from './command.mjs'
 import { isRegistryCopy } from './electron-registry-copy.mjs'
 import { electronPath } from './electron.mjs'
 import { stageFiles } from './package-files.mjs'
@@ -24,6 +24,7 @@ await setup()
 try {
   await build()
 } catch (error) {
+  if (error instanceof Interrupted) process.exit(130)
   if (!(error instanceof SetupFailure)) throw error
   console.error(`Packaging failed. ${error.message}`)
   process.exitCode = 1
