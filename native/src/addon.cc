@@ -48,9 +48,13 @@ Napi::Value problemOfLibrary(const Napi::CallbackInfo& info) {
   return problem.empty() ? info.Env().Null() : Napi::Value(Napi::String::New(info.Env(), problem));
 }
 
+// Read by native/setup/versions.mjs too, from the compiled file.
+const char compiledWith[] = "compiled with the headers of llama.cpp " LLAMA_CPP_RELEASE;
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["openLibraries"] = Napi::Function::New(env, openLibraries, "openLibraries");
   exports["libraryProblem"] = Napi::Function::New(env, problemOfLibrary, "libraryProblem");
+  exports["release"] = Napi::String::New(env, compiledWith + sizeof(compiledWith) - sizeof(LLAMA_CPP_RELEASE));
   initModel(env, exports);
   initQuantize(env, exports);
   initSampler(env, exports);

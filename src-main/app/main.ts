@@ -18,8 +18,10 @@ import { keepAlive } from './window-life.ts'
 
 app.setName('RE-Control Studio')
 
-// in a checkout the first word is the app's own folder
-const purpose = readPurpose(process.argv.slice(app.isPackaged ? 1 : 2), process.cwd())
+const given = process.argv.slice(1)
+// in a checkout the first word, maybe after switches, is the app's own folder
+if (!app.isPackaged) given.splice(given.findIndex((word) => !word.startsWith('-')), 1)
+const purpose = readPurpose(given, process.cwd())
 if (purpose.kind === 'terminal') runTerminal(purpose.words)
 else openWindow(purpose.project)
 

@@ -20,7 +20,8 @@ const atStart = (): boolean => readKept(file(), settings, { atStart: false }).at
 export function updateProblem(): string | null {
   if (!app.isPackaged) return 'This is a checkout: git pull brings it up to date.'
   if (!existsSync(join(process.resourcesPath, 'app-update.yml'))) return 'This package was built without an address where new versions are.'
-  const replaceable = process.platform !== 'linux' || process.env['APPIMAGE'] !== undefined || process.execPath.startsWith('/opt/')
+  const installed = (): boolean => existsSync(join(process.resourcesPath, 'package-type')) && process.execPath.startsWith('/opt/')
+  const replaceable = process.platform !== 'linux' || process.env['APPIMAGE'] !== undefined || installed()
   return replaceable ? null : 'This copy was unpacked by hand: unpack the new version in its place.'
 }
 

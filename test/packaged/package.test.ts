@@ -5,7 +5,7 @@
 import { expect, test } from '@playwright/test'
 import { FuseV1Options, getCurrentFuseWire } from '@electron/fuses'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { homedir, tmpdir } from 'node:os'
 import type { AddressInfo } from 'node:net'
@@ -87,6 +87,20 @@ test('a model generates in the terminal, in a process of its own', () => {
   expect(JSON.parse(output)).toMatchObject({ responses: [{ tokens: expect.any(Array) }] })
 })
 
+test('further backends are found where a person unpacks them, and those of another llama.cpp are refused', () => {
+  test.skip(!existsSync(join(root, 'node_modules', '@node-llama-cpp', 'linux-x64-vulkan')), 'there are no Vulkan libraries for this machine')
+  const backends = inHome('.cache', packageName, 'backends')
+  cpSync(join(root, 'node_modules', '@node-llama-cpp', 'linux-x64-vulkan'), join(backends, 'linux-x64-vulkan'), { recursive: true })
+  const other = join(backends, 'linux-x64-cuda', 'bins', 'linux-x64-cuda')
+  mkdirSync(other, { recursive: true })
+  writeFileSync(join(other, '_nlcBuildMetadata.json'), '{"buildOptions":{"llamaCpp":{"release":"v0.0.1"}}}')
+  spawnSync('chmod', ['-R', 'a+rX', backends])
+  const { candidates } = JSON.parse(person.run('re-control-studio', ['device', 'list', '--json']).output) as { candidates: { backend: string; reason: string }[] }
+  const reasonOf = (name: string): string | undefined => candidates.find(({ backend }) => backend === name)?.reason
+  expect(reasonOf('cuda')).toMatch(/^not usable: .* holds llama\.cpp v0\.0\.1, and this program is for v/)
+  expect(reasonOf('vulkan')).not.toMatch(/^not (installed|usable)/)
+})
+
 test('the fuses are set, and what is off is off', async () => {
   const fuses = await getCurrentFuseWire(program)
   const expected: [FuseV1Options, boolean][] = [
@@ -118,6 +132,8 @@ test('the window: the project from before, another one from outside, the sample 
   await new Promise((listening) => server.once('listening', listening))
   // as if the package had been built with an address for new versions
   const updates = join(folder, 'resources', 'app-update.yml')
+  const type = join(folder, 'resources', 'package-type')
+  writeFileSync(type, 'deb')
   writeFileSync(updates, `provider: generic\nurl: http://127.0.0.1:${(server.address() as AddressInfo).port}/\n`)
   try {
     person.run('re-control-studio', ['project', 'new', 'other'])
@@ -158,7 +174,7 @@ test('the window: the project from before, another one from outside, the sample 
       await again.browser.close()
     })
   } finally {
-    rmSync(updates, { force: true })
+    for (const file of [updates, type]) rmSync(file, { force: true })
     server.close()
   }
 })
