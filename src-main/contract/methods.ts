@@ -206,6 +206,8 @@ export const events = {
   model: z.object({ loaded: d.loadedModel.nullable(), note: z.string() }),
   'collect.sample': z.object({ collection: e.id, prompt: z.string(), text: z.string() }),
   'train.epoch': z.object({ job: e.id, epoch: e.epoch }),
+  /** All of a training's so far. */
+  'train.samples': z.object({ job: e.id, samples: e.trainingSamples }),
   'chat.token': z.object({ turn: e.id, pane: z.int(), step: e.tokenStep }),
   'chat.pane': e.answerEnd.extend({ turn: e.id, pane: z.int(), text: z.string() }),
   'chat.done': z.object({ turn: e.id, failure: z.string().nullable() }),
