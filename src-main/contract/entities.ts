@@ -496,7 +496,13 @@ export const trainSettings = z.object({
   /** An ensemble: so many are trained from seeds that follow each other, and V is their mean. */
   members: z.int().min(1).max(16).default(1),
   standardise: z.boolean().default(true),
-  seed: z.int().min(0).max(0xffffffff).default(1)
+  seed: z.int().min(0).max(0xffffffff).default(1),
+  /** When the value function of the moment steers a few answers: never, at each new best epoch, or every so many epochs. They change nothing in the training. */
+  samples: z.enum(['none', 'best', 'every']).default('none'),
+  samplesEvery: z.int().min(1).max(10000).default(10),
+  /** of RE-Control in these answers */
+  samplesAlpha: z.number().min(0).max(20).default(2.5),
+  samplesUpdates: z.int().min(0).max(500).default(30)
 })
 export type TrainSettings = z.infer<typeof trainSettings>
 
@@ -564,6 +570,21 @@ export type ValueSpread = z.infer<typeof valueSpread>
 export const valueMember = z.object({ seed: z.int(), epochs: z.int(), bestEpoch: z.int(), trainLoss: z.number(), validationLoss: z.number(), returnError: z.number(), correlation: z.number() })
 export type ValueMember = z.infer<typeof valueMember>
 
+/** Answers to a few unseen prompts, all from one seed: by the base model, and steered by the value function as it was after some epochs. */
+export const trainingSamples = z.object({
+  alpha: z.number(),
+  updates: z.int(),
+  prompts: z.array(z.string()),
+  /** one a prompt */
+  base: z.array(z.string()),
+  epochs: z.array(z.object({
+    epoch: z.int(),
+    /** one a prompt; means over its tokens of V, in standard deviations of the reward above its mean, and of |Delta h| / |h| */
+    answers: z.array(z.object({ text: z.string(), valueBefore: z.number().nullable(), valueAfter: z.number().nullable(), edit: z.number().nullable() }))
+  }))
+})
+export type TrainingSamples = z.infer<typeof trainingSamples>
+
 export const valueFunctionDetail = valueFunction.extend({
   curve: z.array(epoch),
   /** Validation responses: the reward and the value at the last token, both in the reward's units. */
@@ -572,7 +593,9 @@ export const valueFunctionDetail = valueFunction.extend({
   memberFigures: z.array(valueMember),
   /** Of unseen responses; empty without any, and for value functions from before this was measured. */
   positions: z.array(valuePosition),
-  spread: valueSpread.nullable()
+  spread: valueSpread.nullable(),
+  /** of its training, where they were asked for; of an ensemble those of its first member */
+  samples: trainingSamples.nullable()
 })
 export type ValueFunctionDetail = z.infer<typeof valueFunctionDetail>
 

@@ -292,6 +292,8 @@ export const events = {
   'model.checksum': z.object({ file: z.string(), done: z.number(), total: z.number() }),
   'collect.sample': z.object({ collection: e.id, prompt: z.string(), text: z.string() }),
   'train.epoch': z.object({ job: e.id, epoch: e.epoch }),
+  /** All of a training's so far. */
+  'train.samples': z.object({ job: e.id, samples: e.trainingSamples }),
   'chat.token': z.object({ turn: e.id, pane: z.int(), step: e.tokenStep }),
   'chat.pane': e.answerEnd.extend({ turn: e.id, pane: z.int(), text: z.string() }),
   'chat.done': z.object({ turn: e.id, failure: z.string().nullable() }),

@@ -95,7 +95,7 @@ export class Engine {
         'import-states': importStatesWork(options.cacheDirectory, (text) => tell('notice', { level: 'warning', text })),
         reward: rewardWork(this.models, this.secrets),
         preference: preferenceWork(this.models),
-        train: trainWork(this.models, { epoch: (event) => tell('train.epoch', event), warn: (text) => tell('notice', { level: 'warning', text }) }),
+        train: trainWork(this.models, { epoch: (event) => tell('train.epoch', event), samples: (event) => tell('train.samples', event), warn: (text) => tell('notice', { level: 'warning', text }) }),
         evaluate: evaluateWork(this.models, this.secrets)
       },
       (job) => {

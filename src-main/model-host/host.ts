@@ -10,7 +10,7 @@ import { Scheduler } from './scheduler.ts'
 import { scoreAll } from './score.ts'
 import { createReader, type TextReader } from './text-reader.ts'
 import { batchSizes, bestBatch, bestThreads, measureBatches, measureThreads } from './measure.ts'
-import { train } from './train.ts'
+import { train, type Snapshot } from './train.ts'
 import { meanGradient, valuesOf } from './values.ts'
 
 type Handlers = {
@@ -34,6 +34,8 @@ export function createHost(): Handlers {
   let loaded: Loaded | null = null
   /** that the model is on; null: none, and states are in the machine's memory */
   let gpu: string | null = null
+  /** of the running training, until somebody takes it */
+  let snapshot: Snapshot | null = null
 
   const ready = (): Loaded => {
     if (loaded === null) throw new StudioError('no-model', 'no model is loaded')
@@ -142,7 +144,23 @@ export function createHost(): Handlers {
 
     likelihood: (input, emit, signal) => scheduler().likelihood(input, emit, signal),
 
-    train: (input, emit, signal) => train(input, gpu, emit, signal),
+    async train(input, emit, signal) {
+      try {
+        return await train(input, gpu, emit, signal, (taken) => (snapshot = taken))
+      } finally {
+        snapshot = null
+      }
+    },
+
+    'train.snapshot'({ name }) {
+      if (snapshot === null) return null
+      const { epoch, scale, layers } = snapshot
+      snapshot = null
+      const valueFunction = new ValueFunction({ inputDim: (layers[0]?.weight.length ?? 0) / (layers[0]?.bias.length ?? 1), layers })
+      valueFunction.prepare(gpu)
+      networks.set(name, valueFunction)
+      return { epoch, scale }
+    },
 
     values: ({ networks, states }, _emit, signal) => valuesOf(networks, states, signal),
 

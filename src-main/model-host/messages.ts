@@ -320,6 +320,8 @@ export interface TrainInput {
   trajectories: (TrainedResponse | (StoredStates & { answer: true }))[]
   /** null: from the beginning */
   checkpoint: TrainCheckpoint | null
+  /** Keep the weights of each best epoch, or of every so many epochs, for `train.snapshot`; 0: of none. */
+  snapshots?: 'best' | number
   /** Hand out a checkpoint at the end, too, from which the same training ends at once. */
   checkpointAtEnd?: boolean
 }
@@ -405,6 +407,11 @@ export interface HostMethods {
   prefill: { input: PrefillInput; output: Totals; event: PrefillEvent }
   likelihood: { input: LikelihoodInput; output: Totals; event: LikelihoodEvent | SkippedEvent | ProgressEvent }
   train: { input: TrainInput; output: TrainOutput; event: TrainEvent }
+  /**
+   * Makes the last weights that the running training kept for this known under a name, as `network.set` does: after the
+   * epoch that is told. null where there are none that were not asked for before.
+   */
+  'train.snapshot': { input: { name: string }; output: { epoch: number; scale: number } | null; event: never }
   /** V of all the states one after another, by each network. No model need be loaded for this and the next two. */
   values: { input: { networks: Network[]; states: StoredStates[] }; output: Float32Array[]; event: never }
   /** the mean over all the states of dV/dh, and of the states themselves */

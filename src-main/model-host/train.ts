@@ -7,30 +7,37 @@ import { availableParallelism } from 'node:os'
 import { Trainer, type EpochResult } from '../../native/trainer.ts'
 import type { Epoch } from '../contract/entities.ts'
 import { StudioError } from '../contract/errors.ts'
-import type { BestEpoch, TrainEvent, TrainInput, TrainOutput } from './messages.ts'
+import type { BestEpoch, Layer, TrainEvent, TrainInput, TrainOutput } from './messages.ts'
 
 const checkpointEveryMs = 10_000
 
+/** What V was after an epoch. */
+export interface Snapshot {
+  epoch: number
+  scale: number
+  layers: Layer[]
+}
+
 /** @param gpu trains there, and on the processor only where it cannot or has no such objective; null: on the processor */
-export async function train(input: TrainInput, gpu: string | null, emit: (event: TrainEvent) => void, signal: AbortSignal): Promise<TrainOutput> {
+export async function train(input: TrainInput, gpu: string | null, emit: (event: TrainEvent) => void, signal: AbortSignal, snap: (snapshot: Snapshot) => void = () => {}): Promise<TrainOutput> {
   const inGraphs = input.objective === 'semi-gradient' || input.objective === 'full-gradient'
-  if (gpu === null || !inGraphs) return trainOn(null, input, emit, signal)
+  if (gpu === null || !inGraphs) return trainOn(null, input, emit, signal, snap)
   let { checkpoint } = input
   const keeping = (event: TrainEvent): void => {
     if (event.kind === 'checkpoint') checkpoint = event.checkpoint
     emit(event)
   }
   try {
-    return await trainOn(gpu, input, keeping, signal)
+    return await trainOn(gpu, input, keeping, signal, snap)
   } catch (error) {
     if (codeOf(error) !== 'device-failed') throw error
     emit({ kind: 'started-over', reason: `${(error as Error).message}; it goes on on the processor` })
     for (const epoch of checkpoint?.curve ?? []) emit({ kind: 'epoch', ...epoch })
-    return trainOn(null, { ...input, checkpoint }, emit, signal)
+    return trainOn(null, { ...input, checkpoint }, emit, signal, snap)
   }
 }
 
-async function trainOn(device: string | null, input: TrainInput, emit: (event: TrainEvent) => void, signal: AbortSignal): Promise<TrainOutput> {
+async function trainOn(device: string | null, input: TrainInput, emit: (event: TrainEvent) => void, signal: AbortSignal, snap: (snapshot: Snapshot) => void): Promise<TrainOutput> {
   const trainer = createTrainer(input, device)
   const trainedOn = device ?? 'CPU'
   signal.addEventListener('abort', () => trainer.cancel())
@@ -47,6 +54,7 @@ async function trainOn(device: string | null, input: TrainInput, emit: (event: T
         const epoch = toEpoch(curve.length + 1, result, validates)
         const isBest = best === null || !validates || epoch.returnError < best.error
         if (isBest) best = { epoch: epoch.epoch, error: epoch.returnError, layers: trainer.layers(), predicted: await trainer.predict() }
+        if (input.snapshots === 'best' ? isBest : epoch.epoch % (input.snapshots || Infinity) === 0) snap({ epoch: epoch.epoch, scale: trainer.scale, layers: isBest && best !== null ? best.layers : trainer.layers() })
         curve = [...curve, epoch]
         emit({ kind: 'epoch', ...epoch })
       }

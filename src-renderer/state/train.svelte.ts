@@ -1,5 +1,5 @@
 /** The train stage: settings, the curve of the running training, and the value functions. */
-import type { Epoch, TrainSettings, ValueAlong, ValueComparison, ValueFunction, ValueFunctionDetail } from '../../src-main/contract/entities.ts'
+import type { Epoch, TrainingSamples, TrainSettings, ValueAlong, ValueComparison, ValueFunction, ValueFunctionDetail } from '../../src-main/contract/entities.ts'
 import { collect } from './collect.svelte.ts'
 import { call, on } from './connection.ts'
 import { throttled } from './debounce.ts'
@@ -34,6 +34,11 @@ class TrainStage {
   comparison = $state.raw<ValueComparison | null>(null)
   /** Epochs of the training that runs or ran last, drawn at most ten times a second. */
   live = $state.raw<{ job: number; epochs: Epoch[]; planned: number } | null>(null)
+  /** Answers that it has steered so far. */
+  liveSamples = $state.raw<{ job: number; samples: TrainingSamples } | null>(null)
+  /** How the curves are drawn: weight of the moving average, and their y axis. */
+  smoothing = $state(0)
+  logarithmic = $state(false)
 
   job = $derived(jobs.activeOf('train'))
   newest = $derived(this.list.reduce<ValueFunction | undefined>((a, b) => (a === undefined || b.id > a.id ? b : a), undefined))
@@ -53,6 +58,7 @@ class TrainStage {
         this.along = null
         this.comparison = null
         this.live = null
+        this.liveSamples = null
         if (studio.settings !== null) this.settings = { ...studio.settings.train, collection: 0, source: '', preferred: null, dispreferred: null, of: null }
       }
       if (studio.project !== null) void this.refresh()
@@ -64,6 +70,7 @@ class TrainStage {
       this.#arrived.epochs.push(epoch)
       this.#draw()
     })
+    on('train.samples', (told) => (this.liveSamples = told))
     jobs.onEnd('train', (job) => void this.refresh(job.state === 'failed' ? null : job.subject))
   }
 
@@ -126,6 +133,7 @@ class TrainStage {
     const job = await notices.guard(() => call('train.start', this.settings))
     if (job === undefined) return
     this.live = { job: job.id, epochs: [], planned: this.settings.epochs }
+    this.liveSamples = null
     jobs.take(job)
   }
 }

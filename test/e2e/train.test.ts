@@ -58,3 +58,47 @@ test('objectives, pairs, ensembles, V along unseen responses, and runs side by s
   await expect(page.getByRole('button', { name: 'Show responses token by token' })).toBeVisible()
   expect(problems).toEqual([])
 })
+
+test('a training with sample answers: its curves live, smoothed and on a log axis, the answers walked by epoch, and why its epoch is kept', async ({ studio }) => {
+  const { page, go, picture, folder, problems } = studio
+  const cli = (...args: string[]): void => {
+    const own = { HOME: folder, XDG_CACHE_HOME: join(folder, 'cache'), XDG_DATA_HOME: join(folder, 'cli'), LOCALAPPDATA: join(folder, 'cache'), APPDATA: join(folder, 'cli') }
+    execFileSync(electron, [entry, ...args], { cwd: folder, env: { ...process.env, ...own, ELECTRON_RUN_AS_NODE: '1' }, stdio: 'pipe' })
+  }
+  writeTinyModel(join(folder, 'tiny.gguf'))
+  const rows = Array.from({ length: 40 }, (_, i) => ({ prompt: `Is ${words[i % 6]} number ${i}?`, score: Math.cos(i), split: i < 34 ? 'train' : 'held-out' }))
+  writeFileSync(join(folder, 'rows.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+  cli('project', 'new', 'p', '--model', 'tiny.gguf')
+  cli('data', 'import', 'p', 'rows.jsonl')
+  cli('collect', 'p', '--dataset', '1', '--max-tokens', '24', '--device', 'cpu')
+  cli('reward', 'p', '--collection', '1', '--source', 'column', '--column', 'score')
+
+  await studio.answerDialog(join(folder, 'p'))
+  await page.getByRole('button', { name: 'Open project' }).click()
+  await go('Train')
+  await page.getByLabel('Hidden width').fill('32')
+  await page.getByLabel('Learning rate').fill('0.001')
+  await page.getByLabel('Epochs', { exact: true }).fill('400')
+  await page.getByLabel('Patience').fill('0')
+  await page.getByLabel('Sample answers').selectOption('every')
+  await page.getByLabel('Every so many epochs').fill('20')
+  await page.getByRole('main').getByRole('button', { name: 'Train', exact: true }).click()
+  const answers = page.getByRole('region', { name: 'Sample answers' })
+  await expect(page.getByText(/is kept: its return error on unseen responses/)).toBeVisible({ timeout: 120_000 })
+  await expect(answers.getByText('kept', { exact: true })).toBeVisible()
+  await page.getByLabel('Smoothing', { exact: true }).fill('0.9')
+  await page.getByLabel('Log axis').check()
+  for (const [name, width, height] of [['wide', 1280, 800], ['narrow', 1024, 700]] as const) {
+    await page.setViewportSize({ width, height })
+    await page.getByLabel('Log axis').scrollIntoViewIfNeeded()
+    await picture(`train-smoothed-${name}`)
+    await answers.scrollIntoViewIfNeeded()
+    await picture(`train-samples-${name}`)
+  }
+  const epoch = answers.getByLabel('Epoch', { exact: true })
+  const shown = await epoch.getAttribute('aria-valuetext')
+  await epoch.focus()
+  await epoch.press(((await epoch.inputValue()) === '0') ? 'ArrowRight' : 'ArrowLeft')
+  await expect(epoch).not.toHaveAttribute('aria-valuetext', shown ?? '')
+  expect(problems).toEqual([])
+})

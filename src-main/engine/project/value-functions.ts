@@ -1,6 +1,6 @@
 /** Value functions with their weights, settings and curves. */
 import type { Manifest } from '../../contract/device.ts'
-import type { Epoch, TrainSettings, ValueFunction, ValueFunctionDetail } from '../../contract/entities.ts'
+import type { Epoch, TrainingSamples, TrainSettings, ValueFunction, ValueFunctionDetail } from '../../contract/entities.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Network } from '../../model-host/messages.ts'
 import { packNetwork, unpackNetwork } from '../value/network.ts'
@@ -29,6 +29,8 @@ export interface NewValueFunction {
 }
 
 export interface Figures extends Pick<ValueFunctionDetail, 'memberFigures' | 'positions' | 'spread' | 'pairs'> {
+  /** left out where none were asked for */
+  samples?: TrainingSamples
   /** every unseen response with its mean of (V(h_t) - r)^2, in standardised rewards */
   heldOut: { response: number; error: number }[]
   /** of V over the unseen responses; null without any */
@@ -78,7 +80,7 @@ export class ValueFunctions {
 
   list(): ValueFunction[] {
     return (this.#db.prepare(`SELECT ${columns} FROM valueFunctions ORDER BY id`).all() as Row[]).map((row) => {
-      const { curve: _curve, calibration: _calibration, memberFigures: _members, positions: _positions, spread: _spread, ...summary } = toDetail(row)
+      const { curve: _curve, calibration: _calibration, memberFigures: _members, positions: _positions, spread: _spread, samples: _samples, ...summary } = toDetail(row)
       return summary
     })
   }
@@ -137,6 +139,7 @@ function toDetail({ figures: stored, ...row }: Row): ValueFunctionDetail {
     positions: figures?.positions ?? [],
     spread: figures?.spread ?? null,
     pairs: figures?.pairs ?? null,
+    samples: figures?.samples ?? null,
     curve,
     calibration: JSON.parse(row.calibration) as { reward: number; predicted: number }[]
   }

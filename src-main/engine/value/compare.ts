@@ -7,7 +7,7 @@ import type { Project } from '../project/project.ts'
 export function compareValueFunctions(project: Project, ids: number[]): ValueComparison {
   const details = ids.map((id) => project.valueFunctions.detail(id))
   const heldOut = ids.map((id) => project.valueFunctions.figures(id)?.heldOut ?? [])
-  const names = [...new Set(details.flatMap(({ settings }) => Object.keys(settings ?? {})))] as (keyof NonNullable<(typeof details)[number]['settings']>)[]
+  const names = [...new Set(details.flatMap(({ settings }) => Object.keys(settings ?? {}).filter((name) => !name.startsWith('samples'))))] as (keyof NonNullable<(typeof details)[number]['settings']>)[]
   const settings = names
     .map((name) => ({ name, values: details.map((detail) => (detail.settings === null ? '-' : String(detail.settings[name] ?? 'none'))) }))
     .filter(({ values }) => new Set(values).size > 1)

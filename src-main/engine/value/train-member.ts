@@ -6,17 +6,20 @@ import type { JobContext } from '../jobs/runner.ts'
 import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
 import { CheckpointFile, encodeCheckpoint } from './checkpoints.ts'
+import type { Sampler, SamplesTell } from './sampler.ts'
 
-export interface TrainTell {
+export interface TrainTell extends SamplesTell {
   /** A training that goes on tells the epochs of its checkpoint again. */
   epoch(event: { job: number; epoch: Epoch }): void
-  warn(text: string): void
 }
 
 const trainsOnGpu: ReadonlySet<TrainSettings['objective']> = new Set(['semi-gradient', 'full-gradient'])
 
-/** @param member of an ensemble, from 0: its seed is so much above that of the settings */
-export function trainMember(models: Models, project: Project, job: JobContext, settings: TrainSettings, member: number, inputDim: number, trajectories: TrainInput['trajectories'], tell: TrainTell): Promise<TrainOutput> {
+/**
+ * @param member of an ensemble, from 0: its seed is so much above that of the settings
+ * @param sampler lets the value function of the moment steer a few answers; null: nobody wants any
+ */
+export function trainMember(models: Models, project: Project, job: JobContext, settings: TrainSettings, member: number, inputDim: number, trajectories: TrainInput['trajectories'], tell: TrainTell, sampler: Sampler | null): Promise<TrainOutput> {
   const file = new CheckpointFile(project.statesDirectory, job.id, member)
   const { members, epochs } = settings
   const before = member * epochs
@@ -36,6 +39,7 @@ export function trainMember(models: Models, project: Project, job: JobContext, s
           const { kind: _kind, ...epoch } = event
           job.progress(before + epoch.epoch)
           tell.epoch({ job: job.id, epoch })
+          sampler?.look(host)
         } else if (event.kind === 'started-over') {
           tell.warn(`The training starts over: ${event.reason}`)
           showFrom([])
@@ -59,6 +63,7 @@ export function trainMember(models: Models, project: Project, job: JobContext, s
         seed: settings.seed + member,
         trajectories,
         checkpoint,
+        ...(sampler !== null && { snapshots: settings.samples === 'every' ? settings.samplesEvery : 'best' as const }),
         checkpointAtEnd: members > 1 // so that an interruption does not train the members before it again
       }
       try {

@@ -14,6 +14,7 @@ import { heldOutFigures } from './held-out.ts'
 import { meanDifference, type LinearValue } from './mean-difference.ts'
 import { meanGradient } from './mean-gradient.ts'
 import { answerPairs, pairAccuracy, type AnswerPair } from './pairs.ts'
+import { Sampler } from './sampler.ts'
 import { completeSettings } from './stored-settings.ts'
 import { trainMember, type TrainTell } from './train-member.ts'
 import { lastState, refuseDamaged, validationExamples, whole, wholeTrajectories } from './trajectories.ts'
@@ -49,6 +50,7 @@ export function trainWork(models: Models, tell: TrainTell): JobWork<TrainSetting
         tell.epoch({ job: job.id, epoch })
         return { best: { epoch: 1, error: epoch.returnError, ...best }, scale: settings.standardise ? scale : 1, curve: [epoch], failure: null, trainedOn: 'CPU' }
       }
+      const sampler = settings.samples === 'none' ? null : Sampler.open(project, models, job, settings, trajectories.filter((t) => validation.has(t.example)), tell)
       const members: TrainOutput[] = []
       if (settings.objective === 'difference-of-means') {
         job.phase('Comparing the means', { done: 0, total: 1 })
@@ -60,7 +62,7 @@ export function trainWork(models: Models, tell: TrainTell): JobWork<TrainSetting
         members.push(await computed(() => models.withHost(project, (host) => meanGradient(host, project, of, inputDim, trajectories, standardised, rewardScale, validates, job.signal), job.signal)))
       } else {
         const input = trainingInput(project, trajectories, standardised, validates, settings.objective === 'pref-ctrl' ? pairs : new Map(), inputDim)
-        for (let member = 0; member < settings.members; member++) members.push(await trainMember(models, project, job, settings, member, inputDim, input, tell))
+        for (let member = 0; member < settings.members; member++) members.push(await trainMember(models, project, job, settings, member, inputDim, input, tell, member === 0 ? sampler : null))
       }
 
       const networks = members.map(({ best }): Network => ({ inputDim, layers: best.layers }))
@@ -85,6 +87,11 @@ export function trainWork(models: Models, tell: TrainTell): JobWork<TrainSetting
         job.signal
       )
 
+      if (sampler !== null) {
+        job.phase('Steering a few answers', { done: settings.members * settings.epochs, total: settings.members * settings.epochs })
+        const samples = await sampler.finish(members[0] as TrainOutput, inputDim)
+        if (samples !== null) figures.samples = samples
+      }
       const shown = trajectories.flatMap((t, i) => (validation.size === 0 || validates[i] === true ? [{ reward: t.reward, predicted: mean(members.map((member) => member.best.predicted[i] ?? 0)) }] : []))
       const made = {
         name: `${settings.source}, ${describeShape(settings)}`,
