@@ -37,6 +37,8 @@ export const test = base.extend<{ studio: Studio }>({
     const folder = mkdtempSync(join(tmpdir(), 're-control-e2e-'))
     mkdirSync(pictures, { recursive: true })
     const app = await launch(folder)
+    let running = true
+    app.once('close', () => (running = false))
     // a test may end while a job runs
     await app.evaluate(({ dialog }) => {
       dialog.showMessageBox = () => Promise.resolve({ response: 0, checkboxChecked: false })
@@ -92,7 +94,7 @@ export const test = base.extend<{ studio: Studio }>({
       },
       modelHosts: () => app.evaluate(({ app: electron }) => electron.getAppMetrics().flatMap(({ name, pid }) => (name === 'RE-Control model host' ? [pid] : [])))
     })
-    if (app.process().exitCode === null) await app.close()
+    if (running) await app.close()
     rmSync(folder, { recursive: true, force: true })
   }
 })
