@@ -1,5 +1,5 @@
 /** The flags that choose examples of a data set. */
-import { answersKept, exampleFilter, split, type ExampleFilter } from '../contract/entities.ts'
+import { answersKept, exampleFilter, split, type ExampleFilter } from '../contract/data.ts'
 import { number, text, UsageError } from './arguments.ts'
 import type { Input } from './command.ts'
 

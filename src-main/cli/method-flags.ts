@@ -1,5 +1,5 @@
 /** A method's settings from flags: --value-function, --alpha, --updates, ... as its schema has them. */
-import type { MethodChoice } from '../contract/entities.ts'
+import type { MethodChoice } from '../contract/control.ts'
 import { StudioError } from '../contract/errors.ts'
 import { completeChoice, listMethods, methodNamed } from '../engine/control/methods.ts'
 import type { Project } from '../engine/project/project.ts'

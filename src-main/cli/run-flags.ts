@@ -1,5 +1,6 @@
 /** Flags that several commands share. */
-import { sampling, split, type Sampling, type Split } from '../contract/entities.ts'
+import { split, type Split } from '../contract/data.ts'
+import { sampling, type Sampling } from '../contract/shared.ts'
 import { number, text, UsageError } from './arguments.ts'
 import type { Input } from './command.ts'
 

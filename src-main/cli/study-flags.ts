@@ -1,5 +1,5 @@
 /** The flags of what an evaluation compares and measures: --methods, --sweep with --over, --halving, --seeds, --metrics, --source. */
-import type { EvaluateSettings, MetricChoice, Sweep } from '../contract/entities.ts'
+import type { EvaluateSettings, MetricChoice, Sweep } from '../contract/evaluate.ts'
 import { metricNamed } from '../engine/evaluate/metrics.ts'
 import type { Project } from '../engine/project/project.ts'
 import { listSources, sourceNamed } from '../engine/reward/sources.ts'

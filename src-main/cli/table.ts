@@ -1,5 +1,5 @@
 /** The evaluation's table for people. */
-import type { EvaluationTable } from '../contract/entities.ts'
+import type { EvaluationTable } from '../contract/evaluate.ts'
 import { decimal, probability, verdict } from '../engine/evaluate/wording.ts'
 import { columns } from './terminal.ts'
 

@@ -1,6 +1,6 @@
 /** A long task, as window and terminal see it. */
 import { z } from 'zod'
-import { id } from './entities.ts'
+import { id } from './shared.ts'
 import { failure } from './errors.ts'
 
 export const jobKind = z.enum(['fetch-data', 'import', 'export', 'collect', 'export-states', 'import-states', 'reward', 'preference', 'train', 'evaluate'])

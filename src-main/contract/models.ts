@@ -2,6 +2,51 @@
 import { z } from 'zod'
 import { failure } from './errors.ts'
 
+export const modelFacts = z.object({
+  file: z.string(),
+  bytes: z.number(),
+  name: z.string().nullable(),
+  architecture: z.string(),
+  parameters: z.number(),
+  embeddingLength: z.number(),
+  blockCount: z.number(),
+  contextLength: z.number(),
+  vocabularySize: z.number().nullable(),
+  quantization: z.string(),
+  licence: z.string().nullable(),
+  hasChatTemplate: z.boolean(),
+  /** Bytes by part, as the file has them, and what a loaded model needs beside them. */
+  sizes: z.object({
+    /** weights of each layer, the first one first */
+    layers: z.array(z.number()),
+    /** weights of the output head */
+    output: z.number(),
+    /** weights that a graphics processor needs a copy of for the output head, where it is the token embeddings once more */
+    shared: z.number(),
+    /** of one layer's KV cache, for each token of the context */
+    cachePerToken: z.number(),
+    /** intermediate results, for each token of a step */
+    computePerToken: z.number()
+  }),
+  /** Bytes that loading without a graphics processor needs: weights, KV cache and compute buffers for the studio's context. */
+  memoryNeeded: z.number(),
+  memoryAvailable: z.number(),
+  fits: z.boolean()
+})
+export type ModelFacts = z.infer<typeof modelFacts>
+
+export const catalogueModel = z.object({
+  id: z.string(),
+  title: z.string(),
+  licence: z.string(),
+  bytes: z.number(),
+  sha256: z.string(),
+  file: z.string(),
+  /** Whether `file` is there, whole and checked. */
+  present: z.boolean()
+})
+export type CatalogueModel = z.infer<typeof catalogueModel>
+
 /** Where a model comes from: the studio's own list, or a file of the Hugging Face hub. */
 export const modelSource = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('catalogue'), id: z.string().min(1).max(200) }),

@@ -1,6 +1,6 @@
 /** What belongs to the window's shell: recent projects, preferences of this machine, and the commands of the native menu. */
 import { z } from 'zod'
-import { stageName } from './entities.ts'
+import { stageName } from './project.ts'
 
 export const recentProject = z.object({
   name: z.string(),

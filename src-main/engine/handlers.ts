@@ -1,6 +1,7 @@
 /** What the engine does for each method of the contract: this map is the window's whole interface. */
 import { resolve } from 'node:path'
-import { stageSettings, type Project as Summary } from '../contract/entities.ts'
+import { stageSettings } from '../contract/pipeline.ts'
+import type { Project as Summary } from '../contract/project.ts'
 import { StudioError, toFailure } from '../contract/errors.ts'
 import { estimateCollection } from './collect/collect.ts'
 import { deleteShards } from './collect/shards.ts'

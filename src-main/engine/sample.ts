@@ -1,7 +1,7 @@
 /** The sample project: made once, with the sample's prompts and model, then opened again. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Project as Summary } from '../contract/entities.ts'
+import type { Project as Summary } from '../contract/project.ts'
 import { toFailure } from '../contract/errors.ts'
 import type { JobKind } from '../contract/job.ts'
 import type { Engine } from './engine.ts'

@@ -6,7 +6,7 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
-import { keyName } from '../contract/entities.ts'
+import { keyName } from '../contract/reward.ts'
 import { StudioError } from '../contract/errors.ts'
 import { replaceFileSync } from './replace-file.ts'
 

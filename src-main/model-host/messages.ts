@@ -1,6 +1,8 @@
 /** The message contract of the model host: what the engine asks, what comes back while it works, what comes at the end. */
 import type { Backend, Device, LoadedModel } from '../contract/device.ts'
-import type { Epoch, Message, Sampling } from '../contract/entities.ts'
+import type { Message } from '../contract/data.ts'
+import type { Sampling } from '../contract/shared.ts'
+import type { Epoch } from '../contract/value.ts'
 import type { Failure } from '../contract/errors.ts'
 
 export interface Layer {

@@ -1,7 +1,7 @@
 /** From a conversation to the text and the tokens that the model gets. */
 import { Template } from '@huggingface/jinja'
 import type { Model } from '../../native/llama.ts'
-import type { Message } from '../contract/entities.ts'
+import type { Message } from '../contract/data.ts'
 import { StudioError } from '../contract/errors.ts'
 import type { Prompt } from './messages.ts'
 

@@ -1,5 +1,5 @@
 /** What the help says. It stands on its own: nothing is fetched. */
-import type { StageName } from '../../src-main/contract/entities.ts'
+import type { StageName } from '../../src-main/contract/project.ts'
 
 export const stageHelp: Record<StageName, string> = {
   model: 'Choose the GGUF model that is steered; its weights are never changed. The studio shows whether it fits this machine and which device runs it.',

@@ -1,5 +1,5 @@
 /** The landscape beside the chat: the surface of the value function that steered a turn, and the way of one token's state. */
-import type { Landscape, LandscapePath, LandscapePlane } from '../../src-main/contract/entities.ts'
+import type { Landscape, LandscapePath, LandscapePlane } from '../../src-main/contract/landscape.ts'
 import type { PointedToken } from './chat-view.svelte.ts'
 import { call } from './connection.ts'
 import { throttled } from './debounce.ts'

@@ -1,5 +1,8 @@
 /** The chat stage: its panes, the conversation in front, and the answer that is being generated. */
-import type { ChatTurn, MethodChoice, RatingValue, Sampling } from '../../src-main/contract/entities.ts'
+import type { ChatTurn } from '../../src-main/contract/chat.ts'
+import type { MethodChoice } from '../../src-main/contract/control.ts'
+import type { RatingValue } from '../../src-main/contract/rating.ts'
+import type { Sampling } from '../../src-main/contract/shared.ts'
 import { collect } from './collect.svelte.ts'
 import { call, on, onConnect, RequestFailure } from './connection.ts'
 import { control, sameChoices } from './control.svelte.ts'

@@ -1,5 +1,5 @@
 /** The collect stage: settings and their estimate, collections, their responses, live samples. */
-import type { Collection, CollectSettings, Response } from '../../src-main/contract/entities.ts'
+import type { Collection, CollectSettings, Response } from '../../src-main/contract/collect.ts'
 import type { EventPayload, Output } from '../../src-main/contract/methods.ts'
 import { call, on } from './connection.ts'
 import { debounced, throttled } from './debounce.ts'

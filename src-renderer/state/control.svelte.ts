@@ -1,5 +1,5 @@
 /** The steering methods that can be chosen, for the chat's panes and for evaluations. */
-import type { MethodChoice, SteeringMethod } from '../../src-main/contract/entities.ts'
+import type { MethodChoice, SteeringMethod } from '../../src-main/contract/control.ts'
 import { defaultSettings } from '../ui/schema.ts'
 import { call } from './connection.ts'
 import { notices } from './notices.svelte.ts'

@@ -1,5 +1,5 @@
 /** The conversations of the project: their list, what is searched for in it, and what is done with one of them. */
-import type { Conversation, ConversationFormat } from '../../src-main/contract/entities.ts'
+import type { Conversation, ConversationFormat } from '../../src-main/contract/chat.ts'
 import { call } from './connection.ts'
 import { debounced } from './debounce.ts'
 import { deletions } from './deletions.svelte.ts'

@@ -1,5 +1,5 @@
 /** The data stage: data sets, their examples as they are searched and filtered, and the rows that were rejected. */
-import type { Dataset, Example, ExampleFilter, ExampleOrder, ExampleRow, ExportSettings, RejectedRow } from '../../src-main/contract/entities.ts'
+import type { Dataset, Example, ExampleFilter, ExampleOrder, ExampleRow, ExportSettings, RejectedRow } from '../../src-main/contract/data.ts'
 import { collect } from './collect.svelte.ts'
 import { call } from './connection.ts'
 import { debounced } from './debounce.ts'

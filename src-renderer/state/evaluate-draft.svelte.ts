@@ -1,5 +1,6 @@
 /** The next evaluation, as the form has it: what is wrong with it, how large it is, and its start. */
-import type { EvaluateSettings, Evaluation, MethodChoice, MetricChoice } from '../../src-main/contract/entities.ts'
+import type { MethodChoice } from '../../src-main/contract/control.ts'
+import type { EvaluateSettings, Evaluation, MetricChoice } from '../../src-main/contract/evaluate.ts'
 import { defaultSettings, settingFields, type NumberField } from '../ui/schema.ts'
 import { call } from './connection.ts'
 import { control, sameChoices } from './control.svelte.ts'

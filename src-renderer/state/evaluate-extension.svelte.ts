@@ -1,5 +1,6 @@
 /** What a finished evaluation is to have beside what it has: more methods, metrics or seeds. */
-import type { Evaluation, MethodChoice, MetricChoice } from '../../src-main/contract/entities.ts'
+import type { MethodChoice } from '../../src-main/contract/control.ts'
+import type { Evaluation, MetricChoice } from '../../src-main/contract/evaluate.ts'
 import { call } from './connection.ts'
 import { methodFault, metricFault } from './evaluate-draft.svelte.ts'
 import { evaluate } from './evaluate.svelte.ts'

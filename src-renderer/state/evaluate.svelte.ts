@@ -1,5 +1,6 @@
 /** The evaluations of the project: the list, the one in front, and the responses behind its table. */
-import type { Evaluation, EvaluationFormat, EvaluationResponse, Metric, MethodChoice, ResponseOrder } from '../../src-main/contract/entities.ts'
+import type { MethodChoice } from '../../src-main/contract/control.ts'
+import type { Evaluation, EvaluationFormat, EvaluationResponse, Metric, ResponseOrder } from '../../src-main/contract/evaluate.ts'
 import type { Input, Output } from '../../src-main/contract/methods.ts'
 import { chat } from './chat.svelte.ts'
 import { call } from './connection.ts'

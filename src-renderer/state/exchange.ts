@@ -1,5 +1,6 @@
 /** Value functions and collected states as files that Python reads and writes. */
-import type { Collection, ValueFunction } from '../../src-main/contract/entities.ts'
+import type { Collection } from '../../src-main/contract/collect.ts'
+import type { ValueFunction } from '../../src-main/contract/value.ts'
 import { call } from './connection.ts'
 import { collect } from './collect.svelte.ts'
 import { jobs } from './jobs.svelte.ts'

@@ -1,5 +1,5 @@
 /** A data set of the Hugging Face hub: its files, and the one that is fetched to be imported. */
-import type { HubDataset } from '../../src-main/contract/entities.ts'
+import type { HubDataset } from '../../src-main/contract/data.ts'
 import { call } from './connection.ts'
 import { importDraft } from './import-draft.svelte.ts'
 import { isOver, jobs } from './jobs.svelte.ts'

@@ -1,5 +1,5 @@
 /** An import before it starts: the file, how it is read, and its first rows. */
-import type { DataPreview, ImportSettings } from '../../src-main/contract/entities.ts'
+import type { DataPreview, ImportSettings } from '../../src-main/contract/data.ts'
 import { call } from './connection.ts'
 import { debounced } from './debounce.ts'
 import { jobs } from './jobs.svelte.ts'

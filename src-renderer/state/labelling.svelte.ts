@@ -1,5 +1,5 @@
 /** The labelling that is being prepared: a source with its settings, the name that its rewards get, and what it would do. */
-import type { RewardPreview } from '../../src-main/contract/entities.ts'
+import type { RewardPreview } from '../../src-main/contract/reward.ts'
 import { defaultSettings, settingFields } from '../ui/schema.ts'
 import { call, RequestFailure } from './connection.ts'
 import { notices } from './notices.svelte.ts'

@@ -1,5 +1,7 @@
 /** The picture of the chosen value function: V over its states' plane, and one state's way up it. */
-import type { Landscape, LandscapePath, LandscapePlane, Response, ValueFunctionDetail } from '../../src-main/contract/entities.ts'
+import type { Response } from '../../src-main/contract/collect.ts'
+import type { Landscape, LandscapePath, LandscapePlane } from '../../src-main/contract/landscape.ts'
+import type { ValueFunctionDetail } from '../../src-main/contract/value.ts'
 import { call } from './connection.ts'
 import { throttled } from './debounce.ts'
 import { notices } from './notices.svelte.ts'

@@ -1,6 +1,6 @@
 /** The model stage: the catalogue, the facts of the project's model, loading it. */
 import type { DeviceCandidate, DeviceChoice, LoadPlan } from '../../src-main/contract/device.ts'
-import type { CatalogueModel, ModelFacts } from '../../src-main/contract/entities.ts'
+import type { CatalogueModel, ModelFacts } from '../../src-main/contract/models.ts'
 import { call, on } from './connection.ts'
 import { downloads } from './downloads.svelte.ts'
 import { notices } from './notices.svelte.ts'

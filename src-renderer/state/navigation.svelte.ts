@@ -1,5 +1,5 @@
 /** Which stage is in front, and what each stage of the method says of itself. */
-import type { StageName } from '../../src-main/contract/entities.ts'
+import type { StageName } from '../../src-main/contract/project.ts'
 import type { JobKind } from '../../src-main/contract/job.ts'
 import { call } from './connection.ts'
 import { downloads } from './downloads.svelte.ts'

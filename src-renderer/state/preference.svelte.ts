@@ -1,5 +1,5 @@
 /** Preference heads: the training of the next one, and those that there are. */
-import type { PreferenceHead, PreferenceSettings } from '../../src-main/contract/entities.ts'
+import type { PreferenceHead, PreferenceSettings } from '../../src-main/contract/preference.ts'
 import { call } from './connection.ts'
 import { data } from './data.svelte.ts'
 import { jobs } from './jobs.svelte.ts'

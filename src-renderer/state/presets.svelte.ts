@@ -1,5 +1,6 @@
 /** Named sets of panes: those of the project, and those that follow from its newest value function. */
-import type { MethodChoice, PanePreset } from '../../src-main/contract/entities.ts'
+import type { PanePreset } from '../../src-main/contract/chat.ts'
+import type { MethodChoice } from '../../src-main/contract/control.ts'
 import { call } from './connection.ts'
 import { control } from './control.svelte.ts'
 import { deletions } from './deletions.svelte.ts'

@@ -1,5 +1,5 @@
 /** Rating by hand: what is shown now, what was said so far in this sitting. */
-import type { RatingSummary, RatingTask, RatingValue } from '../../src-main/contract/entities.ts'
+import type { RatingSummary, RatingTask, RatingValue } from '../../src-main/contract/rating.ts'
 import { call } from './connection.ts'
 import { debounced } from './debounce.ts'
 import { notices } from './notices.svelte.ts'

@@ -1,5 +1,5 @@
 /** A prompt as the model gets it, while it is looked at; only the last one that was asked for counts. */
-import type { Message } from '../../src-main/contract/entities.ts'
+import type { Message } from '../../src-main/contract/data.ts'
 import { call } from './connection.ts'
 
 export class RenderedPrompt {

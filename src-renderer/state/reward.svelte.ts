@@ -1,5 +1,6 @@
 /** The reward stage: which collection is labelled, by which names, and how its rewards are spread and go together. */
-import type { LabelSettings, Response, RewardCorrelation, RewardSource, RewardSummary } from '../../src-main/contract/entities.ts'
+import type { Response } from '../../src-main/contract/collect.ts'
+import type { LabelSettings, RewardCorrelation, RewardSource, RewardSummary } from '../../src-main/contract/reward.ts'
 import { collect } from './collect.svelte.ts'
 import { call } from './connection.ts'
 import { jobs } from './jobs.svelte.ts'

@@ -1,5 +1,5 @@
 /** The local server as the window shows it. Its token is asked for only to be shown or copied. */
-import type { ServerState } from '../../src-main/contract/entities.ts'
+import type { ServerState } from '../../src-main/contract/server.ts'
 import { call, on, onConnect } from './connection.ts'
 import { notices } from './notices.svelte.ts'
 

@@ -1,6 +1,7 @@
 /** Where things stand: the connection, the open project with what its forms begin with, the loaded model. */
 import type { LoadedModel } from '../../src-main/contract/device.ts'
-import type { Backup, Project, StageSettings } from '../../src-main/contract/entities.ts'
+import type { StageSettings } from '../../src-main/contract/pipeline.ts'
+import type { Backup, Project } from '../../src-main/contract/project.ts'
 import type { RecentProject } from '../../src-main/contract/shell.ts'
 import { call, on, onConnect, RequestFailure } from './connection.ts'
 import { jobs } from './jobs.svelte.ts'

@@ -1,5 +1,5 @@
 /** The train stage: settings, the curve of the running training, and the value functions. */
-import type { Epoch, TrainingSamples, TrainSettings, ValueAlong, ValueComparison, ValueFunction, ValueFunctionDetail } from '../../src-main/contract/entities.ts'
+import type { Epoch, TrainingSamples, TrainSettings, ValueAlong, ValueComparison, ValueFunction, ValueFunctionDetail } from '../../src-main/contract/value.ts'
 import { collect } from './collect.svelte.ts'
 import { call, on } from './connection.ts'
 import { throttled } from './debounce.ts'

@@ -1,5 +1,7 @@
 /** One prompt and its answers, while they stream in and afterwards. */
-import type { AnswerEnd, ChatTurn, MethodChoice, RatingValue, TokenReading, TokenStep } from '../../src-main/contract/entities.ts'
+import type { AnswerEnd, ChatTurn } from '../../src-main/contract/chat.ts'
+import type { MethodChoice, TokenReading, TokenStep } from '../../src-main/contract/control.ts'
+import type { RatingValue } from '../../src-main/contract/rating.ts'
 
 /** What is known of the answer beyond what its generation told: see readAgain. */
 export type Reading = { state: 'none' | 'running' } | { state: 'read'; note: string | null } | { state: 'failed'; reason: string }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Sampler, type Batch, type Context, type Decoded } from '../../native/llama.ts'
-import { sampling } from '../../src-main/contract/entities.ts'
+import { sampling } from '../../src-main/contract/shared.ts'
 import { batchOf, row as rowOf, type Part } from '../fixtures/batches.ts'
 import { batchTokens, type Subject } from './subject.ts'
 

@@ -1,7 +1,7 @@
 /** Conversations in the terminal: listed, searched, shown and exported. */
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { ChatPane } from '../../src-main/contract/entities.ts'
+import type { ChatPane } from '../../src-main/contract/chat.ts'
 import { Project } from '../../src-main/engine/project/project.ts'
 import { makeHome, type Home } from './terminal.ts'
 

@@ -1,6 +1,6 @@
 /** Best-of-N against drawing and scoring the same candidates by hand. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { evaluateSettings } from '../../src-main/contract/entities.ts'
+import { evaluateSettings } from '../../src-main/contract/evaluate.ts'
 import { responseSeed } from '../../src-main/engine/collect/seed.ts'
 import { generate } from '../../src-main/engine/control/generate.ts'
 import { resolveMethod } from '../../src-main/engine/control/methods.ts'

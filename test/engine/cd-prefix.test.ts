@@ -1,6 +1,6 @@
 /** CD prefix through the engine: its values are the value function's own, at the states that the model has when it reads the response. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { evaluateSettings } from '../../src-main/contract/entities.ts'
+import { evaluateSettings } from '../../src-main/contract/evaluate.ts'
 import { generate } from '../../src-main/engine/control/generate.ts'
 import { resolveMethod } from '../../src-main/engine/control/methods.ts'
 import type { FinishedEvent, GenerateEvent, PrefillEvent, TokenEvent } from '../../src-main/model-host/messages.ts'

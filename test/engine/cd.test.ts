@@ -1,6 +1,6 @@
 /** CD and DeAL through the engine: the branches' rewards are those of the project's reward. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { evaluateSettings } from '../../src-main/contract/entities.ts'
+import { evaluateSettings } from '../../src-main/contract/evaluate.ts'
 import { generate } from '../../src-main/engine/control/generate.ts'
 import { resolveMethod } from '../../src-main/engine/control/methods.ts'
 import type { FinishedEvent, GenerateEvent } from '../../src-main/model-host/messages.ts'

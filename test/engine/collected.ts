@@ -1,6 +1,7 @@
 /** A project with a collection of given texts, as if a model had written them, and the jobs that label it. */
 import { join } from 'node:path'
-import { collectSettings, type LabelSettings } from '../../src-main/contract/entities.ts'
+import { collectSettings } from '../../src-main/contract/collect.ts'
+import type { LabelSettings } from '../../src-main/contract/reward.ts'
 import type { Job } from '../../src-main/contract/job.ts'
 import { JobRunner } from '../../src-main/engine/jobs/runner.ts'
 import { forkHost } from '../../src-main/engine/models/fork-host.ts'

@@ -1,7 +1,7 @@
 /** Where the model runs: chosen, kept for the machine, measured and remembered, and said; by real model hosts. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { deviceChoice, loadedModel, type DeviceCandidate } from '../../src-main/contract/device.ts'
-import { collectSettings } from '../../src-main/contract/entities.ts'
+import { collectSettings } from '../../src-main/contract/collect.ts'
 import { methods } from '../../src-main/contract/methods.ts'
 import { createHandlers } from '../../src-main/engine/handlers.ts'
 import { probeBackends } from '../../src-main/engine/models/backends.ts'

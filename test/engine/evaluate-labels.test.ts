@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { collectSettings, evaluateSettings, type EvaluateSettings } from '../../src-main/contract/entities.ts'
+import { collectSettings } from '../../src-main/contract/collect.ts'
+import { evaluateSettings, type EvaluateSettings } from '../../src-main/contract/evaluate.ts'
 import { greedy, openStudio, type Studio } from './studio.ts'
 
 let studio: Studio

@@ -1,7 +1,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { collectSettings, evaluateSettings, trainSettings } from '../../src-main/contract/entities.ts'
+import { collectSettings } from '../../src-main/contract/collect.ts'
+import { evaluateSettings } from '../../src-main/contract/evaluate.ts'
+import { trainSettings } from '../../src-main/contract/value.ts'
 import { writeTinyModel } from '../fixtures/tiny-model.ts'
 import { greedy, openStudio, scoredPrompts, type Studio } from './studio.ts'
 

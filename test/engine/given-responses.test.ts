@@ -1,6 +1,7 @@
 /** The data set's own responses as a collection: read by the model for their states, and good for a value function. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { collectSettings, trainSettings } from '../../src-main/contract/entities.ts'
+import { collectSettings } from '../../src-main/contract/collect.ts'
+import { trainSettings } from '../../src-main/contract/value.ts'
 import { estimateCollection } from '../../src-main/engine/collect/collect.ts'
 import { generate } from '../../src-main/engine/control/generate.ts'
 import { resolveMethod } from '../../src-main/engine/control/methods.ts'

@@ -1,7 +1,7 @@
 /** A project with a collection of given responses, and the jobs that label it: everything real but the model that wrote them. */
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { collectSettings } from '../../src-main/contract/entities.ts'
+import { collectSettings } from '../../src-main/contract/collect.ts'
 import type { Job } from '../../src-main/contract/job.ts'
 import { JobRunner } from '../../src-main/engine/jobs/runner.ts'
 import { Models } from '../../src-main/engine/models/models.ts'

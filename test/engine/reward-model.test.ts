@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { collectSettings } from '../../src-main/contract/entities.ts'
+import { collectSettings } from '../../src-main/contract/collect.ts'
 import { createHandlers } from '../../src-main/engine/handlers.ts'
 import { loadModel } from '../../native/llama.ts'
 import { openVariant } from '../../native/variants.ts'

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { collectSettings } from '../../src-main/contract/entities.ts'
+import { collectSettings } from '../../src-main/contract/collect.ts'
 import type { Job } from '../../src-main/contract/job.ts'
 import { ShardWriter, stateProblem } from '../../src-main/engine/collect/shards.ts'
 import { JobRunner } from '../../src-main/engine/jobs/runner.ts'

@@ -1,7 +1,8 @@
 /** Answers steered during a training: they are kept with it, and the training does not notice them. */
 import { readdirSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { collectSettings, trainSettings, type TrainSettings } from '../../src-main/contract/entities.ts'
+import { collectSettings } from '../../src-main/contract/collect.ts'
+import { trainSettings, type TrainSettings } from '../../src-main/contract/value.ts'
 import type { Job } from '../../src-main/contract/job.ts'
 import { generate } from '../../src-main/engine/control/generate.ts'
 import { resolveMethod } from '../../src-main/engine/control/methods.ts'

@@ -2,7 +2,7 @@
 import { mkdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { collectSettings } from '../../src-main/contract/entities.ts'
+import { collectSettings } from '../../src-main/contract/collect.ts'
 import { toFailure } from '../../src-main/contract/errors.ts'
 import { drawn, openStudio, scoredPrompts, type Studio } from './studio.ts'
 

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { collectSettings } from '../../src-main/contract/entities.ts'
+import { collectSettings } from '../../src-main/contract/collect.ts'
 import { describeExit, describeUtilityExit, isCrash } from '../../src-main/engine/models/exit-reason.ts'
 import { makeHome } from '../cli/terminal.ts'
 import { drawn, openStudio, scoredPrompts, writeRows } from '../engine/studio.ts'

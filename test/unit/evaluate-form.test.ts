@@ -1,6 +1,6 @@
 /** What the Evaluate stage checks and works out before an evaluation starts, and what its figures are drawn from. */
 import { expect, test } from 'vitest'
-import type { EvaluationTable } from '../../src-main/contract/entities.ts'
+import type { EvaluationTable } from '../../src-main/contract/evaluate.ts'
 import { axisOf, figuresOf, verdictOf } from '../../src-renderer/stages/Evaluate/figures.ts'
 import { sweepPoints, tradeOff } from '../../src-renderer/stages/Evaluate/sweep-points.ts'
 import { faultOfSettings, repeats } from '../../src-renderer/state/chosen-faults.ts'

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { modelFacts } from '../../src-main/contract/entities.ts'
+import { modelFacts } from '../../src-main/contract/models.ts'
 import { toFailure } from '../../src-main/contract/errors.ts'
 import { inspectModel } from '../../src-main/engine/models/inspect.ts'
 import { seededRandom } from '../fixtures/random.ts'

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { steeringMethod, type Message } from '../../src-main/contract/entities.ts'
+import { steeringMethod } from '../../src-main/contract/control.ts'
+import type { Message } from '../../src-main/contract/data.ts'
 import { listMethods, methodNamed, resolveMethod } from '../../src-main/engine/control/methods.ts'
 
 const question: Message[] = [{ role: 'user', content: 'Why?' }]

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { evaluateSettings } from '../../src-main/contract/entities.ts'
+import { evaluateSettings } from '../../src-main/contract/evaluate.ts'
 import { bootstrapMean } from '../../src-main/engine/evaluate/bootstrap.ts'
 import { diversity } from '../../src-main/engine/evaluate/diversity.ts'
 import { evaluationTable } from '../../src-main/engine/evaluate/table.ts'

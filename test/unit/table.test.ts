@@ -1,6 +1,6 @@
 /** The table's figures against an independent computation: seeds averaged within a prompt, prompts the unit of everything. */
 import { describe, expect, test } from 'vitest'
-import { evaluateSettings, type EvaluateSettings } from '../../src-main/contract/entities.ts'
+import { evaluateSettings, type EvaluateSettings } from '../../src-main/contract/evaluate.ts'
 import { columnsOf, pointsOf } from '../../src-main/engine/evaluate/columns.ts'
 import { bestPoints, goingOn, promptsOfRound } from '../../src-main/engine/evaluate/halving.ts'
 import { methodLabels } from '../../src-main/engine/evaluate/labels.ts'

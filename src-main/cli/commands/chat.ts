@@ -1,6 +1,6 @@
 /** Conversations of the chat: list and search, show, export. */
 import { extname, resolve } from 'node:path'
-import { conversationFormat, type ConversationFormat } from '../../contract/entities.ts'
+import { conversationFormat, type ConversationFormat } from '../../contract/chat.ts'
 import { exportConversation, markdown } from '../../engine/control/export-conversation.ts'
 import { number, required, text, UsageError } from '../arguments.ts'
 import type { Command, Input } from '../command.ts'

@@ -1,4 +1,4 @@
-import { collectSettings } from '../../contract/entities.ts'
+import { collectSettings } from '../../contract/collect.ts'
 import { estimateCollection } from '../../engine/collect/collect.ts'
 import { number, required, text } from '../arguments.ts'
 import type { Command } from '../command.ts'

@@ -1,5 +1,5 @@
 import { extname, resolve } from 'node:path'
-import { exportSettings, type ExportSettings } from '../../contract/entities.ts'
+import { exportSettings, type ExportSettings } from '../../contract/data.ts'
 import { required, text, UsageError } from '../arguments.ts'
 import type { Command, Input } from '../command.ts'
 import { exampleFilterFrom, exampleFlags, exampleUsage, oneOf } from '../example-flags.ts'

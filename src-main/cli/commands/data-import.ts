@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { dataFormat, importSettings, type ImportSettings, type RejectedRow } from '../../contract/entities.ts'
+import { dataFormat, importSettings, type ImportSettings, type RejectedRow } from '../../contract/data.ts'
 import { isHubFile } from '../../engine/data/hub/name.ts'
 import type { Project } from '../../engine/project/project.ts'
 import { number, pairs, text, UsageError } from '../arguments.ts'

@@ -1,4 +1,4 @@
-import { exampleOrder } from '../../contract/entities.ts'
+import { exampleOrder } from '../../contract/data.ts'
 import { number, required, UsageError } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { exampleFilterFrom, exampleFlags, exampleUsage, oneOf } from '../example-flags.ts'

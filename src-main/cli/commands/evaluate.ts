@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { evaluateSettings, type EvaluateSettings, type Evaluation } from '../../contract/entities.ts'
+import { evaluateSettings, type EvaluateSettings, type Evaluation } from '../../contract/evaluate.ts'
 import { completeStudy } from '../../engine/evaluate/study.ts'
 import { readJson } from '../../engine/files.ts'
 import type { Project } from '../../engine/project/project.ts'

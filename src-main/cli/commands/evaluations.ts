@@ -1,6 +1,6 @@
 /** What is done with evaluations that there are: list, show, extend, compare, export. */
 import { extname, resolve } from 'node:path'
-import { evaluationExtension, evaluationFormat, type Comparison, type EvaluationFormat } from '../../contract/entities.ts'
+import { evaluationExtension, evaluationFormat, type Comparison, type EvaluationFormat } from '../../contract/evaluate.ts'
 import { columnsOf } from '../../engine/evaluate/columns.ts'
 import { compareColumns } from '../../engine/evaluate/compare.ts'
 import { exportEvaluation } from '../../engine/evaluate/export.ts'

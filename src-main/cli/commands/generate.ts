@@ -1,4 +1,4 @@
-import type { Message } from '../../contract/entities.ts'
+import type { Message } from '../../contract/data.ts'
 import { responseSeed } from '../../engine/collect/seed.ts'
 import { generate, type GenerationTask } from '../../engine/control/generate.ts'
 import { resolveMethod } from '../../engine/control/methods.ts'

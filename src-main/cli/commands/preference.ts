@@ -1,4 +1,4 @@
-import { preferenceSettings, type PreferenceHead, type Share } from '../../contract/entities.ts'
+import { preferenceSettings, type PreferenceHead, type Share } from '../../contract/preference.ts'
 import { number, required } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { deviceFlags, deviceFrom, deviceUsage } from '../device-flags.ts'

@@ -1,4 +1,4 @@
-import { labelSettings } from '../../contract/entities.ts'
+import { labelSettings } from '../../contract/reward.ts'
 import { rewardSummary } from '../../engine/reward/summary.ts'
 import { sourceNamed } from '../../engine/reward/sources.ts'
 import { required, settingsFrom, text } from '../arguments.ts'

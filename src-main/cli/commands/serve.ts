@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { StudioError } from '../../contract/errors.ts'
-import type { MethodChoice } from '../../contract/entities.ts'
+import type { MethodChoice } from '../../contract/control.ts'
 import { usualChoice } from '../../engine/server/served-models.ts'
 import { number, text, UsageError } from '../arguments.ts'
 import type { Command, Input } from '../command.ts'

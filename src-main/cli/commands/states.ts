@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { StudioError } from '../../contract/errors.ts'
-import { exportStatesSettings, importStatesSettings } from '../../contract/entities.ts'
+import { exportStatesSettings, importStatesSettings } from '../../contract/collect.ts'
 import { required } from '../arguments.ts'
 import type { Command } from '../command.ts'
 

@@ -1,4 +1,4 @@
-import { objective, trainSettings, type TrainSettings } from '../../contract/entities.ts'
+import { objective, trainSettings, type TrainSettings } from '../../contract/value.ts'
 import { number, required, text, UsageError } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { deviceFacts, deviceFlags, deviceFrom, deviceUsage } from '../device-flags.ts'

@@ -1,4 +1,4 @@
-import type { ValueComparison } from '../../contract/entities.ts'
+import type { ValueComparison } from '../../contract/value.ts'
 import { methods } from '../../contract/methods.ts'
 import { compareValueFunctions } from '../../engine/value/compare.ts'
 import { required } from '../arguments.ts'

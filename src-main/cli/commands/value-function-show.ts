@@ -1,4 +1,5 @@
-import type { Share, ValueFunctionDetail } from '../../contract/entities.ts'
+import type { Share } from '../../contract/preference.ts'
+import type { ValueFunctionDetail } from '../../contract/value.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { calibrationBins, type CalibrationBin } from '../../engine/value/calibration.ts'
 import { number } from '../arguments.ts'

@@ -1,6 +1,6 @@
 /** The collect job: responses to a data set's prompts, drawn by the base model or the data set's own, with the state of every token. */
 import { statfsSync } from 'node:fs'
-import { collectSettings, type CollectSettings } from '../../contract/entities.ts'
+import { collectSettings, type CollectSettings } from '../../contract/collect.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { BranchesEvent, GenerateEvent } from '../../model-host/messages.ts'
 import type { JobWork } from '../jobs/runner.ts'

@@ -1,5 +1,5 @@
 /** What a collection still asks of the model host, response by response. */
-import type { CollectSettings } from '../../contract/entities.ts'
+import type { CollectSettings } from '../../contract/collect.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { GenerationRequest, PrefillRequest } from '../../model-host/messages.ts'
 import type { Task } from '../project/datasets.ts'

@@ -2,7 +2,8 @@
  * Answers of the chat, read once more by the model: what the base model says of each token, and the states that the
  * tokens were drawn from. The edit comes after all layers, so that one reading has both without generating anything.
  */
-import type { AnswerReading, ChatPane, ChatTurn, TokenReading } from '../../contract/entities.ts'
+import type { AnswerReading, ChatPane, ChatTurn } from '../../contract/chat.ts'
+import type { TokenReading } from '../../contract/control.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { LikelihoodEvent, LikelihoodRequest } from '../../model-host/messages.ts'
 import { readingOf } from '../evaluate/metrics/kl.ts'

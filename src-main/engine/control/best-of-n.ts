@@ -1,6 +1,6 @@
 /** Best-of-N: draws several responses and keeps the one with the highest reward. */
 import { z } from 'zod'
-import { rewardName } from '../../contract/entities.ts'
+import { rewardName } from '../../contract/reward.ts'
 import type { SteeringMethod } from './method.ts'
 
 const settings = z.object({

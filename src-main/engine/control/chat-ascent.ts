@@ -1,5 +1,6 @@
 /** The tokens of an answer of the chat on the landscape of the value function that steered it. */
-import type { ChatTurn, Landscape, LandscapePath, LandscapePlane } from '../../contract/entities.ts'
+import type { ChatTurn } from '../../contract/chat.ts'
+import type { Landscape, LandscapePath, LandscapePlane } from '../../contract/landscape.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Network } from '../../model-host/messages.ts'
 import type { Project } from '../project/project.ts'

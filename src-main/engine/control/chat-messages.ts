@@ -1,5 +1,6 @@
 /** The conversation that an answer of the chat answers. */
-import type { ChatTurn, Message } from '../../contract/entities.ts'
+import type { ChatTurn } from '../../contract/chat.ts'
+import type { Message } from '../../contract/data.ts'
 import { userTurn } from '../data/messages.ts'
 import type { Project } from '../project/project.ts'
 import { historyOf } from './history.ts'

@@ -1,5 +1,5 @@
 /** One prompt, answered in every pane at once from the same seed, each going on with its own earlier answers. */
-import type { AnswerEnd, ChatPane, ChatTurn } from '../../contract/entities.ts'
+import type { AnswerEnd, ChatPane, ChatTurn } from '../../contract/chat.ts'
 import type { EventPayload, Output, Parsed } from '../../contract/methods.ts'
 import { StudioError, toFailure } from '../../contract/errors.ts'
 import type { Models } from '../models/models.ts'

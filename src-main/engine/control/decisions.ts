@@ -1,5 +1,5 @@
 /** What a response's branches are worth, asked at each of its decisions. */
-import type { Message } from '../../contract/entities.ts'
+import type { Message } from '../../contract/data.ts'
 import { labelOf } from '../reward/label.ts'
 import type { Scorer, ToScore } from '../reward/source.ts'
 

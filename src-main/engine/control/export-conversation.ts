@@ -1,5 +1,6 @@
 /** A conversation as a file: to read, with everything that is known of it, or as the messages that other tools train on. */
-import type { ChatTurn, Message } from '../../contract/entities.ts'
+import type { ChatTurn } from '../../contract/chat.ts'
+import type { Message } from '../../contract/data.ts'
 import type { Parsed } from '../../contract/methods.ts'
 import { checkTarget, writeWhole } from '../data/whole-file.ts'
 import type { Project } from '../project/project.ts'

@@ -1,5 +1,6 @@
 /** Responses by any method: what the terminal's generate, the chat and an evaluation all go through. */
-import { sampling, type Message, type Sampling } from '../../contract/entities.ts'
+import type { Message } from '../../contract/data.ts'
+import { sampling, type Sampling } from '../../contract/shared.ts'
 import type { BranchesEvent, ControlInput, GenerateEvent, GenerationRequest, Prompt } from '../../model-host/messages.ts'
 import { responseSeed } from '../collect/seed.ts'
 import type { HostClient } from '../models/host-client.ts'

@@ -1,5 +1,5 @@
 /** What was said before, as a pane of the chat goes on from it. */
-import type { Message } from '../../contract/entities.ts'
+import type { Message } from '../../contract/data.ts'
 import type { Exchange } from '../project/turns.ts'
 
 /**

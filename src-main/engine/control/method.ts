@@ -1,6 +1,6 @@
 /** What a steering method is: one file a method, listed in methods.ts. */
 import type { z } from 'zod'
-import type { Message } from '../../contract/entities.ts'
+import type { Message } from '../../contract/data.ts'
 
 /** An edit of the state of every generated token, in the standardised units of the value functions. */
 export interface ControlPlan {

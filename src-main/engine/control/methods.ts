@@ -1,6 +1,7 @@
 /** Every steering method, and those that compose by "+": adding one is adding a file and a line here. */
 import { z } from 'zod'
-import type { Message, MethodChoice, SteeringMethod as Summary } from '../../contract/entities.ts'
+import type { MethodChoice, SteeringMethod as Summary } from '../../contract/control.ts'
+import type { Message } from '../../contract/data.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { base } from './base.ts'
 import { bestOfN } from './best-of-n.ts'

@@ -1,6 +1,6 @@
 /** The settings that every method which searches by a reward shares. */
 import { z } from 'zod'
-import { rewardName } from '../../contract/entities.ts'
+import { rewardName } from '../../contract/reward.ts'
 
 export const searchSettings = {
   branches: z.int().min(1).max(64).default(4).meta({ title: 'Tokens compared (k)', description: 'So many of the most probable next tokens are judged by what follows from them' }),

@@ -1,5 +1,6 @@
 /** The answers of the chat that got a thumb, as a data set: what was liked is chosen, what was not is rejected. */
-import type { ChatPane, ChatTurn, Dataset, Message } from '../../contract/entities.ts'
+import type { ChatPane, ChatTurn } from '../../contract/chat.ts'
+import type { Dataset, Message } from '../../contract/data.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { textOfTurns, userTurn } from '../data/messages.ts'
 import { splitOf } from '../data/split.ts'

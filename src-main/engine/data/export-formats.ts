@@ -1,7 +1,7 @@
 /** The formats of an export: each turns batches of rows into bytes, so that the memory holds a batch at a time. */
 import { ByteWriter, ParquetWriter, schemaFromColumnData, type ColumnSource } from 'hyparquet-writer'
 import Papa from 'papaparse'
-import type { ExportSettings } from '../../contract/entities.ts'
+import type { ExportSettings } from '../../contract/data.ts'
 import type { Cell, CellType, Column } from './export-rows.ts'
 
 export interface Encoder {

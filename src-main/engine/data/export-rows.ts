@@ -1,5 +1,5 @@
 /** What is exported, as rows: examples that a filter lets through, rejected rows, responses with their rewards. */
-import type { ExportSettings } from '../../contract/entities.ts'
+import type { ExportSettings } from '../../contract/data.ts'
 import type { Project } from '../project/project.ts'
 
 /** undefined where the row has no such cell */

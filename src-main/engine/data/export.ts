@@ -1,7 +1,7 @@
 /** The export job: into a file beside the wanted one, which takes its place once it is whole. */
 import { basename } from 'node:path'
 import { setImmediate as others } from 'node:timers/promises'
-import { exportSettings, type ExportSettings } from '../../contract/entities.ts'
+import { exportSettings, type ExportSettings } from '../../contract/data.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { JobContext, JobWork } from '../jobs/runner.ts'
 import type { Project } from '../project/project.ts'

@@ -1,5 +1,5 @@
 /** What a data format is: one file a format, listed in formats.ts. A row becomes an example, or a reason why not. */
-import type { DataFormat, Message } from '../../contract/entities.ts'
+import type { DataFormat, Message } from '../../contract/data.ts'
 import { isTurns, textOfTurns, turnsOf } from './messages.ts'
 import type { Row } from './row.ts'
 import { turnsOfText } from './transcript.ts'

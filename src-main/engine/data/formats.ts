@@ -1,5 +1,5 @@
 /** Every data format, in the order in which a file is tried on them; adding one is adding a file and a line here. */
-import type { DataFormat } from '../../contract/entities.ts'
+import type { DataFormat } from '../../contract/data.ts'
 import type { Format } from './format.ts'
 import { conversation } from './formats/conversation.ts'
 import { hhRlhf } from './formats/hh-rlhf.ts'

@@ -1,6 +1,6 @@
 /** The import job: good rows in, every bad one kept with its line and reason. What it has made goes again if it is stopped or fails. */
 import { basename } from 'node:path'
-import { importSettings, type DataFormat, type ImportSettings, type RejectedRow } from '../../contract/entities.ts'
+import { importSettings, type DataFormat, type ImportSettings, type RejectedRow } from '../../contract/data.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { JobContext, JobWork } from '../jobs/runner.ts'
 import type { NewExample } from '../project/datasets.ts'

@@ -1,5 +1,5 @@
 /** Conversations as data sets have them: a list of turns, or one text. */
-import type { Message } from '../../contract/entities.ts'
+import type { Message } from '../../contract/data.ts'
 
 const roles = new Map<unknown, Message['role']>([
   ['system', 'system'], ['developer', 'system'],

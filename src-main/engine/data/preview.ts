@@ -1,6 +1,6 @@
 /** The first rows of a file as they would be imported. */
 import { resolve } from 'node:path'
-import type { DataPreview, ImportSettings } from '../../contract/entities.ts'
+import type { DataPreview, ImportSettings } from '../../contract/data.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { statOf } from '../files.ts'
 import { formatNamed } from './formats.ts'

@@ -1,5 +1,5 @@
 /** A data file as parsed rows, each with its line number, or with the reason why it cannot be used. */
-import type { DataFormat, RejectedRow } from '../../contract/entities.ts'
+import type { DataFormat, RejectedRow } from '../../contract/data.ts'
 import type { Format, ParsedRow } from './format.ts'
 import { formatNamed, recognise } from './formats.ts'
 import { readFile } from './read-file.ts'

@@ -1,6 +1,6 @@
 /** Train or held out: the row's own word where it has one, else by a hash of its prompt, so that equal prompts stay together. */
 import { createHash } from 'node:crypto'
-import type { Split } from '../../contract/entities.ts'
+import type { Split } from '../../contract/data.ts'
 import type { Row } from './row.ts'
 
 const names = new Map<unknown, Split>([['train', 'train'], ['held-out', 'held-out'], ['heldout', 'held-out'], ['test', 'held-out'], ['validation', 'held-out'], ['eval', 'held-out']])

@@ -1,5 +1,5 @@
 /** Transcripts in the form of HH-RLHF (Bai et al. 2022): "\n\nHuman: ...\n\nAssistant: ...". */
-import type { Message } from '../../contract/entities.ts'
+import type { Message } from '../../contract/data.ts'
 import { userTurn } from './messages.ts'
 
 export const answerMark = '\n\nAssistant:'

@@ -1,6 +1,6 @@
 /** What should make one doubt a method, in words with figures. */
 import { setImmediate as others } from 'node:timers/promises'
-import type { Comparison, EvaluateSettings, EvaluationTable, Metric } from '../../contract/entities.ts'
+import type { Comparison, EvaluateSettings, EvaluationTable, Metric } from '../../contract/evaluate.ts'
 import type { Measure, ScoredResponse } from '../project/evaluations.ts'
 import { compared, corrected } from './comparison.ts'
 import type { ByPrompt, Figures } from './figures.ts'

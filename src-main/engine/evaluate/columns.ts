@@ -1,5 +1,6 @@
 /** The columns of an evaluation: its methods, then its sweep's points, then what was added later. */
-import type { EvaluateSettings, MethodChoice, Sweep } from '../../contract/entities.ts'
+import type { MethodChoice } from '../../contract/control.ts'
+import type { EvaluateSettings, Sweep } from '../../contract/evaluate.ts'
 
 export interface Column {
   choice: MethodChoice

@@ -1,5 +1,5 @@
 /** Two columns of the same or of two evaluations, and the prompts of one in the order of their figures. */
-import type { Comparison, ResponseOrder } from '../../contract/entities.ts'
+import type { Comparison, ResponseOrder } from '../../contract/evaluate.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Parsed } from '../../contract/methods.ts'
 import type { Project } from '../project/project.ts'

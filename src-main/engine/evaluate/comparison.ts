@@ -1,5 +1,5 @@
 /** Two columns of figures over the prompts that both have: the difference with its interval and its test. */
-import type { Comparison } from '../../contract/entities.ts'
+import type { Comparison } from '../../contract/evaluate.ts'
 import { bootstrapMean } from './bootstrap.ts'
 import type { ByPrompt } from './figures.ts'
 import { holm, signFlipTest } from './permutation.ts'

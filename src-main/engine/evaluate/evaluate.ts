@@ -3,7 +3,7 @@
  * reward, the metrics, the table and the report. What is stored is not made again, so that it goes on after any end, and
  * an extension of a finished evaluation is the same job.
  */
-import { evaluateSettings, evaluationExtension, type EvaluateSettings, type EvaluationExtension } from '../../contract/entities.ts'
+import { evaluateSettings, evaluationExtension, type EvaluateSettings, type EvaluationExtension } from '../../contract/evaluate.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { tasksOf } from '../collect/collect.ts'
 import { manifestOf } from '../collect/manifest.ts'

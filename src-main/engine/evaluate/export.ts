@@ -1,6 +1,6 @@
 /** An evaluation as a file: the report, its responses, everything, a table for a paper, or what evaluates the same again. */
 import { setImmediate as others } from 'node:timers/promises'
-import type { Evaluation, EvaluateSettings, EvaluationTable } from '../../contract/entities.ts'
+import type { Evaluation, EvaluateSettings, EvaluationTable } from '../../contract/evaluate.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Parsed } from '../../contract/methods.ts'
 import { encoderOf } from '../data/export-formats.ts'

@@ -1,5 +1,6 @@
 /** A finished evaluation with more: what is there already is not asked for again. */
-import type { EvaluateSettings, EvaluationExtension, MethodChoice } from '../../contract/entities.ts'
+import type { MethodChoice } from '../../contract/control.ts'
+import type { EvaluateSettings, EvaluationExtension } from '../../contract/evaluate.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { completeChoice } from '../control/methods.ts'
 import type { Project } from '../project/project.ts'

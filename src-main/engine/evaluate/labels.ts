@@ -1,5 +1,5 @@
 /** How the methods of one table are told apart: by name and, where a name comes twice, by the settings that differ. */
-import type { MethodChoice } from '../../contract/entities.ts'
+import type { MethodChoice } from '../../contract/control.ts'
 
 const longestValue = 40
 

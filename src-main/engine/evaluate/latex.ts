@@ -1,5 +1,5 @@
 /** The table as LaTeX, for booktabs: means with their intervals, the best in bold, marks where a difference is significant. */
-import type { EvaluationTable } from '../../contract/entities.ts'
+import type { EvaluationTable } from '../../contract/evaluate.ts'
 import type { TableMetric } from './table.ts'
 import { decimal } from './wording.ts'
 

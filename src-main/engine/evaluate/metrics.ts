@@ -1,6 +1,6 @@
 /** Every metric: adding one is adding a file in metrics/ and a line here. */
 import { z } from 'zod'
-import type { Metric } from '../../contract/entities.ts'
+import type { Metric } from '../../contract/evaluate.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { MetricSource } from './metric.ts'
 import { coherence } from './metrics/coherence.ts'

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Manifest } from '../../contract/device.ts'
-import type { Comparison, EvaluationTable } from '../../contract/entities.ts'
+import type { Comparison, EvaluationTable } from '../../contract/evaluate.ts'
 import { refuseForeign } from '../project/own-files.ts'
 import type { Project } from '../project/project.ts'
 import { html, type Html } from './html.ts'

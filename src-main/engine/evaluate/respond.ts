@@ -1,5 +1,5 @@
 /** Responses of an evaluation's columns to its prompts: what is missing is generated, and kept as soon as it is there. */
-import type { EvaluateSettings } from '../../contract/entities.ts'
+import type { EvaluateSettings } from '../../contract/evaluate.ts'
 import { responseSeed } from '../collect/seed.ts'
 import { generate, type GenerationTask } from '../control/generate.ts'
 import type { JobContext } from '../jobs/runner.ts'

@@ -1,5 +1,5 @@
 /** The report's figures of a sweep, and of what reward costs in time: the paper's, for this table. */
-import type { EvaluateSettings, EvaluationTable } from '../../contract/entities.ts'
+import type { EvaluateSettings, EvaluationTable } from '../../contract/evaluate.ts'
 import { html, type Html } from './html.ts'
 import { errorBarChart, frontChart, type Point } from './svg.ts'
 

@@ -1,5 +1,5 @@
 /** What an evaluation's settings ask for, checked before anything is made. */
-import type { EvaluateSettings, Metric, MetricChoice, Sweep } from '../../contract/entities.ts'
+import type { EvaluateSettings, Metric, MetricChoice, Sweep } from '../../contract/evaluate.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { completeChoice, methodNamed, resolveMethod, type ResolvedMethod } from '../control/methods.ts'
 import type { Project } from '../project/project.ts'

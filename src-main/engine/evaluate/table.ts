@@ -1,7 +1,7 @@
 /** The table of an evaluation, from its responses and what was measured of them: every figure over prompts. */
 import { mean } from 'simple-statistics'
 import { setImmediate as others } from 'node:timers/promises'
-import type { Comparison, EvaluateSettings, EvaluationTable, Metric } from '../../contract/entities.ts'
+import type { Comparison, EvaluateSettings, EvaluationTable, Metric } from '../../contract/evaluate.ts'
 import type { Measure, ScoredResponse } from '../project/evaluations.ts'
 import { alarmsOf } from './alarms.ts'
 import { bootstrapMean } from './bootstrap.ts'

@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { CatalogueModel } from '../../contract/entities.ts'
+import type { CatalogueModel } from '../../contract/models.ts'
 import { StudioError } from '../../contract/errors.ts'
 
 const entry = z.object({

@@ -2,7 +2,7 @@
 import { GGMLFileQuantizationType } from '@huggingface/gguf'
 import { readFileSync } from 'node:fs'
 import { freemem } from 'node:os'
-import type { ModelFacts } from '../../contract/entities.ts'
+import type { ModelFacts } from '../../contract/models.ts'
 import { readGguf, unusable, type GgufTensor } from './gguf-file.ts'
 import { batchTokens, contextTokens } from './room.ts'
 import { tensorBytes } from './tensor-bytes.ts'

@@ -1,6 +1,6 @@
 /** How many of a model's layers fit on the graphics processors, from the header's sizes: llama.cpp itself aborts or swaps. */
 import type { Device, DeviceChoice } from '../../contract/device.ts'
-import type { ModelFacts } from '../../contract/entities.ts'
+import type { ModelFacts } from '../../contract/models.ts'
 import { StudioError } from '../../contract/errors.ts'
 
 /** Kept free of each device: the driver's own, other programs, and what an estimate misses. */

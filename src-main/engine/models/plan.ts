@@ -1,6 +1,6 @@
 /** How a model would be loaded: on which backend, how much of it, with how many threads, and why. */
 import type { Backend, Device, DeviceCandidate, DeviceChoice, LoadPlan } from '../../contract/device.ts'
-import type { ModelFacts } from '../../contract/entities.ts'
+import type { ModelFacts } from '../../contract/models.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { backendTitles, notUsable } from './backends.ts'
 import { availableMemory } from './inspect.ts'

@@ -1,5 +1,5 @@
 /** How often the chosen answer of a pair scores higher. */
-import type { Share } from '../../contract/entities.ts'
+import type { Share } from '../../contract/preference.ts'
 import { bootstrapMean } from '../evaluate/bootstrap.ts'
 
 /** 1 where the chosen answer scores higher, 0 where the rejected one does; a draw is half a hit. */

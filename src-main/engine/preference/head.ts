@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto'
 import { setImmediate as breathe } from 'node:timers/promises'
-import type { PreferenceHead } from '../../contract/entities.ts'
+import type { PreferenceHead } from '../../contract/preference.ts'
 import { hits, leadOf, shareOf } from './accuracy.ts'
 import { fitCrossValidated, folds, type Fit } from './cross-validation.ts'
 import type { PairStates, PairTokens } from './features.ts'

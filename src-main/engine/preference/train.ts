@@ -1,6 +1,7 @@
 /** The preference job: a reward learnt from a data set's own pairs, on the base model's states. */
 import { createHash } from 'node:crypto'
-import { preferenceSettings, type PreferenceSettings, type Split } from '../../contract/entities.ts'
+import type { Split } from '../../contract/data.ts'
+import { preferenceSettings, type PreferenceSettings } from '../../contract/preference.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { FinishedEvent, PrefillEvent, PrefillRequest } from '../../model-host/messages.ts'
 import { manifestOf } from '../collect/manifest.ts'

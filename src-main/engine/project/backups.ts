@@ -5,7 +5,7 @@
 import Database from 'better-sqlite3'
 import { constants, copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Backup, BackupReason } from '../../contract/entities.ts'
+import type { Backup, BackupReason } from '../../contract/project.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { statOf, syncToDisk } from '../files.ts'
 

@@ -1,6 +1,6 @@
 /** Collections: one run of the base model over a data set's prompts, with the states of every generated token. */
 import type { Manifest } from '../../contract/device.ts'
-import { collectSettings, type Collection, type CollectSettings } from '../../contract/entities.ts'
+import { collectSettings, type Collection, type CollectSettings } from '../../contract/collect.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Db } from './database.ts'
 

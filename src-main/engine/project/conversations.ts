@@ -1,5 +1,5 @@
 /** Conversations of the chat: their names, and which of them have what. Their turns are in turns.ts. */
-import type { Conversation } from '../../contract/entities.ts'
+import type { Conversation } from '../../contract/chat.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { ChatWords, excerptOf } from './chat-words.ts'
 import type { Db } from './database.ts'

@@ -1,6 +1,6 @@
 /** Data sets with their examples and the rows that were rejected. */
 import { hash } from 'node:crypto'
-import type { AnswersKept, Dataset, Message, RejectedRow, Split } from '../../contract/entities.ts'
+import type { AnswersKept, Dataset, Message, RejectedRow, Split } from '../../contract/data.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Db } from './database.ts'
 import { ExampleBlocks, type ExampleFact, type ExampleFacts } from './example-facts.ts'

@@ -1,6 +1,6 @@
 /** Evaluations: methods compared on the same prompts, and every response behind the table with what was measured of it. */
 import type { Manifest } from '../../contract/device.ts'
-import { evaluateSettings, evaluationTable, type EvaluateSettings, type Evaluation, type EvaluationResponse, type EvaluationTable } from '../../contract/entities.ts'
+import { evaluateSettings, evaluationTable, type EvaluateSettings, type Evaluation, type EvaluationResponse, type EvaluationTable } from '../../contract/evaluate.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { columnsOf } from '../evaluate/columns.ts'
 import { methodLabels } from '../evaluate/labels.ts'

@@ -4,7 +4,7 @@
  */
 import { randomInt } from 'node:crypto'
 import { StudioError } from '../../contract/errors.ts'
-import type { AnswersKept, Split } from '../../contract/entities.ts'
+import type { AnswersKept, Split } from '../../contract/data.ts'
 import type { Db } from './database.ts'
 
 /** Examples of one block at most: as many as one step of a search looks at. */

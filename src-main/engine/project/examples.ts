@@ -1,6 +1,6 @@
 /** Browsing the examples of a data set: pages of what a filter lets through, and one example whole. */
 import { setImmediate as others } from 'node:timers/promises'
-import type { AnswersKept, Example, ExampleFilter, ExampleOrder, ExampleRow, Split } from '../../contract/entities.ts'
+import type { AnswersKept, Example, ExampleFilter, ExampleOrder, ExampleRow, Split } from '../../contract/data.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Db } from './database.ts'
 import { readMessages, type Datasets } from './datasets.ts'

@@ -3,7 +3,7 @@
  * milliseconds, so that a page is there as soon as it can be, a million rows block nobody, and any page of what was
  * found before is at hand.
  */
-import type { ExampleFilter, ExampleOrder } from '../../contract/entities.ts'
+import type { ExampleFilter, ExampleOrder } from '../../contract/data.ts'
 import type { Block, ExampleFacts } from './example-facts.ts'
 import { searchTerms, type SearchTerm } from './search-words.ts'
 import { narrow, type Matches, type TermMatches } from './term-matches.ts'

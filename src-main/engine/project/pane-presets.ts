@@ -1,5 +1,6 @@
 /** Named sets of panes of the chat. */
-import type { MethodChoice, PanePreset } from '../../contract/entities.ts'
+import type { PanePreset } from '../../contract/chat.ts'
+import type { MethodChoice } from '../../contract/control.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Db } from './database.ts'
 

@@ -1,6 +1,6 @@
 /** Preference heads with their weights. */
 import type { Manifest } from '../../contract/device.ts'
-import type { PreferenceHead, PreferenceSettings } from '../../contract/entities.ts'
+import type { PreferenceHead, PreferenceSettings } from '../../contract/preference.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Db } from './database.ts'
 

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
-import type { Backup, Project as ProjectSummary } from '../../contract/entities.ts'
+import type { Backup, Project as ProjectSummary } from '../../contract/project.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { syncToDisk } from '../files.ts'
 import { backUp } from './backups.ts'

@@ -1,5 +1,5 @@
 /** What people said of responses, as it was shown to them. */
-import type { RatingValue } from '../../contract/entities.ts'
+import type { RatingValue } from '../../contract/rating.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Db } from './database.ts'
 

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { stageName, type StageName } from '../../contract/entities.ts'
+import { stageName, type StageName } from '../../contract/project.ts'
 import type { RecentProject } from '../../contract/shell.ts'
 import { keep, readKept } from '../kept-json.ts'
 

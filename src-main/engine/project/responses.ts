@@ -1,5 +1,5 @@
 /** Collected responses; a row exists only once its states are on the disk. */
-import type { Response } from '../../contract/entities.ts'
+import type { Response } from '../../contract/collect.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Db } from './database.ts'
 

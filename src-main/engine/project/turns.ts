@@ -2,7 +2,9 @@
  * Turns of the chat: a prompt and every pane's answer to it. A turn goes on from its parent; turns of one parent are
  * siblings: the same place of the conversation with another prompt, seed or methods.
  */
-import type { AnswerEnd, ChatPane, ChatTurn, MethodChoice, RatingValue } from '../../contract/entities.ts'
+import type { AnswerEnd, ChatPane, ChatTurn } from '../../contract/chat.ts'
+import type { MethodChoice } from '../../contract/control.ts'
+import type { RatingValue } from '../../contract/rating.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { ChatWords } from './chat-words.ts'
 import { titleOf, type Conversations } from './conversations.ts'

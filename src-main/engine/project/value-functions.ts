@@ -1,6 +1,6 @@
 /** Value functions with their weights, settings and curves. */
 import type { Manifest } from '../../contract/device.ts'
-import type { Epoch, TrainingSamples, TrainSettings, ValueFunction, ValueFunctionDetail } from '../../contract/entities.ts'
+import type { Epoch, TrainingSamples, TrainSettings, ValueFunction, ValueFunctionDetail } from '../../contract/value.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Network } from '../../model-host/messages.ts'
 import { packNetwork, unpackNetwork } from '../value/network.ts'

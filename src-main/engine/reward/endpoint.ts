@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import type { Message } from '../../contract/entities.ts'
+import type { Message } from '../../contract/data.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Pace } from './pace.ts'
 import type { Answer } from './parse-score.ts'

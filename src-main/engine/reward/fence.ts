@@ -1,6 +1,6 @@
 /** Texts that are to be judged, in their places in a rubric, fenced so that none of them can pose as the question. */
 import { createHash } from 'node:crypto'
-import type { Message } from '../../contract/entities.ts'
+import type { Message } from '../../contract/data.ts'
 
 /**
  * @param parts by their places in the rubric: {prompt} is where the text of `prompt` goes

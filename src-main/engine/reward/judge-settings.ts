@@ -1,6 +1,6 @@
 /** Settings of whatever asks a judge: which model it is, and how it is asked. */
 import { z } from 'zod'
-import { keyName } from '../../contract/entities.ts'
+import { keyName } from '../../contract/reward.ts'
 
 export const judgeModel = {
   url: z

@@ -1,7 +1,7 @@
 /** A language model as the judge: behind an OpenAI-compatible endpoint, or a GGUF file on this machine. */
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import type { RewardPreview } from '../../contract/entities.ts'
+import type { RewardPreview } from '../../contract/reward.ts'
 import { addressOf, nameOf } from './endpoint.ts'
 import { judgeModel, judgeRequests, modelNamed, oneJudge } from './judge-settings.ts'
 import { openJudge } from './open-judge.ts'

@@ -1,5 +1,5 @@
 /** The reward job: labels what has no reward yet; a label that fails stays a reason, never a number. */
-import type { LabelSettings, RewardPreview } from '../../contract/entities.ts'
+import type { LabelSettings, RewardPreview } from '../../contract/reward.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { JobContext, JobWork } from '../jobs/runner.ts'
 import type { Models } from '../models/models.ts'

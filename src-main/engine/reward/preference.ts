@@ -1,6 +1,7 @@
 /** Preferences: a Bradley-Terry head on the base model's own states, learnt from a data set's pairs. */
 import { z } from 'zod'
-import { id, type PreferenceHead } from '../../contract/entities.ts'
+import type { PreferenceHead } from '../../contract/preference.ts'
+import { id } from '../../contract/shared.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { PrefillEvent } from '../../model-host/messages.ts'
 import type { HostClient } from '../models/host-client.ts'

@@ -1,5 +1,5 @@
 /** What is asked of a judge about each of many items. */
-import type { Message } from '../../contract/entities.ts'
+import type { Message } from '../../contract/data.ts'
 import type { Answer } from './parse-score.ts'
 import type { Verdict } from './source.ts'
 

@@ -1,5 +1,5 @@
 /** What a judge is asked: the rubric with a prompt and its response in it. */
-import type { Message } from '../../contract/entities.ts'
+import type { Message } from '../../contract/data.ts'
 import { fenced, transcriptOf } from './fence.ts'
 import type { Scale } from './parse-score.ts'
 import type { ToScore } from './source.ts'

@@ -1,6 +1,7 @@
 /** What a reward source is: one file a source, listed in sources.ts. */
 import type { z } from 'zod'
-import type { Message, RewardPreview } from '../../contract/entities.ts'
+import type { Message } from '../../contract/data.ts'
+import type { RewardPreview } from '../../contract/reward.ts'
 import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
 import type { Secrets } from '../secrets.ts'

@@ -1,6 +1,6 @@
 /** Every reward source; adding one is adding a file and a line here. */
 import { z } from 'zod'
-import type { RewardSource as Summary } from '../../contract/entities.ts'
+import type { RewardSource as Summary } from '../../contract/reward.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Project } from '../project/project.ts'
 import { column } from './column.ts'

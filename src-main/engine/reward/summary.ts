@@ -1,6 +1,6 @@
 /** Mean, spread and histogram of what is labelled under a name, and how the names of a collection go together. */
 import { max, mean, min, sampleCorrelation, sampleStandardDeviation } from 'simple-statistics'
-import type { RewardCorrelation, RewardSummary } from '../../contract/entities.ts'
+import type { RewardCorrelation, RewardSummary } from '../../contract/reward.ts'
 import type { Project } from '../project/project.ts'
 import type { Label, Labelling } from '../project/rewards.ts'
 

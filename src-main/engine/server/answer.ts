@@ -1,6 +1,6 @@
 /** One answer to a request: a response by its method, up to a stop string, with its figures. */
 import { mean } from 'simple-statistics'
-import type { Message } from '../../contract/entities.ts'
+import type { Message } from '../../contract/data.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { generate } from '../control/generate.ts'
 import type { ResolvedMethod } from '../control/methods.ts'

@@ -4,7 +4,8 @@
  */
 import { randomInt } from 'node:crypto'
 import { z } from 'zod'
-import { chosenSettings, id, sampling, type Message, type Sampling } from '../../contract/entities.ts'
+import type { Message } from '../../contract/data.ts'
+import { chosenSettings, id, sampling, type Sampling } from '../../contract/shared.ts'
 import { ApiError } from './api-error.ts'
 
 /** of an answer where the client names no limit */

@@ -1,7 +1,7 @@
 /** POST /v1/chat/completions and /v1/completions: the answers as one object, or as a stream of events. */
 import { randomUUID } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
-import type { MethodChoice } from '../../contract/entities.ts'
+import type { MethodChoice } from '../../contract/control.ts'
 import { responseSeed } from '../collect/seed.ts'
 import type { ResolvedMethod } from '../control/methods.ts'
 import type { HostClient } from '../models/host-client.ts'

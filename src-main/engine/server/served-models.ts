@@ -1,7 +1,9 @@
 /** What clients can name as a model: the project's model under its own name, and every method that is ready for it. */
 import { basename } from 'node:path'
 import { z } from 'zod'
-import type { MethodChoice, ModelFacts, ValueFunction } from '../../contract/entities.ts'
+import type { MethodChoice } from '../../contract/control.ts'
+import type { ModelFacts } from '../../contract/models.ts'
+import type { ValueFunction } from '../../contract/value.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { listMethods, methodNamed, resolveMethod, type ResolvedMethod } from '../control/methods.ts'
 import type { Project } from '../project/project.ts'

@@ -3,7 +3,7 @@ import { mkdir, open, readdir, rename, rm, rmdir, type FileHandle } from 'node:f
 import { basename, dirname, join, resolve } from 'node:path'
 import { setImmediate as others } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
-import { exportStatesSettings, type ExportStatesSettings } from '../../contract/entities.ts'
+import { exportStatesSettings, type ExportStatesSettings } from '../../contract/collect.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { statOf } from '../files.ts'
 import type { JobContext, JobWork } from '../jobs/runner.ts'

@@ -14,7 +14,8 @@
  */
 import { z } from 'zod'
 import { manifest } from '../../contract/device.ts'
-import { message, rewardName, split } from '../../contract/entities.ts'
+import { message, split } from '../../contract/data.ts'
+import { rewardName } from '../../contract/reward.ts'
 
 export const indexFile = 'collection.json'
 export const textsFile = 'responses.jsonl'

@@ -11,7 +11,7 @@
  * whose logits t was drawn from, as ours.
  */
 import { basename, dirname, join } from 'node:path'
-import type { Split } from '../../contract/entities.ts'
+import type { Split } from '../../contract/data.ts'
 import { optionalTextOf, promptOf, textOf } from '../data/format.ts'
 import type { Row } from '../data/row.ts'
 import { statOf } from '../files.ts'

@@ -2,7 +2,7 @@
 import { createReadStream, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { rewardName } from '../../contract/entities.ts'
+import { rewardName } from '../../contract/reward.ts'
 import { statOf } from '../files.ts'
 import { BadFile } from '../tensors/bad-file.ts'
 import { isFloat, toIntegers } from '../tensors/dtype.ts'

@@ -1,6 +1,6 @@
 /** V along unseen responses, token by token: whether it knows early, and where it is wrong. */
 import { resolve } from 'node:path'
-import type { ValueAlong, ValueFunctionDetail } from '../../contract/entities.ts'
+import type { ValueAlong, ValueFunctionDetail } from '../../contract/value.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'

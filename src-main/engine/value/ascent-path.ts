@@ -1,6 +1,6 @@
 /** The way of one state by the explicit ascent, in float64: what the addon's shortcut comes to, update by update. */
 import { setImmediate as breathe } from 'node:timers/promises'
-import type { LandscapePath } from '../../contract/entities.ts'
+import type { LandscapePath } from '../../contract/landscape.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { ControlInput, Network } from '../../model-host/messages.ts'
 import { valueAndGradient } from './forward.ts'

@@ -1,5 +1,5 @@
 /** Value functions side by side: which settings differ, and by how much their errors on the same unseen responses do. */
-import type { ValueComparison } from '../../contract/entities.ts'
+import type { ValueComparison } from '../../contract/value.ts'
 import { bootstrapMean } from '../evaluate/bootstrap.ts'
 import type { Project } from '../project/project.ts'
 

@@ -1,6 +1,6 @@
 /** The figures that an epoch of a training has, of a V that was not trained epoch by epoch. */
 import { sampleCorrelation } from 'simple-statistics'
-import type { Epoch } from '../../contract/entities.ts'
+import type { Epoch } from '../../contract/value.ts'
 
 /** @param V at every state, one array a trajectory. Without validation its figures are those of the training. */
 export function epochFigures(V: ArrayLike<number>[], rewards: number[], validation: boolean[]): Epoch {

@@ -1,6 +1,6 @@
 /** V over the tokens of unseen responses: how wrong it is and where, and how far the members of an ensemble disagree. */
 import { sampleCorrelation, sampleStandardDeviation } from 'simple-statistics'
-import type { ValuePosition, ValueSpread } from '../../contract/entities.ts'
+import type { ValuePosition, ValueSpread } from '../../contract/value.ts'
 import type { Figures } from '../project/value-functions.ts'
 
 const positionBins = 10

@@ -1,6 +1,6 @@
 /** V around a collection's states, and the way of one state up it: figure 2 of arXiv:2406.05954. */
 import { setImmediate as breathe } from 'node:timers/promises'
-import type { Landscape, LandscapePath, LandscapePlane } from '../../contract/entities.ts'
+import type { Landscape, LandscapePath, LandscapePlane } from '../../contract/landscape.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Network } from '../../model-host/messages.ts'
 import type { Project } from '../project/project.ts'

@@ -4,7 +4,7 @@
  */
 import { setImmediate as breathe } from 'node:timers/promises'
 import { median } from 'simple-statistics'
-import type { Epoch } from '../../contract/entities.ts'
+import type { Epoch } from '../../contract/value.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Layer } from '../../model-host/messages.ts'
 import type { LabelledStates } from '../project/responses.ts'

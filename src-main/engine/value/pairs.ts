@@ -15,7 +15,7 @@
  * differences over a batch's tokens where this takes a response's sum, so that its pairs weigh more against the Bellman
  * equation: by about a response's length. Its settings: learning rate 1e-5, 64 responses a batch, 50 epochs.
  */
-import type { TrainSettings, ValueFunction } from '../../contract/entities.ts'
+import type { TrainSettings, ValueFunction } from '../../contract/value.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { hits, shareOf } from '../preference/accuracy.ts'
 import type { Project } from '../project/project.ts'

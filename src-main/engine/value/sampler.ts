@@ -6,7 +6,9 @@
  */
 import { join } from 'node:path'
 import { mean } from 'simple-statistics'
-import { sampling, trainingSamples, type Message, type TrainingSamples, type TrainSettings } from '../../contract/entities.ts'
+import type { Message } from '../../contract/data.ts'
+import { sampling } from '../../contract/shared.ts'
+import { trainingSamples, type TrainingSamples, type TrainSettings } from '../../contract/value.ts'
 import { toFailure } from '../../contract/errors.ts'
 import type { ControlInput, FinishedEvent, TrainOutput } from '../../model-host/messages.ts'
 import type { JobContext } from '../jobs/runner.ts'

@@ -1,5 +1,5 @@
 /** The training of one value function in the model host, which goes on from its checkpoint when that dies. */
-import type { Epoch, TrainSettings } from '../../contract/entities.ts'
+import type { Epoch, TrainSettings } from '../../contract/value.ts'
 import { StudioError, toFailure } from '../../contract/errors.ts'
 import type { TrainCheckpoint, TrainEvent, TrainInput, TrainOutput } from '../../model-host/messages.ts'
 import type { JobContext } from '../jobs/runner.ts'

@@ -1,6 +1,6 @@
 /** The train job: a value function, or an ensemble of them, from a collection's states and one source's rewards. */
 import { mean, standardDeviation } from 'simple-statistics'
-import type { TrainSettings } from '../../contract/entities.ts'
+import type { TrainSettings } from '../../contract/value.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { Network, TrainInput, TrainOutput } from '../../model-host/messages.ts'
 import { manifestOf } from '../collect/manifest.ts'

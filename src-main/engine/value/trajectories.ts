@@ -1,7 +1,7 @@
 /** The responses that a value function is trained on, and those of them that it must not see. */
 import { createHash } from 'node:crypto'
 import { setImmediate as breathe } from 'node:timers/promises'
-import type { TrainSettings } from '../../contract/entities.ts'
+import type { TrainSettings } from '../../contract/value.ts'
 import { StudioError } from '../../contract/errors.ts'
 import type { StoredStates } from '../../model-host/messages.ts'
 import { stateProblem } from '../collect/shards.ts'

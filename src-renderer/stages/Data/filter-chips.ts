@@ -1,5 +1,5 @@
 /** What a filter lets through, in words, and how each part of it is taken away. */
-import type { AnswersKept, ExampleFilter } from '../../../src-main/contract/entities.ts'
+import type { AnswersKept, ExampleFilter } from '../../../src-main/contract/data.ts'
 import { count, decimal } from '../../ui/format.ts'
 
 export const answerTitles: Record<AnswersKept, string> = { pair: 'chosen and rejected', chosen: 'chosen only', rejected: 'rejected only', none: 'none' }

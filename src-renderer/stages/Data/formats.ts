@@ -1,5 +1,5 @@
 /** What the formats are called; their order is that of a form. */
-import type { DataFormat } from '../../../src-main/contract/entities.ts'
+import type { DataFormat } from '../../../src-main/contract/data.ts'
 
 export const formatTitles: Record<DataFormat, string> = {
   'hh-rlhf': 'HH-RLHF transcripts',

@@ -1,5 +1,5 @@
 /** The figures of an evaluation's table: what its columns, charts and orders have in common. */
-import type { Comparison, EvaluationTable, Metric } from '../../../src-main/contract/entities.ts'
+import type { Comparison, EvaluationTable, Metric } from '../../../src-main/contract/evaluate.ts'
 
 export type MethodRow = EvaluationTable['methods'][number]
 

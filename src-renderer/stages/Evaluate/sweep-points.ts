@@ -1,5 +1,5 @@
 /** The rows of a table that are a sweep's points, and which of all rows no other beats in both time and reward. */
-import type { EvaluateSettings, EvaluationTable } from '../../../src-main/contract/entities.ts'
+import type { EvaluateSettings, EvaluationTable } from '../../../src-main/contract/evaluate.ts'
 import { timeRatio } from './figures.ts'
 
 export interface SweepPoint {

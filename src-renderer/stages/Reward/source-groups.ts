@@ -1,5 +1,5 @@
 /** Where a source stands in the list: by what has the say. */
-import type { RewardSource } from '../../../src-main/contract/entities.ts'
+import type { RewardSource } from '../../../src-main/contract/reward.ts'
 
 const groups: readonly { title: string; names: readonly string[] }[] = [
   { title: 'The text itself', names: ['tone', 'rules'] },

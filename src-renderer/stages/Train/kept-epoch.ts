@@ -1,4 +1,4 @@
-import type { ValueFunctionDetail } from '../../../src-main/contract/entities.ts'
+import type { ValueFunctionDetail } from '../../../src-main/contract/value.ts'
 import { hasUnseen } from '../../state/train.svelte.ts'
 import { count, decimal } from '../../ui/format.ts'
 

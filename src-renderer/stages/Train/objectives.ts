@@ -1,5 +1,5 @@
 /** What the form says of each objective; the paper's first. */
-import type { Objective } from '../../../src-main/contract/entities.ts'
+import type { Objective } from '../../../src-main/contract/value.ts'
 
 export const objectives: { value: Objective; label: string; about: string }[] = [
   { value: 'semi-gradient', label: 'Semi-gradient TD', about: "The paper's: each value is drawn to the next token's, which is taken as a constant, and the last one to the reward." },

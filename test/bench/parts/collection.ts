@@ -1,7 +1,7 @@
 /** A collection as people run it over llama.cpp's bare decoding of the same tokens. */
 import { sum } from 'simple-statistics'
 import { Sampler, type Context } from '../../../native/llama.ts'
-import { collectSettings, type CollectSettings } from '../../../src-main/contract/entities.ts'
+import { collectSettings, type CollectSettings } from '../../../src-main/contract/collect.ts'
 import { interleave, timed } from '../interleave.ts'
 import { cells, decodeResponses, renderPrompts, samplePrompts } from '../responses.ts'
 import type { Measurement, PartResult } from '../result.ts'

@@ -1,6 +1,6 @@
 /** How long a chat waits for its first token, over the same prompt decoded by llama.cpp alone. */
 import { Sampler } from '../../../native/llama.ts'
-import { sampling } from '../../../src-main/contract/entities.ts'
+import { sampling } from '../../../src-main/contract/shared.ts'
 import type { HostClient } from '../../../src-main/engine/models/host-client.ts'
 import type { Prompt } from '../../../src-main/model-host/messages.ts'
 import { batchOf } from '../../fixtures/batches.ts'

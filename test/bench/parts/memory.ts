@@ -2,7 +2,7 @@
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { median } from 'simple-statistics'
-import { sampling } from '../../../src-main/contract/entities.ts'
+import { sampling } from '../../../src-main/contract/shared.ts'
 import type { HostClient } from '../../../src-main/engine/models/host-client.ts'
 import { randomValueFunction } from '../../fixtures/value-functions.ts'
 import { samplePrompts } from '../responses.ts'

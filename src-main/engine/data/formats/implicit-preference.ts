@@ -2,7 +2,7 @@
  * TRL's preference format with an implicit prompt: chosen and rejected begin alike. Of messages the prompt is all but the
  * last turn, which is the assistant's; of texts it is what both begin with, up to the last border between words.
  */
-import type { Message } from '../../../contract/entities.ts'
+import type { Message } from '../../../contract/data.ts'
 import { textOf, type Format, type ParsedRow } from '../format.ts'
 import { isTurns, textOfTurns, turnsOf, userTurn } from '../messages.ts'
 

@@ -1,7 +1,7 @@
 /** A data set of the hub: its files at one commit, as far as rows may be in them. */
 import { datasetInfo, listFiles } from '@huggingface/hub'
 import { z } from 'zod'
-import type { HubDataset } from '../../../contract/entities.ts'
+import type { HubDataset } from '../../../contract/data.ts'
 import { StudioError } from '../../../contract/errors.ts'
 import { accessToken, askWith, explained, hubUrl } from './connection.ts'
 import { fetchedFile, rememberCommit } from './local-file.ts'

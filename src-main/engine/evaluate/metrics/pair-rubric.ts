@@ -1,5 +1,5 @@
 /** What a judge is asked about two responses to one conversation, and how its choice is read: strictly, as a score is. */
-import type { Message } from '../../../contract/entities.ts'
+import type { Message } from '../../../contract/data.ts'
 import { fenced, transcriptOf } from '../../reward/fence.ts'
 import type { Answer } from '../../reward/parse-score.ts'
 import type { ToScore, Verdict } from '../../reward/source.ts'

@@ -1,5 +1,5 @@
 /** Whether people who have rated the same said the same. */
-import type { Agreement, RatingValue } from '../../../contract/entities.ts'
+import type { Agreement, RatingValue } from '../../../contract/rating.ts'
 import type { Rating } from '../../project/ratings.ts'
 
 /** Cohen's kappa (1960) of two columns of ratings: agreement beyond what their margins give by chance. null where they leave nothing to chance. */

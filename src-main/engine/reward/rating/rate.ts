@@ -1,5 +1,5 @@
 /** Ratings by people: what comes next, what was said, how far it is agreed on. */
-import type { RatingSummary, RatingTask, RatingValue } from '../../../contract/entities.ts'
+import type { RatingSummary, RatingTask, RatingValue } from '../../../contract/rating.ts'
 import { StudioError } from '../../../contract/errors.ts'
 import type { Project } from '../../project/project.ts'
 import type { RatingMode } from '../../project/ratings.ts'
