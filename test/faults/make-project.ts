@@ -99,6 +99,7 @@ async function fill(): Promise<void> {
   const finished = new Promise<void>((done) => chatsDone.push(done))
   await call('chat.send', { prompt: 'Who are you?', panes: [{ name: 'base' }, steered], maxTokens: 4, sampling })
   await finished
+  if (schema >= 9) await call('chat.savePreset', { name: 'Two', methods: [{ name: 'base' }, steered] })
   if (schema >= 6) await call('chat.rate', { turn: 1, pane: 1, value: 1 })
   if (schema >= 6) {
     await call('people.rate', { responses: [1], value: 1, rater: 'Ada' })
