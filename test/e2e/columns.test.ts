@@ -38,6 +38,6 @@ test('a LoRA adapter as a pane of the chat', async ({ studio }) => {
   await page.getByRole('textbox', { name: 'Adapter file' }).fill(join(studio.folder, 'none.gguf'))
   await send.fill('And now?')
   await page.keyboard.press('Enter')
-  await expect(page.getByText(/there is no file .*none\.gguf/)).toBeVisible()
+  await expect(page.getByText(/there is no file .*none\.gguf/i)).toBeVisible()
   expect(problems).toEqual([])
 })
