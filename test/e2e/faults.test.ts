@@ -65,10 +65,10 @@ test('a damaged project is not opened, and a backup brings it back', async ({ st
   const { page, folder } = studio
   await studio.openSample()
   await page.getByRole('button', { name: /^Project/ }).first().click()
-  await page.getByRole('button', { name: 'Back up the project' }).click()
+  await page.getByRole('menuitem', { name: 'Back up the project' }).click()
   await expect(page.getByText(/Backed up as .*request\.db/)).toBeVisible()
   await page.getByRole('button', { name: /^Project/ }).first().click()
-  await page.getByRole('button', { name: 'Close project' }).click()
+  await page.getByRole('menuitem', { name: 'Close project' }).click()
   await expect(page.getByRole('region', { name: 'Recent' })).toBeVisible() // closed, the journal is in the file
   const file = join(folder, 'data', 're-control-studio', 'Sample project', 'project.db')
   const bytes = readFileSync(file)
@@ -100,7 +100,7 @@ test('an engine that is killed comes back with the project, and its job can be r
   await expect(page.getByText(/tokens\/s/).first()).toBeVisible({ timeout: 60_000 })
   const [pid] = await app.evaluate(({ app: electron }) => electron.getAppMetrics().flatMap((process) => (process.name === 'RE-Control engine' ? [process.pid] : [])))
   process.kill(pid as number, 'SIGKILL')
-  await expect(page.getByText(/The engine was restarted.*kept/).first()).toBeVisible({ timeout: 30_000 })
+  await expect(page.getByText(/The engine .*started again; finished work was kept/).first()).toBeVisible({ timeout: 30_000 })
   await studio.picture('25-engine-killed')
   const job = page.getByRole('region', { name: 'Jobs' }).getByRole('listitem').filter({ hasText: /Collect/ }).first()
   await job.getByRole('button', { name: 'Resume' }).click()

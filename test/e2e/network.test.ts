@@ -29,7 +29,7 @@ test('no network unless it is asked for', async () => {
       expect(await ask(page, method, input)).toHaveProperty('output')
       await expect.poll(async () => JSON.stringify((await ask(page, 'studio.state', {})).output)).not.toMatch(/"state":"(running|queued)"/)
     }
-    await expect.poll(async () => JSON.stringify((await ask(page, 'chat.turns', {})).output)).toContain('"finish"')
+    await expect.poll(async () => JSON.stringify((await ask(page, 'chat.path', { conversation: 1, limit: 1 })).output)).toContain('"finish"')
     await page.reload()
     await page.getByRole('navigation').waitFor()
     // Playwright has Electron listen for its inspector, which looks its own address up
