@@ -28,6 +28,7 @@ for (const { name, size } of sizes) {
     await page.getByRole('button', { name: 'Open project' }).click()
     await page.getByRole('alert').waitFor()
     await seen('failed-open')
+    await page.getByRole('button', { name: 'Dismiss' }).click()
     await openProject(studio, makeFullProject(folder))
     await visitFullScreens(studio, join(folder, 'questions.jsonl'), seen)
     await visitSheets(studio, seen)
