@@ -19,8 +19,8 @@ export interface Term {
 export const terms: Term[] = [
   { term: 'Value', means: 'What the value function predicts from one hidden state: the reward of the whole response, in standard deviations from the mean reward of its training responses.' },
   { term: '|Δh| / |h|', means: 'The size of an edit: its length over the length of the state that it changes. 0 is no edit; at 1 the edit is as long as the state.' },
-  { term: 'Alpha (step size)', means: 'How far one update moves the state along the gradient, in units of the standardised state x = (h − μ) / c. A step of alpha is a step of alpha · c² in h.' },
-  { term: 'n (updates)', means: 'How many such steps are taken at each token. The next token is drawn from the state after the last step.' },
+  { term: 'Step size (alpha)', means: 'How far one update moves the state along the gradient, in units of the standardised state x = (h − μ) / c. A step of alpha is a step of alpha · c² in h.' },
+  { term: 'Updates (n)', means: 'How many such steps are taken at each token. The next token is drawn from the state after the last step.' },
   { term: 'Interval', means: '95 %, from a bootstrap over prompts: answers of several seeds to one prompt are averaged first, as they are not independent.' },
   { term: 'p', means: 'How often a difference as large would come about if both methods were alike: a sign-flip test over the same prompts, corrected by Holm for the number of comparisons.' },
   { term: 'Return error', means: 'The mean of (V(h) − r)² over the tokens of unseen responses, in standardised rewards. Predicting the mean for every state gives about 1.' },

@@ -1,6 +1,7 @@
 /** The model stage: the catalogue, the facts of the project's model, loading it. */
 import type { DeviceCandidate, DeviceChoice, LoadPlan } from '../../src-main/contract/device.ts'
 import type { CatalogueModel, ModelFacts } from '../../src-main/contract/models.ts'
+import { fileName } from '../ui/format.ts'
 import { call, on } from './connection.ts'
 import { downloads } from './downloads.svelte.ts'
 import { notices } from './notices.svelte.ts'
@@ -33,6 +34,11 @@ class ModelStage {
     })
     downloads.onDone(() => void this.loadCatalogue())
     on('model.checksum', (progress) => this.checking?.file === progress.file && (this.checking = progress))
+  }
+
+  /** What a model is called: as the catalogue lists it, or as it calls itself; many files call themselves anything. */
+  titleOf(file: string, name: string | null | undefined): string {
+    return this.catalogue.find((entry) => entry.file === file)?.title ?? name ?? fileName(file)
   }
 
   async loadCatalogue(): Promise<void> {

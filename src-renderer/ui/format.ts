@@ -36,13 +36,20 @@ export function parameters(value: number): string {
 /** A reward, a value, a loss: always the same width for the same size. */
 export function decimal(value: number | null | undefined, digits = 3): string {
   if (value == null || !Number.isFinite(value)) return missing
-  if (value !== 0 && Math.abs(value) < 0.5 * 10 ** -digits) return value.toExponential(1)
+  if (value !== 0 && Math.abs(value) < 0.5 * 10 ** -digits) return minus(value.toExponential(1))
   return minus(value.toFixed(digits))
 }
 
-/** A KL divergence in nats: what is smaller than the last digit is as good as none. */
+/** A number among many of its kind: what is smaller than the last digit is as good as none. */
+export function fixed(value: number | null | undefined, digits: number): string {
+  if (value == null || !Number.isFinite(value)) return missing
+  const text = value.toFixed(digits)
+  return Number(text) === 0 ? text.replace('-', '') : minus(text)
+}
+
+/** A KL divergence in nats. */
 export function nats(value: number | null | undefined, digits = 3): string {
-  return value == null || !Number.isFinite(value) ? missing : value.toFixed(digits)
+  return fixed(value, digits)
 }
 
 /** A difference: with its sign. */
@@ -94,5 +101,5 @@ export function fileName(path: string): string {
 }
 
 function minus(text: string): string {
-  return text.replace('-', '−')
+  return text.replaceAll('-', '−')
 }

@@ -3,7 +3,7 @@ import { AxeBuilder } from '@axe-core/playwright'
 import type { Page } from '@playwright/test'
 import { join } from 'node:path'
 import { makeFullProject } from './full-project.ts'
-import { openProject, small, visitEmptyScreens, visitFullScreens, visitSheets } from './screens.ts'
+import { openProject, small, visitBusyScreens, visitEmptyScreens, visitFullScreens, visitSheets } from './screens.ts'
 import { expect, test } from './studio.ts'
 
 type AxeResults = Awaited<ReturnType<AxeBuilder['analyze']>>
@@ -37,5 +37,6 @@ test('axe finds nothing on any screen', async ({ studio }) => {
   await openProject(studio, makeFullProject(folder))
   await visitFullScreens(studio, join(folder, 'questions.jsonl'), seen)
   await visitSheets(studio, seen)
+  await visitBusyScreens(studio, seen)
   expect(studio.problems).toEqual([])
 })

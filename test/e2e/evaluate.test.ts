@@ -64,7 +64,7 @@ test('a study from its form to its figures', async ({ studio }) => {
     await expect(list).toBeFocused()
     await page.keyboard.press('ArrowDown')
     await expect(list.getByRole('option').nth(1)).toHaveAttribute('aria-selected', 'true')
-    await expect(page.getByRole('region', { name: 'Response of prompting' })).toBeVisible()
+    await expect(page.getByRole('region', { name: 'Response of Prompting' })).toBeVisible()
     await picture('24-responses')
   })
 
@@ -104,7 +104,7 @@ test('a study from its form to its figures', async ({ studio }) => {
   })
 
   await test.step('a point of the sweep goes to the chat with its settings', async () => {
-    await page.getByRole('button', { name: /^Open best-of-n.* in chat/ }).first().click()
+    await page.getByRole('button', { name: /^Open Best of N.* in chat/ }).first().click()
     await expect(page.getByRole('heading', { name: 'Chat', level: 1 })).toBeVisible()
     await expect(page.getByLabel('Method of pane 1')).toHaveValue('base')
     await expect(page.getByLabel('Method of pane 2')).toHaveValue('best-of-n')

@@ -41,6 +41,11 @@ export async function visitFullScreens({ page, go, answerDialog }: Studio, data:
   await go('Model')
   await settled(page)
   await seen('model')
+  await part('What is shown', 'On this computer')
+  await settled(page)
+  await seen('model-library')
+  await part('What is shown', 'Hugging Face')
+  await seen('model-hub')
   await go('Data')
   await main.getByRole('listbox').first().waitFor()
   await seen('data')
@@ -65,9 +70,12 @@ export async function visitFullScreens({ page, go, answerDialog }: Studio, data:
   }
   await go('Train')
   await main.getByRole('heading', { name: /1 x 16/ }).first().waitFor()
-  await main.getByRole('button', { name: 'Draw it' }).click()
-  await main.getByRole('img', { name: /a state's way from/ }).waitFor()
+  await main.getByLabel('Log axis').check()
+  await settled(page)
   await seen('train')
+  await main.getByRole('button', { name: 'Draw it' }).click()
+  await main.getByRole('img', { name: /a state's way from/ }).scrollIntoViewIfNeeded()
+  await seen('train-landscape')
   await go('Chat')
   await main.getByRole('textbox', { name: 'Prompt for all panes' }).fill('Is calm number 3?')
   await page.keyboard.press('Enter')
@@ -76,6 +84,13 @@ export async function visitFullScreens({ page, go, answerDialog }: Studio, data:
   await part('Show the answers as', 'Numbers')
   await seen('chat-numbers')
   await popover(/^Generation settings/, 'chat-settings')
+  await main.getByRole('button', { name: 'Value landscape', exact: true }).click()
+  await main.getByRole('img', { name: /^V over/ }).waitFor()
+  await seen('chat-landscape')
+  await main.getByRole('button', { name: 'Close the value landscape' }).click()
+  await main.getByRole('button', { name: 'Add a pane' }).click()
+  await main.getByRole('button', { name: 'Add a pane' }).click()
+  await seen('chat-four')
   await go('Evaluate')
   for (const tab of ['Table', 'Figures', 'Responses', 'Compare']) {
     await part('What is shown', tab)
@@ -85,6 +100,25 @@ export async function visitFullScreens({ page, go, answerDialog }: Studio, data:
   await main.getByRole('button', { name: 'New evaluation' }).click()
   await settled(page)
   await seen('evaluate-new')
+}
+
+/** A collection that goes on for longer than anybody looks; its work is discarded in the end. */
+export async function visitBusyScreens({ page, go }: Studio, seen: (name: string) => Promise<void>): Promise<void> {
+  await go('Collect')
+  await page.getByLabel('Samples each').fill('64')
+  await page.getByLabel('Max tokens').fill('1500')
+  await page.getByRole('button', { name: 'Start collecting' }).click()
+  const jobs = page.getByRole('region', { name: 'Jobs' })
+  await jobs.getByText(/of 1,472/).waitFor()
+  await page.getByText(/tokens\/s|states\/s|\/s$/).first().waitFor()
+  await seen('busy-collect')
+  await go('Chat')
+  await settled(page)
+  await seen('busy-chat')
+  await jobs.getByRole('button', { name: 'Discard' }).click()
+  await seen('busy-discard')
+  await jobs.getByRole('button', { name: 'Discard it' }).click()
+  await jobs.getByRole('button', { name: 'Discard it' }).waitFor({ state: 'hidden' })
 }
 
 /** What lies in front of a stage. */

@@ -89,7 +89,7 @@ export function collectWork(models: Models, onSample: (sample: { collection: num
 }
 
 function tokenRate(tokens: number, start: number): string {
-  return ((tokens * 1000) / (performance.now() - start)).toFixed(0)
+  return Math.round((tokens * 1000) / (performance.now() - start)).toLocaleString('en')
 }
 
 /** The prompts of a run. @throws StudioError 'bad-request' when the split is empty */

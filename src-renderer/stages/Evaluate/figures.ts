@@ -27,10 +27,6 @@ export interface Figure {
 
 const bare = (mean: number | null): Interval => ({ mean, low: null, high: null })
 
-export function labelOf(row: MethodRow): string {
-  return row.label === '' ? row.name : row.label
-}
-
 /** Time a token over the first method's; an older table has only the seconds. */
 export function timeRatio(table: EvaluationTable, row: MethodRow): number | null {
   const first = table.methods[0]?.secondsPerToken ?? 0

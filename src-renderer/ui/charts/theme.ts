@@ -10,11 +10,18 @@ import {
   LogarithmicScale,
   PointElement,
   ScatterController,
+  Ticks,
   Tooltip,
+  defaults,
   type ChartOptions
 } from 'chart.js'
 
 Chart.register(BarController, BarElement, CategoryScale, LinearScale, LineController, LineElement, LogarithmicScale, PointElement, ScatterController, Tooltip)
+
+// numbers have the same minus in charts as beside them
+defaults.scales.linear.ticks.callback = function (value, index, ticks) {
+  return Ticks.formatters.numeric.call(this, Number(value), index, ticks).replaceAll('-', '−')
+}
 
 const probe = document.createElement('span')
 
