@@ -8,13 +8,9 @@ declare global {
   }
 }
 
-export function holdsFiles(transfer: DataTransfer | null): boolean {
-  return transfer?.types.includes('Files') === true
-}
-
 /** The path of the file that was dropped, or null with a notice where there is not exactly one on this machine. */
-export function droppedPath(transfer: DataTransfer | null): string | null {
-  const [file, ...others] = transfer?.files ?? []
+export function droppedPath(transfer: DataTransfer): string | null {
+  const [file, ...others] = transfer.files
   if (file === undefined) return null
   if (others.length > 0) {
     notices.add('warning', `${others.length + 1} files were dropped; please import one at a time.`)
