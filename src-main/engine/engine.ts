@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { EventName, EventPayload, MethodName, Output, Parsed } from '../contract/methods.ts'
 import type { ModelDownload } from '../contract/models.ts'
 import { StudioError, toFailure } from '../contract/errors.ts'
+import { AskedFor } from './asked-for.ts'
 import { collectWork } from './collect/collect.ts'
 import { AnswerReader } from './control/answer-reader.ts'
 import { Chat } from './control/chat.ts'
@@ -53,6 +54,8 @@ export class Engine {
   readonly options: EngineOptions
   readonly models: Models
   readonly secrets: Secrets
+  /** commands and endpoints */
+  readonly asked: AskedFor
   readonly jobs: JobRunner
   readonly downloads: Downloads
   readonly library: Library
@@ -65,6 +68,7 @@ export class Engine {
     const { tell } = options
     this.options = options
     this.secrets = new Secrets(options.dataDirectory, options.shell?.keychain ?? null)
+    this.asked = new AskedFor(options.dataDirectory)
     this.models = new Models(options.launchHost, options, {
       loaded: (loaded, note) => tell('model', { loaded, note }),
       died: (text, which) => {
@@ -78,7 +82,7 @@ export class Engine {
       warn: (text) => tell('notice', { level: 'warning', text })
     })
     this.library = new Library(options, async () => ({ choice: this.models.choice, candidates: await this.models.candidates() }), (library) => tell('model.library', library))
-    this.chat = new Chat(this.models, this.secrets, {
+    this.chat = new Chat(this.models, this.secrets, this.asked, {
       token: (event) => tell('chat.token', event),
       pane: (event) => tell('chat.pane', event),
       done: (event) => tell('chat.done', event)
@@ -93,10 +97,10 @@ export class Engine {
         collect: collectWork(this.models, (sample) => tell('collect.sample', sample)),
         'export-states': exportStatesWork(),
         'import-states': importStatesWork(options.cacheDirectory, (text) => tell('notice', { level: 'warning', text })),
-        reward: rewardWork(this.models, this.secrets),
+        reward: rewardWork(this.models, this.secrets, this.asked),
         preference: preferenceWork(this.models),
         train: trainWork(this.models, { epoch: (event) => tell('train.epoch', event), samples: (event) => tell('train.samples', event), warn: (text) => tell('notice', { level: 'warning', text }) }),
-        evaluate: evaluateWork(this.models, this.secrets)
+        evaluate: evaluateWork(this.models, this.secrets, this.asked)
       },
       (job) => {
         tell('job', job)

@@ -17,7 +17,7 @@ import { exportEvaluation } from './evaluate/export.ts'
 import { extended } from './evaluate/extend.ts'
 import { listMetrics } from './evaluate/metrics.ts'
 import { writeReport } from './evaluate/report.ts'
-import { completeStudy } from './evaluate/study.ts'
+import { askToEvaluate, askToMeasure, completeStudy } from './evaluate/study.ts'
 import { catalogue } from './models/catalogue.ts'
 import { checksumOf } from './models/checksum.ts'
 import { listHubModel } from './models/hub-model.ts'
@@ -28,9 +28,9 @@ import { listBackups, restoreBackup } from './project/backups.ts'
 import { Project } from './project/project.ts'
 import { addRecent, forgetRecent, listRecent, rememberStage } from './project/recent.ts'
 import { refuseBusyEvaluation, refuseUsedCollection, refuseUsedValueFunction } from './project/uses.ts'
-import { previewLabelling } from './reward/label.ts'
+import { askToLabel, previewLabelling } from './reward/label.ts'
 import { nextTask, rate, ratingSummary } from './reward/rating/rate.ts'
-import { listSources, sourceNamed, usableRewards } from './reward/sources.ts'
+import { listSources, usableRewards } from './reward/sources.ts'
 import { rewardCorrelations, rewardSummaries } from './reward/summary.ts'
 import { openSample } from './sample.ts'
 import { tokenName } from './server/token.ts'
@@ -218,11 +218,11 @@ export function createHandlers(engine: Engine): Handlers {
 
     'reward.sources': listSources,
     'reward.start': (input) => {
-      sourceNamed(input.source).settings.parse(input.settings) // before a row keeps them: a password in an address is none to keep
+      askToLabel(input, engine.asked) // and checks the settings before a row keeps them: a password in an address is none to keep
       return engine.jobs.start('reward', input)
     },
     'reward.usable': () => usableRewards(engine.project),
-    'reward.preview': (input) => previewLabelling(input, engine.project, engine.models, engine.secrets),
+    'reward.preview': (input) => previewLabelling(input, engine.project, engine.models, engine.secrets, engine.asked),
     'reward.summaries': ({ collection }) => rewardSummaries(engine.project, collection),
     'reward.correlations': ({ collection }) => rewardCorrelations(engine.project, collection),
 
@@ -236,6 +236,7 @@ export function createHandlers(engine: Engine): Handlers {
     },
     'secret.delete': ({ name }) => {
       engine.secrets.delete(name)
+      engine.asked.forgetKey(name)
       return {}
     },
 
@@ -332,12 +333,14 @@ export function createHandlers(engine: Engine): Handlers {
     },
 
     'evaluate.start': (input) => {
-      if (input.sourceSettings !== null) sourceNamed(input.source).settings.parse(input.sourceSettings) // as above
-      return engine.jobs.start('evaluate', completeStudy(input, engine.project))
+      const settings = completeStudy(input, engine.project)
+      askToEvaluate(input, engine.asked) // and checks, as above
+      return engine.jobs.start('evaluate', settings)
     },
     'evaluate.metrics': listMetrics,
     'evaluate.extend': (input) => {
       extended(engine.project, input) // what cannot be is told at once
+      askToMeasure(input.metrics, engine.asked)
       return engine.jobs.start('evaluate', input)
     },
     'evaluate.compare': (input) => compareColumns(engine.project, input),

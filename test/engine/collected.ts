@@ -3,11 +3,12 @@ import { join } from 'node:path'
 import { collectSettings } from '../../src-main/contract/collect.ts'
 import type { LabelSettings } from '../../src-main/contract/reward.ts'
 import type { Job } from '../../src-main/contract/job.ts'
+import { AskedFor } from '../../src-main/engine/asked-for.ts'
 import { JobRunner } from '../../src-main/engine/jobs/runner.ts'
 import { forkHost } from '../../src-main/engine/models/fork-host.ts'
 import { Models } from '../../src-main/engine/models/models.ts'
 import { Project } from '../../src-main/engine/project/project.ts'
-import { rewardWork } from '../../src-main/engine/reward/label.ts'
+import { askToLabel, rewardWork } from '../../src-main/engine/reward/label.ts'
 import { Secrets } from '../../src-main/engine/secrets.ts'
 import { manifest } from '../fixtures/manifest.ts'
 import { hostEntry, ownDirectory } from './studio.ts'
@@ -22,6 +23,7 @@ export interface Collected {
   jobs: JobRunner
   models: Models
   secrets: Secrets
+  asked: AskedFor
   /** the first collection */
   collection: number
   /** Another collection of a data set of its own. */
@@ -38,7 +40,8 @@ export function collected(responses: Written[]): Collected {
   const project = Project.create(join(directory, 'project'), null)
   const models = new Models(() => forkHost(hostEntry), { cacheDirectory: join(directory, 'cache'), dataDirectory: join(directory, 'data') }, { loaded: () => {}, died: () => {} })
   const secrets = new Secrets(join(directory, 'data'), null, {})
-  const jobs = new JobRunner({ reward: rewardWork(models, secrets) }, () => {})
+  const asked = new AskedFor(join(directory, 'data'))
+  const jobs = new JobRunner({ reward: rewardWork(models, secrets, asked) }, () => {})
   jobs.setProject(project)
 
   function collect(given: Written[]): number {
@@ -57,8 +60,11 @@ export function collected(responses: Written[]): Collected {
   const collection = collect(responses)
   const page = (name: string, of: number) => project.responses.page(of, { source: name, order: 'collected', offset: 0, limit: 1000 }).responses
   return {
-    project, jobs, models, secrets, collection, collect,
-    label: (source, settings = {}, more = {}) => jobs.finished(jobs.start('reward', { collection, source, name: null, settings, ...more }).id),
+    project, jobs, models, secrets, asked, collection, collect,
+    label: async (source, settings = {}, more = {}) => {
+      askToLabel({ source, settings }, asked)
+      return jobs.finished(jobs.start('reward', { collection, source, name: null, settings, ...more }).id)
+    },
     rewards: (name, of = collection) => page(name, of).map((r) => r.reward),
     failures: (name, of = collection) => page(name, of).map((r) => r.rewardFailure)
   }

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { previewLabelling } from '../../src-main/engine/reward/label.ts'
+import { askToLabel, previewLabelling } from '../../src-main/engine/reward/label.ts'
 import { judge as source } from '../../src-main/engine/reward/judge.ts'
 import { completionOf, says, send, startJudge, type Behaviour, type JudgeServer } from '../fixtures/judge-server.ts'
 import { projectWith } from './labelled-project.ts'
@@ -65,7 +65,7 @@ describe('an endpoint that behaves', () => {
   test('the preview shows the request that is sent, and sends none', async () => {
     const studio = projectWith(texts(3))
     const chosen = { url: `${server.url}?version=2`, model: 'm', inputPrice: 1, outputPrice: 2, maxTokens: 1000, key: 'mine' }
-    const preview = await previewLabelling({ collection: studio.collection, source: 'judge', name: null, settings: chosen }, studio.project, studio.models, studio.secrets)
+    const preview = await previewLabelling({ collection: studio.collection, source: 'judge', name: null, settings: chosen }, studio.project, studio.models, studio.secrets, studio.asked)
     expect(server.asked).toHaveLength(0)
     expect(preview.responses).toBe(3)
     expect(preview.facts.map(({ name, value }) => `${name}: ${value}`)).toEqual([
@@ -250,7 +250,9 @@ test('a pause ends what is under way at once, and going on asks for the rest onl
     else response.on('close', () => hanging.push(() => {}))
   }
   const studio = projectWith(texts(12))
-  const { id } = studio.jobs.start('reward', { collection: studio.collection, source: 'judge', name: null, settings: settings({ concurrency: 2, timeoutSeconds: 200 }) })
+  const chosen = { source: 'judge', settings: { ...settings({ concurrency: 2, timeoutSeconds: 200 }) } }
+  askToLabel(chosen, studio.asked)
+  const { id } = studio.jobs.start('reward', { collection: studio.collection, name: null, ...chosen })
   await server.reached(8)
   expect(await studio.jobs.pause(id)).toMatchObject({ state: 'paused' })
   expect(studio.summary('judge')).toMatchObject({ labelled: 6, failed: 0, waiting: 6 })

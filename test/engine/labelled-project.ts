@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { collectSettings } from '../../src-main/contract/collect.ts'
 import type { Job } from '../../src-main/contract/job.ts'
+import { AskedFor } from '../../src-main/engine/asked-for.ts'
 import { JobRunner } from '../../src-main/engine/jobs/runner.ts'
 import { Models } from '../../src-main/engine/models/models.ts'
 import { Project } from '../../src-main/engine/project/project.ts'
-import { rewardWork } from '../../src-main/engine/reward/label.ts'
+import { askToLabel, rewardWork } from '../../src-main/engine/reward/label.ts'
 import { rewardSummary } from '../../src-main/engine/reward/summary.ts'
 import { Secrets } from '../../src-main/engine/secrets.ts'
 import { manifest } from '../fixtures/manifest.ts'
@@ -18,6 +19,7 @@ export interface LabelledProject {
   jobs: JobRunner
   models: Models
   secrets: Secrets
+  asked: AskedFor
   collection: number
   /** every state of every job, as it was told */
   told: Job[]
@@ -35,8 +37,9 @@ export function projectWith(texts: string[], environment: NodeJS.ProcessEnv = {}
     throw new Error('no model is needed here')
   }, { cacheDirectory: join(directory, 'cache'), dataDirectory: join(directory, 'data') }, { loaded: () => {}, died: () => {} })
   const secrets = new Secrets(join(directory, 'data'), null, environment)
+  const asked = new AskedFor(join(directory, 'data'))
   const told: Job[] = []
-  const jobs = new JobRunner({ reward: rewardWork(models, secrets) }, (job) => told.push(job))
+  const jobs = new JobRunner({ reward: rewardWork(models, secrets, asked) }, (job) => told.push(job))
   jobs.setProject(project)
   onTestFinished(() => jobs.pauseAll())
   const dataset = project.datasets.create('rows', 'rows.jsonl', 'prompts')
@@ -49,8 +52,11 @@ export function projectWith(texts: string[], environment: NodeJS.ProcessEnv = {}
     })
   }
   return {
-    directory, project, jobs, models, secrets, collection, told,
-    label: (source, settings) => jobs.finished(jobs.start('reward', { collection, source, name: null, settings }).id),
+    directory, project, jobs, models, secrets, asked, collection, told,
+    label: async (source, settings) => {
+      askToLabel({ source, settings: { ...settings } }, asked)
+      return jobs.finished(jobs.start('reward', { collection, source, name: null, settings }).id)
+    },
     labels: (source) => project.responses.page(collection, { source, order: 'collected', offset: 0, limit: 100_000 }).responses.map((r) => r.reward ?? r.rewardFailure),
     summary: (name) => rewardSummary(project, collection, name)
   }

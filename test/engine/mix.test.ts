@@ -109,7 +109,7 @@ describe('a mix', () => {
 
   test('gives way to a stop', async () => {
     const stop = new AbortController()
-    const scorer = await sourceNamed('mix').open({ parts: ['a=1'], standardise: false, collection: c.collection }, { project: c.project, models: c.models, secrets: c.secrets, sourceNamed, signal: stop.signal })
+    const scorer = await sourceNamed('mix').open({ parts: ['a=1'], standardise: false, collection: c.collection }, { project: c.project, models: c.models, secrets: c.secrets, asked: c.asked, sourceNamed, signal: stop.signal })
     const many = function* () { for (let i = 0; i < 100_000; i++) yield toScore('', {}, 1) }
     let told = 0
     await expect(scorer.score(many(), () => ++told === 10 && stop.abort())).rejects.toThrow(/abort/i)
@@ -129,7 +129,7 @@ describe('a mix of texts that belong to no collection', () => {
   const verdicts = async (parts: string[], texts: string[], columns = {}): Promise<Verdict[]> => {
     await mix(parts)
     const { source, settings } = rewardNamed('mix', null, c.project)
-    const scorer = await source.open(settings, { project: c.project, models: c.models, secrets: c.secrets, sourceNamed, signal: new AbortController().signal })
+    const scorer = await source.open(settings, { project: c.project, models: c.models, secrets: c.secrets, asked: c.asked, sourceNamed, signal: new AbortController().signal })
     const items = texts.map((text) => toScore(text, columns))
     const found = new Map<object, Verdict>()
     await scorer.score(items, (item, verdict) => found.set(item, verdict))
@@ -174,7 +174,7 @@ describe('a mix of texts that belong to no collection', () => {
         return { ...scorer, close: () => void closed++ }
       }
     })
-    const scorer = await sourceNamed('mix').open({ parts: ['tone=1', 'a=1'], standardise: false, collection: null }, { project: c.project, models: c.models, secrets: c.secrets, sourceNamed: counting, signal: new AbortController().signal })
+    const scorer = await sourceNamed('mix').open({ parts: ['tone=1', 'a=1'], standardise: false, collection: null }, { project: c.project, models: c.models, secrets: c.secrets, asked: c.asked, sourceNamed: counting, signal: new AbortController().signal })
     const told: Verdict[] = []
     await Promise.all(['great', 'bad'].map((text) => scorer.score([toScore(text, { a: 1 })], (_item, verdict) => told.push(verdict))))
     expect(told).toEqual([{ value: 4 }, { value: -2 }])
@@ -185,7 +185,7 @@ describe('a mix of texts that belong to no collection', () => {
 
   test('needs its parts to be labelled', async () => {
     const { source, settings } = rewardNamed('mix', { parts: ['nope=1'] }, c.project)
-    const opened = await source.open(settings, { project: c.project, models: c.models, secrets: c.secrets, sourceNamed, signal: new AbortController().signal }).catch(toFailure)
+    const opened = await source.open(settings, { project: c.project, models: c.models, secrets: c.secrets, asked: c.asked, sourceNamed, signal: new AbortController().signal }).catch(toFailure)
     expect(opened).toMatchObject({ code: 'not-found', message: expect.stringContaining('nope') })
   })
 })

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { previewLabelling } from '../../src-main/engine/reward/label.ts'
+import { askToLabel, previewLabelling } from '../../src-main/engine/reward/label.ts'
 import { projectWith, type LabelledProject } from './labelled-project.ts'
 
 const script = resolve(import.meta.dirname, '..', 'fixtures', 'score-program.mjs')
@@ -40,7 +40,7 @@ test('10,000 responses, more than any pipe holds, and no more of them in the air
 
 test('it gets everything that there is of a response, one JSON object a line, as the preview shows it', async () => {
   const studio = projectWith(['two\nlines \u2028 and "quotes"'])
-  const preview = await previewLabelling({ collection: studio.collection, source: 'program', name: null, settings: settings('echo') as Record<string, unknown> }, studio.project, studio.models, studio.secrets)
+  const preview = await previewLabelling({ collection: studio.collection, source: 'program', name: null, settings: settings('echo') as Record<string, unknown> }, studio.project, studio.models, studio.secrets, studio.asked)
   expect(preview.facts).toEqual([{ name: 'Command', value: `${JSON.stringify(process.execPath)} ${JSON.stringify(script)} "echo" ""` }])
   expect(JSON.parse(preview.sample ?? '')).toEqual({ id: 1, prompt: 'prompt 0', messages: [], response: 'two\nlines \u2028 and "quotes"', columns: { number: 0 } })
   await studio.label('program', settings('echo'))
@@ -85,7 +85,9 @@ test.each(['hangs-after-3', 'never-reads'])('a program that %s is ended after it
 test('a pause kills it with everything that it has started, and going on asks for the rest only', async () => {
   const studio = projectWith(texts(6))
   const file = join(studio.directory, 'pids')
-  const { id } = studio.jobs.start('reward', { collection: studio.collection, source: 'program', name: null, settings: settings('with-child', {}, file) })
+  const chosen = { source: 'program', settings: { ...settings('with-child', {}, file) } }
+  askToLabel(chosen, studio.asked)
+  const { id } = studio.jobs.start('reward', { collection: studio.collection, name: null, ...chosen })
   await answered(studio, 3)
   expect(await studio.jobs.pause(id)).toMatchObject({ state: 'paused' })
   expect(studio.summary('program')).toMatchObject({ labelled: 3, waiting: 3 })

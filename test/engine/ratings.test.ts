@@ -43,7 +43,7 @@ const place = (mode: 'single' | 'pair', rater = 'ada') => ({ collection, mode, r
 
 async function rewards(): Promise<Map<number, Verdict>> {
   const verdicts = new Map<number, Verdict>()
-  const scorer = await people.open({}, { project, models: undefined as never, secrets: undefined as never, sourceNamed, signal: new AbortController().signal })
+  const scorer = await people.open({}, { project, models: undefined as never, secrets: undefined as never, asked: undefined as never, sourceNamed, signal: new AbortController().signal })
   const items = ids.flat().map((response): ToScore => ({ response, prompt: '', messages: [], text: '', columns: {} }))
   await scorer.score(items, ({ response }, verdict) => void verdicts.set(response as number, verdict))
   scorer.close()

@@ -154,7 +154,7 @@ test('pages by reward have the unlabelled last', async () => {
 })
 
 describe('the preview', () => {
-  const preview = (source: string, settings: Record<string, unknown> = {}, name: string | null = null) => previewLabelling({ collection: c.collection, source, name, settings }, c.project, c.models, c.secrets)
+  const preview = (source: string, settings: Record<string, unknown> = {}, name: string | null = null) => previewLabelling({ collection: c.collection, source, name, settings }, c.project, c.models, c.secrets, c.asked)
 
   test('counts what would be labelled, and labels nothing', async () => {
     expect(await preview('tone')).toEqual({ responses: 5, sample: null, facts: [] })

@@ -6,15 +6,19 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { deviceChoice } from '../../src-main/contract/device.ts'
+import type { EvaluateSettings } from '../../src-main/contract/evaluate.ts'
 import type { Job } from '../../src-main/contract/job.ts'
 import type { AnyEvent, EventName, EventPayload } from '../../src-main/contract/methods.ts'
+import type { LabelSettings } from '../../src-main/contract/reward.ts'
 import { Engine } from '../../src-main/engine/engine.ts'
+import { askToEvaluate } from '../../src-main/engine/evaluate/study.ts'
 import { sha256Of } from '../../src-main/engine/models/checksum.ts'
 import { keepDeviceChoice } from '../../src-main/engine/models/device-choice.ts'
 import { forkHost } from '../../src-main/engine/models/fork-host.ts'
 import type { HostProcess } from '../../src-main/engine/models/host-client.ts'
 import { rememberBatch, rememberThreads } from '../../src-main/engine/models/measured.ts'
 import { Project } from '../../src-main/engine/project/project.ts'
+import { askToLabel } from '../../src-main/engine/reward/label.ts'
 import { writeTinyModel, type TinyModelOptions } from '../fixtures/tiny-model.ts'
 
 export const root = resolve(import.meta.dirname, '..', '..')
@@ -52,7 +56,7 @@ export interface Studio {
   engine: Engine
   modelFile: string
   /** what generating asks of the engine */
-  around: { project: Project; models: Engine['models']; secrets: Engine['secrets'] }
+  around: { project: Project; models: Engine['models']; secrets: Engine['secrets']; asked: Engine['asked'] }
   events: AnyEvent[]
   /** Calls back at every event from now on. */
   on<N extends EventName>(event: N, handle: (payload: EventPayload<N>) => void): void
@@ -63,7 +67,7 @@ export interface Studio {
   /** What happens to each new model host from now on. */
   onLaunch(handle: () => void): void
   importRows(rows: unknown[]): Promise<number>
-  /** Runs a job to its end. */
+  /** Runs a job to its end, as if a person had asked for it. */
   run(kind: Job['kind'], settings: unknown): Promise<Job>
   close(): Promise<void>
 }
@@ -106,10 +110,13 @@ export async function openStudio(model: TinyModelOptions = {}): Promise<Studio> 
   const project = await engine.open(() => Project.create(join(directory, 'project'), modelFile))
   mkdirSync(join(directory, 'files'))
   let files = 0
-  const run: Studio['run'] = (kind, settings) => engine.jobs.finished(engine.jobs.start(kind, settings).id)
+  const run: Studio['run'] = async (kind, settings) => {
+    ask(engine, kind, settings)
+    return engine.jobs.finished(engine.jobs.start(kind, settings).id)
+  }
   return {
     directory, project, engine, modelFile, events, run,
-    around: { project, models: engine.models, secrets: engine.secrets },
+    around: { project, models: engine.models, secrets: engine.secrets, asked: engine.asked },
     on: (name, handle) => void listeners.push(({ event, payload }) => void (event === name && handle(payload as never))),
     killHost: () => void hosts.at(-1)?.kill('SIGKILL'),
     hosts: () => hosts.length,
@@ -125,6 +132,11 @@ export async function openStudio(model: TinyModelOptions = {}): Promise<Studio> 
       rmSync(directory, { recursive: true, force: true })
     }
   }
+}
+
+function ask({ asked }: Engine, kind: Job['kind'], settings: unknown): void {
+  if (kind === 'reward') askToLabel(settings as LabelSettings, asked)
+  if (kind === 'evaluate') askToEvaluate({ source: '', sourceSettings: null, metrics: [], ...(settings as Partial<EvaluateSettings>) }, asked)
 }
 
 export const greedy = { temperature: 0, topK: 50, topP: 0.95, minP: 0 }

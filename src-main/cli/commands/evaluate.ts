@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { evaluateSettings, type EvaluateSettings, type Evaluation } from '../../contract/evaluate.ts'
-import { completeStudy } from '../../engine/evaluate/study.ts'
+import { askToEvaluate, completeStudy } from '../../engine/evaluate/study.ts'
 import { readJson } from '../../engine/files.ts'
 import type { Project } from '../../engine/project/project.ts'
 import { number, required, text, UsageError } from '../arguments.ts'
@@ -23,6 +23,7 @@ export const evaluate: Command = {
     const project = await session.open(input.positionals[0] ?? '')
     const file = text(input, 'settings')
     const settings = completeStudy(file === undefined ? settingsFrom(input, project) : settingsOfFile(file, input), project)
+    if (file === undefined) askToEvaluate(settings, session.engine.asked) // a file may be anybody's
     await session.ensureModel()
     const job = await session.run('evaluate', settings)
     tellEvaluation(session, project, project.evaluations.get(job.subject ?? 0))

@@ -51,7 +51,7 @@ export const generateCommand: Command = {
       project,
       async (host, progressed) => {
         const tasks = questions.flatMap(({ messages, seed }, key): GenerationTask[] => (responses[key] === null ? [{ key, method, messages, seed }] : []))
-        const totals = await generate({ project, models: session.engine.models, secrets: session.engine.secrets }, host, tasks, {
+        const totals = await generate({ project, models: session.engine.models, secrets: session.engine.secrets, asked: session.engine.asked }, host, tasks, {
           maxTokens: run.maxTokens ?? 128,
           parallel: run.parallel ?? 16,
           sampling: run.sampling,

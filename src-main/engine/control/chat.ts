@@ -2,6 +2,7 @@
 import type { AnswerEnd, ChatPane, ChatTurn } from '../../contract/chat.ts'
 import type { EventPayload, Output, Parsed } from '../../contract/methods.ts'
 import { StudioError, toFailure } from '../../contract/errors.ts'
+import type { AskedFor } from '../asked-for.ts'
 import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
 import type { Secrets } from '../secrets.ts'
@@ -30,13 +31,15 @@ interface Live {
 export class Chat {
   readonly #models: Models
   readonly #secrets: Secrets
+  readonly #asked: AskedFor
   readonly #events: ChatEvents
   #live: Live | null = null
   #answering: Promise<void> = Promise.resolve()
 
-  constructor(models: Models, secrets: Secrets, events: ChatEvents) {
+  constructor(models: Models, secrets: Secrets, asked: AskedFor, events: ChatEvents) {
     this.#models = models
     this.#secrets = secrets
+    this.#asked = asked
     this.#events = events
   }
 
@@ -106,7 +109,7 @@ export class Chat {
       const host = await this.#models.use(project)
       start = performance.now() // loading the model is not the answer's time
       const tasks = methods.map((method, key): GenerationTask => ({ key, method, messages: messagesOf(project, input, key), seed: input.seed }))
-      await generate({ project, models: this.#models, secrets: this.#secrets }, host, tasks, {
+      await generate({ project, models: this.#models, secrets: this.#secrets, asked: this.#asked }, host, tasks, {
         maxTokens: input.maxTokens,
         sampling: input.sampling,
         parallel: tasks.length,

@@ -25,7 +25,7 @@ export interface GenerationTask {
 }
 
 /** What a method may ask: value functions, and rewards to choose by. */
-type Around = Pick<Surroundings, 'project' | 'models' | 'secrets'>
+type Around = Pick<Surroundings, 'project' | 'models' | 'secrets' | 'asked'>
 
 export interface GenerationOptions {
   maxTokens: number
@@ -44,7 +44,7 @@ export interface GenerationOptions {
  * the whole call but for the loading of models @throws also what the reward that chooses among candidates throws, and
  * StudioError 'not-usable' for a file of an adapter or a model that is none
  */
-export async function generate({ project, models, secrets }: Around, given: HostClient, tasks: GenerationTask[], options: GenerationOptions): Promise<{ tokens: number; seconds: number }> {
+export async function generate({ project, models, secrets, asked }: Around, given: HostClient, tasks: GenerationTask[], options: GenerationOptions): Promise<{ tokens: number; seconds: number }> {
   // another model may have needed the room that the project's had
   const host = given.alive || tasks.every(({ method }) => method.model !== null) ? given : await models.use(project)
   const controls = new Map<ControlPlan, ControlInput>()
@@ -74,7 +74,7 @@ export async function generate({ project, models, secrets }: Around, given: Host
   try {
     for (const reward of new Set(tasks.flatMap(({ method }) => rewardsOf(method)))) {
       const { source, settings } = rewardNamed(reward, null, project)
-      scorers.set(reward, await source.open(settings, { project, models, secrets, sourceNamed, signal }))
+      scorers.set(reward, await source.open(settings, { project, models, secrets, asked, sourceNamed, signal }))
     }
     const places = tasks.flatMap(({ key, method, messages }) => {
       const { count = 1, reward } = method.candidates ?? {}
@@ -145,7 +145,7 @@ function promptOf({ method, messages, text }: GenerationTask): Prompt {
 }
 
 /** Names of the rewards that a method chooses by. */
-function rewardsOf({ candidates, search }: ResolvedMethod): string[] {
+export function rewardsOf({ candidates, search }: ResolvedMethod): string[] {
   return [...(candidates === null ? [] : [candidates.reward]), ...(search?.by === 'reward' ? [search.reward] : [])]
 }
 

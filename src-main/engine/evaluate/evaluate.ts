@@ -7,13 +7,15 @@ import { evaluateSettings, evaluationExtension, type EvaluateSettings, type Eval
 import { StudioError } from '../../contract/errors.ts'
 import { tasksOf } from '../collect/collect.ts'
 import { manifestOf } from '../collect/manifest.ts'
+import type { AskedFor } from '../asked-for.ts'
+import { rewardsOf } from '../control/generate.ts'
 import type { JobContext, JobWork } from '../jobs/runner.ts'
 import type { HostClient } from '../models/host-client.ts'
 import type { Models } from '../models/models.ts'
 import type { Task } from '../project/datasets.ts'
 import type { Project } from '../project/project.ts'
 import type { Surroundings } from '../reward/source.ts'
-import { rewardNamed, sourceNamed } from '../reward/sources.ts'
+import { doorsOf, rewardNamed, sourceNamed } from '../reward/sources.ts'
 import type { Secrets } from '../secrets.ts'
 import { columnsOf } from './columns.ts'
 import { extended, refuseUnfinished } from './extend.ts'
@@ -21,13 +23,13 @@ import { bestPoints, goingOn, promptsOfRound } from './halving.ts'
 import { aggregatesOf, measureResponses, scoreResponses } from './measure.ts'
 import { writeReport } from './report.ts'
 import { missingPlaces, respond } from './respond.ts'
-import { readyMetrics, studyOf, type Study } from './study.ts'
+import { metricDoors, readyMetrics, studyOf, type Study } from './study.ts'
 import { evaluationTable } from './table.ts'
 
 /** What a job keeps: a new evaluation's settings, or how a finished one is extended. */
 export type EvaluateWork = EvaluateSettings | EvaluationExtension
 
-export function evaluateWork(models: Models, secrets: Secrets): JobWork<EvaluateWork> {
+export function evaluateWork(models: Models, secrets: Secrets, askedFor: AskedFor): JobWork<EvaluateWork> {
   return {
     unit: 'responses',
     title: (given) => ('evaluation' in given ? `Extend evaluation ${given.evaluation}` : `Evaluate ${[...new Set(columnsOf(evaluateSettings.parse(given)).map(({ choice }) => choice.name))].join(', ')}`),
@@ -60,7 +62,11 @@ export function evaluateWork(models: Models, secrets: Secrets): JobWork<Evaluate
     const study = studyOf(settings)
     const tasks = tasksOf(settings, project)
     const { source, settings: sourceSettings } = rewardOf(settings, project, known)
-    const surroundings: Surroundings = { project, models, secrets, sourceNamed, signal: job.signal }
+    const surroundings: Surroundings = { project, models, secrets, asked: askedFor, sourceNamed, signal: job.signal }
+    // before hours of answers, not after them
+    const chosenBy = study.columns.flatMap(({ method }) => rewardsOf(method)).map((name) => rewardNamed(name, null, project))
+    const rewards = [{ source, settings: sourceSettings }, ...chosenBy].flatMap((reward) => doorsOf(reward.source, reward.settings, project))
+    for (const door of [...rewards, ...study.metrics.flatMap((metric) => metricDoors(metric, project))]) askedFor.require(door)
     const byExample = new Map(tasks.map((task) => [task.id, task]))
     const total = responsesOf(settings, study, tasks.length)
     let evaluation = known
@@ -94,7 +100,7 @@ export function evaluateWork(models: Models, secrets: Secrets): JobWork<Evaluate
       const id = (evaluation ??= project.atomically(() => job.made(project.evaluations.create(settings, manifest))))
       refuseOtherModel(project, id, host)
       const progress = { done: project.evaluations.answered(id).length, total }
-      await respond({ evaluation: id, settings, columns: study.columns, answering, tasks: asked }, { project, models, secrets }, host, job, progress, progressed)
+      await respond({ evaluation: id, settings, columns: study.columns, answering, tasks: asked }, { project, models, secrets, asked: askedFor }, host, job, progress, progressed)
     }
 
     /** The sweep's points that go on after a round, by their rewards of its prompts. */

@@ -1,6 +1,7 @@
 /** What a metric of an evaluation is: one file a metric in metrics/, listed in metrics.ts. */
 import type { z } from 'zod'
 import type { ResolvedMethod } from '../control/methods.ts'
+import type { Door } from '../asked-for.ts'
 import type { Project } from '../project/project.ts'
 import type { Surroundings, ToScore, Verdict } from '../reward/source.ts'
 import type { Interval } from './bootstrap.ts'
@@ -62,6 +63,9 @@ export interface MetricSource<S extends z.ZodObject = z.ZodObject> {
   againstBase?(settings: z.output<S>): boolean
   /** Settings as an evaluation keeps them: valid in any folder, and whatever the project does later. @throws StudioError */
   complete?(settings: z.output<S>, project: Project): z.output<S>
+  /** As a reward source's: what its own settings name, and what the reward that they name would do. */
+  door?(settings: z.output<S>): Door | null
+  doorsBehind?(settings: z.output<S>, project: Project): Door[]
   /**
    * @param phase says what is got ready where that takes a while, e.g. a download
    * @throws StudioError when nothing could be measured this way

@@ -29,7 +29,7 @@ export interface Progress {
 }
 
 /** @param progressed is told of each response that is new */
-export async function respond({ evaluation, settings, columns, answering, tasks }: Wanted, around: Pick<Surroundings, 'project' | 'models' | 'secrets'>, host: HostClient, job: JobContext, progress: Progress, progressed: () => void): Promise<void> {
+export async function respond({ evaluation, settings, columns, answering, tasks }: Wanted, around: Pick<Surroundings, 'project' | 'models' | 'secrets' | 'asked'>, host: HostClient, job: JobContext, progress: Progress, progressed: () => void): Promise<void> {
   const { evaluations } = around.project
   for (const method of answering) {
     const column = columns[method] as StudyColumn

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { RewardPreview } from '../../contract/reward.ts'
 import { addressOf, nameOf } from './endpoint.ts'
 import { judgeModel, judgeRequests, modelNamed, oneJudge } from './judge-settings.ts'
-import { openJudge } from './open-judge.ts'
+import { judgeDoor, openJudge } from './open-judge.ts'
 import { verdictOf } from './parse-score.ts'
 import { defaultRubric, judgeMessages } from './rubric.ts'
 import type { RewardSource, ToScore } from './source.ts'
@@ -39,6 +39,7 @@ export const judge: RewardSource<typeof settings> = {
   settings,
   decisive: ({ url, model, file, rubric, min, max, maxTokens, temperature }) => ({ url, model, file, rubric, min, max, maxTokens, temperature }),
   complete: (chosen) => ({ ...chosen, file: chosen.file === null ? null : resolve(chosen.file) }),
+  door: judgeDoor,
 
   async open(chosen, surroundings) {
     const asked = await openJudge(chosen, { messages: (item: ToScore) => judgeMessages(chosen.rubric, item, chosen), read: (answer, shown) => verdictOf(answer, chosen, shown) }, surroundings)

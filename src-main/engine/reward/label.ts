@@ -1,6 +1,7 @@
 /** The reward job: labels what has no reward yet; a label that fails stays a reason, never a number. */
 import type { LabelSettings, RewardPreview } from '../../contract/reward.ts'
 import { StudioError } from '../../contract/errors.ts'
+import type { AskedFor } from '../asked-for.ts'
 import type { JobContext, JobWork } from '../jobs/runner.ts'
 import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
@@ -13,7 +14,14 @@ const labelsPerTransaction = 500
 const keepEveryMs = 1000
 const longestReason = 1000
 
-export function rewardWork(models: Models, secrets: Secrets): JobWork<LabelSettings> {
+/** A person has chosen these settings: what they name may be done from now on. @throws StudioError or ZodError for settings that cannot be */
+export function askToLabel({ source: name, settings }: Pick<LabelSettings, 'source' | 'settings'>, asked: AskedFor): void {
+  const source = sourceNamed(name)
+  const door = source.door?.(source.settings.parse(settings)) ?? null
+  if (door !== null) asked.add(door)
+}
+
+export function rewardWork(models: Models, secrets: Secrets, asked: AskedFor): JobWork<LabelSettings> {
   return {
     unit: 'responses',
     title: ({ source, name }) => `Label by ${name ?? sourceNamed(source).title.toLowerCase()}`,
@@ -24,7 +32,7 @@ export function rewardWork(models: Models, secrets: Secrets): JobWork<LabelSetti
       if (total === 0) throw new StudioError('bad-request', `collection ${collection} has no responses to label`)
       job.subject(collection)
       job.phase('Getting ready', { done: 0, total })
-      const scorer = await source.open(settings, { project, models, secrets, sourceNamed, signal: job.signal })
+      const scorer = await source.open(settings, { project, models, secrets, asked, sourceNamed, signal: job.signal })
       try {
         // only now: a choice that cannot label anything must not hide the labels that there are
         const labelling = project.rewards.choose(collection, name ?? source.name, source.name, settings, sameAs(source, settings))
@@ -68,13 +76,13 @@ async function label(project: Project, labelling: number, waiting: number[], tot
 }
 
 /** What a labelling would do. @throws StudioError or ZodError for settings that cannot be */
-export async function previewLabelling({ collection, source: sourceName, name, settings: given }: LabelSettings, project: Project, models: Models, secrets: Secrets): Promise<RewardPreview> {
+export async function previewLabelling({ collection, source: sourceName, name, settings: given }: LabelSettings, project: Project, models: Models, secrets: Secrets, asked: AskedFor): Promise<RewardPreview> {
   const { source, settings } = completed(sourceName, given, project, collection, name)
   const known = project.rewards.choices(collection, name ?? source.name, source.name).find((l) => sameAs(source, settings)(l.settings))
   const waiting = known === undefined ? project.responses.ids(collection) : waitingFor(source, project, known.id, collection)
   const [first = null] = itemsOf(project, waiting.slice(0, 1))
   const nothing = { sample: null, facts: [] }
-  const seen = source.preview === undefined ? nothing : await source.preview(settings, { first, items: itemsOf(project, waiting), count: waiting.length }, { project, models, secrets, sourceNamed, signal: new AbortController().signal })
+  const seen = source.preview === undefined ? nothing : await source.preview(settings, { first, items: itemsOf(project, waiting), count: waiting.length }, { project, models, secrets, asked, sourceNamed, signal: new AbortController().signal })
   return { responses: waiting.length, ...seen }
 }
 

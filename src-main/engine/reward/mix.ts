@@ -34,6 +34,11 @@ export const mix: RewardSource<typeof settings> = {
       const part = labellingOf(read(text).name, collection, project)
       return part !== null && sourceNamed(part.source).collectedOnly?.(part.settings, { project, sourceNamed }) === true
     }),
+  doorsBehind: ({ parts, collection }, { project, sourceNamed }) =>
+    parts.flatMap((text) => {
+      const part = labellingOf(read(text).name, collection, project)
+      return (part !== null && sourceNamed(part.source).door?.(part.settings)) || []
+    }),
   complete(chosen, _project, collection, name) {
     if (chosen.parts.some((text) => read(text).name === name)) throw new StudioError('bad-request', `a mix cannot be labelled as "${name}", which is one of its parts; give it another name`)
     return { ...chosen, collection: chosen.collection ?? collection }

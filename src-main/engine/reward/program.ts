@@ -5,6 +5,7 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { StudioError } from '../../contract/errors.ts'
+import { commandLine, type Door } from '../asked-for.ts'
 import { LineProgram } from './line-program.ts'
 import type { RewardSource, Scorer, ToScore, Verdict } from './source.ts'
 
@@ -27,11 +28,22 @@ export const program: RewardSource<typeof settings> = {
   description: 'A command that reads JSON lines {id, prompt, messages, response, columns} and writes {id, reward} or {id, error}.',
   settings,
   decisive: ({ command, arguments: words }) => ({ command, words }),
-  // a name is looked up on the PATH; a path must mean the same file wherever the job goes on
-  complete: (chosen) => ({ ...chosen, command: /[\\/]/.test(chosen.command) ? resolve(chosen.command) : chosen.command }),
-  open: (chosen, { signal }) => openProgram(chosen, signal),
-  preview: ({ command, arguments: words }, { first }) =>
-    Promise.resolve({ sample: first === null ? null : lineOf(1, first), facts: [{ name: 'Command', value: [command, ...words].map((word) => JSON.stringify(word)).join(' ') }] })
+  complete: (chosen) => ({ ...chosen, command: whole(chosen.command) }),
+  door: doorOf,
+  open: (chosen, { asked, signal }) => {
+    asked.require(doorOf(chosen))
+    return openProgram(chosen, signal)
+  },
+  preview: (chosen, { first }) => Promise.resolve({ sample: first === null ? null : lineOf(1, first), facts: [{ name: 'Command', value: commandLine(chosen) }] })
+}
+
+function doorOf({ command, arguments: words }: Settings): Door {
+  return { command: whole(command), arguments: words }
+}
+
+/** A name is looked up on the PATH; a path must mean the same file wherever the job goes on. */
+function whole(command: string): string {
+  return /[\\/]/.test(command) ? resolve(command) : command
 }
 
 /** The program runs from here on; each further call of `score` starts it again, as the end of stdin tells it that all is there. */

@@ -2,6 +2,7 @@
 import type { z } from 'zod'
 import type { Message } from '../../contract/data.ts'
 import type { RewardPreview } from '../../contract/reward.ts'
+import type { AskedFor, Door } from '../asked-for.ts'
 import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
 import type { Secrets } from '../secrets.ts'
@@ -25,6 +26,8 @@ export interface Surroundings {
   models: Models
   /** keys of endpoints */
   secrets: Secrets
+  /** commands and endpoints */
+  asked: AskedFor
   /** for sources that ask others */
   sourceNamed(name: string): RewardSource
   signal: AbortSignal
@@ -53,6 +56,10 @@ export interface RewardSource<S extends z.ZodObject = z.ZodObject> {
   decisive?(settings: z.output<S>): unknown
   /** Settings that only the project can fill in, before a labelling of this collection under this name keeps them. @throws StudioError */
   complete?(settings: z.output<S>, project: Project, collection: number, name: string): z.output<S>
+  /** What its settings name that nobody may do at a project's word alone; `open` requires it. Starting a labelling with them asks for it. */
+  door?(settings: z.output<S>): Door | null
+  /** The same of other rewards that it would score by, which its own settings do not say. */
+  doorsBehind?(settings: z.output<S>, surroundings: Pick<Surroundings, 'project' | 'sourceNamed'>): Door[]
   /** @throws StudioError when nothing could be scored this way */
   open(settings: z.output<S>, surroundings: Surroundings): Promise<Scorer>
   /** What it would do with these responses. `first` is null where nothing waits. */

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { RewardSource as Summary } from '../../contract/reward.ts'
 import { StudioError } from '../../contract/errors.ts'
+import type { Door } from '../asked-for.ts'
 import type { Project } from '../project/project.ts'
 import { column } from './column.ts'
 import { imported } from './imported.ts'
@@ -43,6 +44,11 @@ export function rewardNamed(name: string, settings: Record<string, unknown> | nu
 
 function collectedOnly(source: RewardSource, settings: Record<string, unknown>, project: Project): boolean {
   return source.collectedOnly?.(settings, { project, sourceNamed }) === true
+}
+
+/** All that scoring with it would do at the project's word. @throws as `door` */
+export function doorsOf(source: RewardSource, settings: Record<string, unknown>, project: Project): Door[] {
+  return [source.door?.(settings) ?? [], source.doorsBehind?.(settings, { project, sourceNamed }) ?? []].flat()
 }
 
 /** What `rewardNamed` takes without settings. */

@@ -5,6 +5,7 @@ import { StudioError } from '../../contract/errors.ts'
 import { generate } from '../control/generate.ts'
 import type { ResolvedMethod } from '../control/methods.ts'
 import type { HostClient } from '../models/host-client.ts'
+import type { AskedFor } from '../asked-for.ts'
 import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
 import type { Secrets } from '../secrets.ts'
@@ -18,6 +19,7 @@ export interface Serving {
   readonly project: Project
   readonly models: Models
   readonly secrets: Secrets
+  readonly asked: AskedFor
 }
 
 export interface Answer {
@@ -45,7 +47,7 @@ export interface AnswerFigures {
  * @param tell gets the text piece by piece
  * @throws ApiError 400 where the model cannot take the prompt, and what `generate` throws
  */
-export async function answerOne({ project, models, secrets }: Serving, host: HostClient, method: ResolvedMethod, asked: Asked, maxTokens: number, seed: number, signal: AbortSignal, tell: (text: string) => void): Promise<Answer> {
+export async function answerOne({ project, models, secrets, asked: askedFor }: Serving, host: HostClient, method: ResolvedMethod, asked: Asked, maxTokens: number, seed: number, signal: AbortSignal, tell: (text: string) => void): Promise<Answer> {
   const stops = new StopStrings(asked.stops)
   const stopped = new AbortController()
   const steps: { before: number | null; after: number | null; edit: number | null }[] = []
@@ -60,7 +62,7 @@ export async function answerOne({ project, models, secrets }: Serving, host: Hos
   }
   const prompt = 'text' in asked.prompt ? { messages: [] as Message[], text: asked.prompt.text } : asked.prompt
   try {
-    await generate({ project, models, secrets }, host, [{ key: 0, method, seed, ...prompt }], {
+    await generate({ project, models, secrets, asked: askedFor }, host, [{ key: 0, method, seed, ...prompt }], {
       maxTokens,
       parallel: method.candidates?.count ?? 1,
       sampling: asked.sampling,

@@ -1,10 +1,11 @@
 /** Measures responses by a metric as an evaluation does: settings through its schema, each item's verdict in the items' order. */
 import type { ToMeasure } from '../../../src-main/engine/evaluate/metric.ts'
 import { metricNamed } from '../../../src-main/engine/evaluate/metrics.ts'
+import { askToMeasure } from '../../../src-main/engine/evaluate/study.ts'
 import type { Surroundings, Verdict } from '../../../src-main/engine/reward/source.ts'
 import { sourceNamed } from '../../../src-main/engine/reward/sources.ts'
 
-export type Around = Pick<Surroundings, 'project' | 'models' | 'secrets'>
+export type Around = Pick<Surroundings, 'project' | 'models' | 'secrets' | 'asked'>
 
 export function response(text: string, more: Partial<ToMeasure> = {}): ToMeasure {
   return { response: null, example: 1, method: 1, seed: 1, prompt: 'Why?', messages: [], columns: {}, tokens: 4, tokenIds: null, base: null, preferred: null, text, ...more }
@@ -12,7 +13,9 @@ export function response(text: string, more: Partial<ToMeasure> = {}): ToMeasure
 
 export async function measured(name: string, settings: object, items: ToMeasure[], around: Around, { signal = new AbortController().signal, onVerdict = (): void => {} } = {}): Promise<{ verdicts: (Verdict | undefined)[]; remarks: string[] }> {
   const metric = metricNamed(name)
-  const meter = await metric.open(metric.settings.parse(settings), { ...around, sourceNamed, signal, methods: [] })
+  const chosen = metric.settings.parse(settings)
+  askToMeasure([{ name, settings: chosen }], around.asked)
+  const meter = await metric.open(chosen, { ...around, sourceNamed, signal, methods: [] })
   const verdicts = new Map<ToMeasure, Verdict>()
   try {
     await meter.measure(items, (item, verdict) => {

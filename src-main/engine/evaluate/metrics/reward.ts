@@ -3,7 +3,7 @@
  * own rises, it is over-optimised (Gao et al. 2023, arXiv 2210.10760).
  */
 import { z } from 'zod'
-import { rewardNamed, sourceNamed } from '../../reward/sources.ts'
+import { doorsOf, rewardNamed, sourceNamed } from '../../reward/sources.ts'
 import type { MetricSource } from '../metric.ts'
 import { meterOf } from './scored.ts'
 
@@ -22,6 +22,10 @@ export const reward: MetricSource<typeof settings> = {
   complete(chosen, project) {
     rewardNamed(chosen.reward, null, project)
     return chosen
+  },
+  doorsBehind({ reward: name }, project) {
+    const { source, settings: own } = rewardNamed(name, null, project)
+    return doorsOf(source, own, project)
   },
   async open({ reward: name }, surroundings) {
     const { source, settings: own } = rewardNamed(name, null, surroundings.project)

@@ -5,7 +5,7 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { judgeModel, judgeRequests, modelNamed, oneJudge } from '../../reward/judge-settings.ts'
-import { openJudge } from '../../reward/open-judge.ts'
+import { judgeDoor, openJudge } from '../../reward/open-judge.ts'
 import type { Verdict } from '../../reward/source.ts'
 import type { MetricSource, ToMeasure } from '../metric.ts'
 import { lengthControlled } from './length-control.ts'
@@ -46,6 +46,7 @@ export const winRate: MetricSource<typeof settings> = {
   label: ({ against }) => `win-rate:${against}`,
   againstBase: ({ against }) => against === 'base',
   complete: (chosen) => ({ ...chosen, file: chosen.file === null ? null : resolve(chosen.file) }),
+  door: judgeDoor,
 
   async open(chosen, surroundings) {
     const judge = await openJudge<Side>(

@@ -1,0 +1,66 @@
+/**
+ * A project comes from anywhere, and its labellings name commands, endpoints and keys. A command is run, and an endpoint
+ * asked, with a key or without, only where somebody on this machine has asked for exactly that: by starting a labelling
+ * or a measurement whose own settings say it. What was asked for is kept in the data directory and in no project.
+ */
+import { join } from 'node:path'
+import { z } from 'zod'
+import { StudioError } from '../contract/errors.ts'
+import { keep, readKept } from './kept-json.ts'
+
+/** A command with its arguments, or the origin that a kept key (null: none) and the texts go to. */
+export type Door = { command: string; arguments: string[] } | { origin: string; key: string | null }
+
+const programs = z.array(z.strictObject({ command: z.string(), arguments: z.array(z.string()) }))
+const endpoints = z.array(z.strictObject({ origin: z.string(), key: z.string().nullable() }))
+
+export class AskedFor {
+  readonly #programs: string
+  readonly #endpoints: string
+
+  constructor(dataDirectory: string) {
+    this.#programs = join(dataDirectory, 'programs.json')
+    this.#endpoints = join(dataDirectory, 'endpoints.json')
+  }
+
+  /** Only where a person's own words name it. */
+  add(door: Door): void {
+    if (this.#has(door)) return
+    if ('command' in door) keep(this.#programs, [...this.#keptPrograms(), door])
+    else keep(this.#endpoints, [...this.#keptEndpoints(), door])
+  }
+
+  /** @throws StudioError 'not-usable' for what nobody has asked for */
+  require(door: Door): void {
+    if (this.#has(door)) return
+    const would = 'command' in door ? `run ${commandLine(door)}` : door.key === null ? `send texts to ${door.origin}` : `send the key ${door.key} and texts to ${door.origin}`
+    const how = 'command' in door ? 'label with this command once yourself' : 'label with this judge once yourself, or start an evaluation that measures by it'
+    throw new StudioError('not-usable', `this project would ${would}, which nobody on this machine has asked for; to allow it, ${how}`)
+  }
+
+  /** Another key of this name may be meant for other endpoints. */
+  forgetKey(name: string): void {
+    const kept = this.#keptEndpoints()
+    const left = kept.filter(({ key }) => key !== name)
+    if (left.length < kept.length) keep(this.#endpoints, left)
+  }
+
+  // read anew each time: window and terminal may both be at work
+  #has(door: Door): boolean {
+    if (!('command' in door)) return this.#keptEndpoints().some(({ origin, key }) => origin === door.origin && key === door.key)
+    return this.#keptPrograms().some((one) => commandLine(one) === commandLine(door))
+  }
+
+  #keptPrograms(): z.output<typeof programs> {
+    return readKept(this.#programs, programs, [])
+  }
+
+  #keptEndpoints(): z.output<typeof endpoints> {
+    return readKept(this.#endpoints, endpoints, [])
+  }
+}
+
+/** Each word quoted, so that no two commands look the same. */
+export function commandLine({ command, arguments: words }: { command: string; arguments: string[] }): string {
+  return [command, ...words].map((word) => JSON.stringify(word)).join(' ')
+}
