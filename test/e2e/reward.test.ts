@@ -166,7 +166,7 @@ test('thumbs for the answers of the chat stay, and become a data set to collect 
   await picture('51-thumbs')
 
   await page.getByRole('button', { name: /Sample project/ }).first().click()
-  await page.getByRole('button', { name: 'Close project' }).click()
+  await page.getByRole('menuitem', { name: 'Close project' }).click()
   await page.getByRole('button', { name: 'Open the sample project' }).click()
   await go('Chat')
   await expect(up(0)).toHaveAttribute('aria-pressed', 'true')
