@@ -57,7 +57,7 @@ test('a study from its form to its figures', async ({ studio }) => {
   })
 
   await test.step('a cell opens the responses behind it, and the arrows go through them', async () => {
-    await page.getByRole('button', { name: /^length.* of prompting/ }).click()
+    await page.getByRole('button', { name: /^length.* of Prompting/ }).click()
     const list = page.getByRole('listbox', { name: 'Prompts' })
     await expect(list.getByRole('option')).toHaveCount(3)
     await expect(page.getByLabel('Order by', { exact: true })).toHaveValue(/^length/)
