@@ -4,7 +4,7 @@ import { studio } from '../state/studio.svelte.ts'
 import type { MenuCommand } from '../../src-main/contract/shell.ts'
 import { act } from './act.ts'
 
-const withMod: Record<string, MenuCommand> = { k: 'palette', '/': 'shortcuts', ',': 'settings', n: 'new-project', o: 'open-project', enter: 'run' }
+const withMod: Record<string, MenuCommand> = { k: 'palette', '/': 'shortcuts', ',': 'settings', o: 'open-project', enter: 'run' }
 
 export function onKey(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.altKey || event.isComposing) return
@@ -17,9 +17,11 @@ export function onKey(event: KeyboardEvent): void {
 function commandOf(event: KeyboardEvent): MenuCommand | undefined {
   const key = event.key.toLowerCase()
   if (key === 'f1') return 'help'
-  const covered = navigation.palette || navigation.sheet !== null
+  const covered = navigation.palette || navigation.sheet !== null || document.querySelector('dialog:modal') !== null
   if (event.ctrlKey || event.metaKey) {
     if (key === '.' && studio.project !== null && !covered) return navigation.next?.name
+    // without Shift it is a new conversation in the chat
+    if (key === 'n' && event.shiftKey && !covered) return 'new-project'
     const stage = studio.project === null || covered ? undefined : stages[Number(event.key) - 1]
     return stage?.name ?? (covered && key === 'enter' ? undefined : withMod[key])
   }

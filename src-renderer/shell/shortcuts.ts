@@ -18,7 +18,7 @@ export const shortcuts: { title: string; list: Shortcut[] }[] = [
       { keys: 'F1', does: 'Help' },
       { keys: `${mod}/ or ?`, does: 'These shortcuts' },
       { keys: `${mod},`, does: 'Settings' },
-      { keys: `${mod}N`, does: 'New project' },
+      { keys: `${mod}Shift+N`, does: 'New project' },
       { keys: `${mod}O`, does: 'Open a project' }
     ]
   },
@@ -30,6 +30,7 @@ export const shortcuts: { title: string; list: Shortcut[] }[] = [
       { keys: 'Up, Down', does: 'The row before, the row after' },
       { keys: 'Page Up, Page Down', does: 'A screen of rows' },
       { keys: 'Home, End', does: 'The first row, the last row' },
+      { keys: `${mod}N`, does: 'New conversation, in the chat' },
       { keys: 'Left, Right', does: 'The token before, the token after, in an answer' }
     ]
   }

@@ -13,8 +13,9 @@ async function findings(page: Page): Promise<string[]> {
   const found: string[] = []
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-    // the new colours are there after the next frame
+    // the new colours are there after the next frame, and lists draw their rows anew a moment later
     await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))))
+    await page.waitForTimeout(150)
     // Electron's window can open no blank page to gather results in
     const { violations } = colorScheme === 'light' ? await new AxeBuilder({ page }).setLegacyMode().analyze() : await page.evaluate(inDark)
     for (const { id, nodes } of violations) for (const { html, failureSummary } of nodes) found.push(`${colorScheme} ${id}: ${html.slice(0, 160)} ${failureSummary?.split('\n')[1]?.trim()}`)
