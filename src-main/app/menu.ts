@@ -30,7 +30,7 @@ export function installMenu(ask: (command: MenuCommand) => void): void {
       {
         label: '&File',
         submenu: [
-          item('New project', 'new-project', 'CmdOrCtrl+N'),
+          item('New project', 'new-project', 'CmdOrCtrl+Shift+N'),
           item('Open project', 'open-project', 'CmdOrCtrl+O'),
           item('Open the sample project', 'open-sample'),
           item('Close project', 'close-project'),

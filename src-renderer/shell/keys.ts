@@ -4,7 +4,7 @@ import { studio } from '../state/studio.svelte.ts'
 import type { MenuCommand } from '../../src-main/contract/shell.ts'
 import { act } from './act.ts'
 
-const withMod: Record<string, MenuCommand> = { k: 'palette', '/': 'shortcuts', ',': 'settings', n: 'new-project', o: 'open-project', enter: 'run' }
+const withMod: Record<string, MenuCommand> = { k: 'palette', '/': 'shortcuts', ',': 'settings', o: 'open-project', enter: 'run' }
 
 export function onKey(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.altKey || event.isComposing) return
@@ -21,6 +21,7 @@ function commandOf(event: KeyboardEvent): MenuCommand | undefined {
   if (event.ctrlKey || event.metaKey) {
     if (key === '.' && studio.project !== null && !covered) return navigation.next?.name
     const stage = studio.project === null || covered ? undefined : stages[Number(event.key) - 1]
+    if (key === 'n' && event.shiftKey) return 'new-project'
     return stage?.name ?? (covered && key === 'enter' ? undefined : withMod[key])
   }
   if (covered) return undefined
