@@ -157,6 +157,9 @@ export class EngineProcess {
       case 'job':
         this.jobs.take(message.job, this.#window)
         break
+      case 'downloads':
+        this.jobs.takeDownloads(message.downloads, this.#window)
+        break
       case 'closed':
         this.#quitting?.()
     }

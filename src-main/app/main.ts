@@ -85,7 +85,7 @@ function openWindow(project: string | null): void {
     event.preventDefault()
     if (asking) return
     asking = true
-    void mayQuit(engine.jobs.count, BrowserWindow.getAllWindows()[0] ?? null).then(async (may) => {
+    void mayQuit(engine.jobs.count, engine.jobs.downloads, BrowserWindow.getAllWindows()[0] ?? null).then(async (may) => {
       if (may) log.add({ what: 'app quits' })
       // running jobs are paused, so that they can be resumed
       if (may) await engine?.quit()

@@ -1,9 +1,9 @@
-/** The jobs as the desktop sees them: a progress bar on the task bar, and a word when a long one ended out of sight. */
+/** The jobs and downloads as the desktop sees them: a progress bar on the task bar, and a word when a long one ended out of sight. */
 import { type BrowserWindow, Notification } from 'electron'
 import type { JobKind } from '../contract/job.ts'
 import { dataDirectory } from '../engine/directories.ts'
 import { readPreferences } from '../engine/preferences.ts'
-import type { JobState } from '../engine/supervisor-port.ts'
+import type { DownloadState, JobState } from '../engine/supervisor-port.ts'
 
 /** Shorter ones are waited for in front of the window. */
 const longMs = 30_000
@@ -16,31 +16,48 @@ const words: Record<JobKind, string> = {
 
 export class RunningJobs {
   readonly #running = new Map<number, JobState & { since: number }>()
+  /** those that run or wait for their turn */
+  #downloads: DownloadState[] = []
 
   get count(): number {
     return this.#running.size
+  }
+
+  get downloads(): number {
+    return this.#downloads.length
   }
 
   take(job: JobState, window: BrowserWindow | null): void {
     const before = this.#running.get(job.id)
     if (job.state === 'running' || job.state === 'queued') this.#running.set(job.id, { ...job, since: before?.since ?? performance.now() })
     else this.#running.delete(job.id)
+    this.#show(window)
     if (window === null || window.isDestroyed()) return
-    window.setProgressBar(this.#share())
     const long = before !== undefined && performance.now() - before.since > longMs
     if ((job.state === 'done' || job.state === 'failed') && long && !window.isFocused()) this.#notify(job, window)
+  }
+
+  takeDownloads(downloads: DownloadState[], window: BrowserWindow | null): void {
+    this.#downloads = downloads
+    this.#show(window)
   }
 
   /** The engine that ran them has ended. */
   clear(window: BrowserWindow | null): void {
     this.#running.clear()
-    if (window !== null && !window.isDestroyed()) window.setProgressBar(-1)
+    this.#downloads = []
+    this.#show(window)
   }
 
-  /** Of the job that is the furthest; above 1 stands for "going on", -1 for none. */
+  #show(window: BrowserWindow | null): void {
+    if (window !== null && !window.isDestroyed()) window.setProgressBar(this.#share())
+  }
+
+  /** Of what is the furthest; above 1 stands for "going on", -1 for none. */
   #share(): number {
-    if (this.#running.size === 0) return -1
-    return Math.max(...[...this.#running.values()].map(({ done, total }) => (total === null || total <= 0 ? 0 : Math.min(1, done / total)))) || 2
+    const all = [...this.#running.values(), ...this.#downloads]
+    if (all.length === 0) return -1
+    return Math.max(...all.map(({ done, total }) => (total === null || total <= 0 ? 0 : Math.min(1, done / total)))) || 2
   }
 
   #notify({ kind, state }: JobState, window: BrowserWindow): void {

@@ -1,6 +1,7 @@
 /** The engine's process in the app: serves the window's port, and asks the app for what only Electron can do. */
 import { toFailure } from '../contract/errors.ts'
 import type { Job } from '../contract/job.ts'
+import type { ModelDownload } from '../contract/models.ts'
 import { framesOf } from '../contract/log-entry.ts'
 import { createHandlers } from './handlers.ts'
 import { Engine, type Shell, type Tell } from './engine.ts'
@@ -36,6 +37,7 @@ supervisor.onStart(({ cacheDirectory, dataDirectory, resourcesDirectory }) => {
     log(event, payload)
     window?.postMessage({ event, payload })
     if (event === 'job') supervisor.tellJob(payload as Job)
+    if (event === 'model.downloads') supervisor.tellDownloads(payload as ModelDownload[])
   }
   const engine = new Engine({
     cacheDirectory, dataDirectory, resourcesDirectory, shell,

@@ -2,6 +2,7 @@
 import { StudioError } from '../contract/errors.ts'
 import type { Job } from '../contract/job.ts'
 import type { LogEntry } from '../contract/log-entry.ts'
+import type { ModelDownload } from '../contract/models.ts'
 import type { MenuCommand } from '../contract/shell.ts'
 import type { FromHost } from '../model-host/messages.ts'
 import type { HostProcess } from './models/host-client.ts'
@@ -27,6 +28,9 @@ export type ToEngine =
 /** What the app needs of a job for its progress bar, its question before quitting and its notifications: no titles, as those name data. */
 export type JobState = Pick<Job, 'id' | 'kind' | 'state' | 'done' | 'total'>
 
+/** The same of a download that runs or waits for its turn. */
+export type DownloadState = Pick<ModelDownload, 'done' | 'total'>
+
 export type ShellQuestion = { method: string; input: unknown }
 
 export type ToSupervisor =
@@ -35,6 +39,7 @@ export type ToSupervisor =
   | { kind: 'question'; question: number; ask: ShellQuestion }
   | { kind: 'log'; entry: LogEntry }
   | { kind: 'job'; job: JobState }
+  | { kind: 'downloads'; downloads: DownloadState[] }
   | { kind: 'closed' }
 
 interface Host {
@@ -49,6 +54,8 @@ export interface Supervisor {
   onWindow(handle: (port: Electron.MessagePortMain) => void): void
   onMenu(handle: (command: MenuCommand) => void): void
   tellJob(job: JobState): void
+  /** All of the queue, whatever their states. */
+  tellDownloads(downloads: ModelDownload[]): void
   /** A project was asked for from outside of the window. */
   onOpen(open: (directory: string) => void): void
   /** The supervisor waits until `close` is through, within reason. */
@@ -90,6 +97,10 @@ export function connectSupervisor(parent: Electron.ParentPort): Supervisor {
     onWindow: (handle) => (window = handle),
     onMenu: (handle) => (menu = handle),
     tellJob: ({ id, kind, state, done, total }) => send({ kind: 'job', job: { id, kind, state, done, total } }),
+    tellDownloads: (all) => {
+      const underWay = all.filter(({ state }) => state === 'running' || state === 'waiting')
+      send({ kind: 'downloads', downloads: underWay.map(({ done, total }) => ({ done, total })) })
+    },
     onOpen: (handle) => (open = handle),
     onQuit: (close) => (quit = close),
     ask: (ask) =>

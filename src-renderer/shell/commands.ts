@@ -3,7 +3,7 @@ import { jobs } from '../state/jobs.svelte.ts'
 import { navigation, stages } from '../state/navigation.svelte.ts'
 import { studio } from '../state/studio.svelte.ts'
 import { act } from './act.ts'
-import { mod } from './shortcuts.ts'
+import { mod, newProjectKeys } from './shortcuts.ts'
 
 export interface Command {
   group: 'On this screen' | 'Stages' | 'Jobs' | 'Projects' | 'Studio'
@@ -32,7 +32,7 @@ export function commandsNow(): Command[] {
     ...(open ? stages.map((stage, i): Command => ({ group: 'Stages', name: `Go to ${stage.title}`, keys: `${mod}${i + 1}`, run: () => navigation.go(stage.name) })) : []),
     { group: 'Projects', name: 'Open the sample project', run: () => act('open-sample') },
     { group: 'Projects', name: 'Open another project', keys: `${mod}O`, run: () => act('open-project') },
-    { group: 'Projects', name: 'New project', keys: `${mod}N`, run: () => act('new-project') },
+    { group: 'Projects', name: 'New project', keys: newProjectKeys, run: () => act('new-project') },
     ...studio.recent.filter(({ gone }) => !gone).map((project): Command => ({ group: 'Projects', name: `Open ${project.name}`, note: project.path, run: () => void studio.open(project.path) })),
     ...(open ? [{ group: 'Projects', name: 'Close project', run: () => act('close-project') } satisfies Command] : []),
     { group: 'Studio', name: 'Help', keys: 'F1', run: () => act('help') },

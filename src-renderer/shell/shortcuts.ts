@@ -1,5 +1,8 @@
 /** The keys of the whole window, as the shortcuts' sheet, the palette and tooltips name them. */
-export const mod = navigator.platform.startsWith('Mac') ? '⌘' : 'Ctrl+'
+const mac = navigator.platform.startsWith('Mac')
+export const mod = mac ? '⌘' : 'Ctrl+'
+/** Without Shift it is a new conversation. */
+export const newProjectKeys = mac ? '⇧⌘N' : 'Ctrl+Shift+N'
 
 export interface Shortcut {
   keys: string
@@ -18,7 +21,7 @@ export const shortcuts: { title: string; list: Shortcut[] }[] = [
       { keys: 'F1', does: 'Help' },
       { keys: `${mod}/ or ?`, does: 'These shortcuts' },
       { keys: `${mod},`, does: 'Settings' },
-      { keys: `${mod}Shift+N`, does: 'New project' },
+      { keys: newProjectKeys, does: 'New project' },
       { keys: `${mod}O`, does: 'Open a project' }
     ]
   },
