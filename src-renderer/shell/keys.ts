@@ -23,7 +23,6 @@ function commandOf(event: KeyboardEvent): MenuCommand | undefined {
     // without Shift it is a new conversation in the chat
     if (key === 'n' && event.shiftKey && !covered) return 'new-project'
     const stage = studio.project === null || covered ? undefined : stages[Number(event.key) - 1]
-    if (key === 'n' && event.shiftKey) return 'new-project'
     return stage?.name ?? (covered && key === 'enter' ? undefined : withMod[key])
   }
   if (covered) return undefined
