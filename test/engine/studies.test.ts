@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { collectSettings } from '../../src-main/contract/collect.ts'
 import { evaluateSettings, type EvaluateSettings, type EvaluationTable } from '../../src-main/contract/evaluate.ts'
+import { toFailure } from '../../src-main/contract/errors.ts'
 import { trainSettings } from '../../src-main/contract/value.ts'
 import { compareColumns, orderedExamples } from '../../src-main/engine/evaluate/compare.ts'
 import { diversity } from '../../src-main/engine/evaluate/diversity.ts'
@@ -101,7 +102,8 @@ describe('a study', () => {
 
   test('is refused before anything is generated where it cannot be', async () => {
     for (const more of [{ metrics: [{ name: 'nothing' }] }, { metrics: [{ name: 'length', settings: { unit: 'miles' } }] }, { sweep: null, halving: { rounds: 2 } }]) {
-      expect((await studio.run('evaluate', settings(more))).failure).toMatchObject({ code: 'bad-request' })
+      // before the job, or by it
+      expect(await studio.run('evaluate', settings(more)).then(({ failure }) => failure, toFailure)).toMatchObject({ code: 'bad-request' })
     }
     expect(studio.project.evaluations.list()).toEqual([])
   })

@@ -250,7 +250,7 @@ describe('the small files of JSON', () => {
         keepDeviceChoice(data, deviceChoice.parse({ device: 'cpu', threads: 5 }))
         expect(readDeviceChoice(data).threads).toBe(5)
         addRecent(data, { name: 'whole', path: whole })
-        expect(listRecent(data)[0]).toEqual({ name: 'whole', path: whole })
+        expect(listRecent(data)[0]).toMatchObject({ name: 'whole', path: whole, gone: false })
       }),
       runs
     )
