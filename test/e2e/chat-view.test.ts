@@ -1,20 +1,13 @@
 /** An answer of the chat looked at in every way: as text, against the base, token by token, and on the landscape. */
-import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { writeTinyModel } from '../fixtures/tiny-model.ts'
 import { expect, test } from './studio.ts'
-
-const electron = createRequire(import.meta.url)('electron') as unknown as string
-const entry = resolve(import.meta.dirname, '..', '..', 'out', 'main', 'cli.js')
+import { terminalIn } from './terminal.ts'
 
 test('text, differences, values with their cards, and the landscape at the token', async ({ studio }) => {
   const { page, go, picture, folder, problems } = studio
-  const cli = (...args: string[]): void => {
-    const own = { HOME: folder, XDG_CACHE_HOME: join(folder, 'cache'), XDG_DATA_HOME: join(folder, 'cli'), LOCALAPPDATA: join(folder, 'cache'), APPDATA: join(folder, 'cli') }
-    execFileSync(electron, [entry, ...args], { cwd: folder, env: { ...process.env, ...own, ELECTRON_RUN_AS_NODE: '1' }, stdio: 'pipe' })
-  }
+  const cli = terminalIn(folder)
   writeTinyModel(join(folder, 'tiny.gguf'), { says: '*<img src=x>' })
   const rows = Array.from({ length: 12 }, (_, i) => ({ prompt: `Is number ${i} odd?`, score: Math.cos(i) }))
   writeFileSync(join(folder, 'rows.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))

@@ -1,21 +1,14 @@
 /** Conversations in the window: history, edit, regenerate, branch, search, presets, export, undo, with the tiny model. */
-import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { Locator } from '@playwright/test'
 import { writeTinyModel } from '../fixtures/tiny-model.ts'
 import { expect, test } from './studio.ts'
-
-const electron = createRequire(import.meta.url)('electron') as unknown as string
-const entry = resolve(import.meta.dirname, '..', '..', 'out', 'main', 'cli.js')
+import { terminalIn } from './terminal.ts'
 
 test('conversations go on, branch, are found, exported and deleted', async ({ studio }) => {
   const { page, go, picture, folder, problems } = studio
-  const cli = (...args: string[]): void => {
-    const own = { HOME: folder, XDG_CACHE_HOME: join(folder, 'cache'), XDG_DATA_HOME: join(folder, 'cli'), LOCALAPPDATA: join(folder, 'cache'), APPDATA: join(folder, 'cli') }
-    execFileSync(electron, [entry, ...args], { cwd: folder, env: { ...process.env, ...own, ELECTRON_RUN_AS_NODE: '1' }, stdio: 'pipe' })
-  }
+  const cli = terminalIn(folder)
   writeTinyModel(join(folder, 'tiny.gguf'))
   writeFileSync(join(folder, 'rows.jsonl'), Array.from({ length: 20 }, (_, i) => `${JSON.stringify({ prompt: `Is it ${i}?`, score: Math.cos(i) })}\n`).join(''))
   cli('project', 'new', 'p', '--model', 'tiny.gguf')

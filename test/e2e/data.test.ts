@@ -1,8 +1,8 @@
 /** The data stage with files of one's own: preview, import, search, filters, detail, export, deletion. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { openHub, sendFile, type Hub } from '../fixtures/hub.ts'
+import { sendFile, type Hub } from '../fixtures/hub.ts'
+import { withHub } from './hub.ts'
 import { expect, test, type Studio } from './studio.ts'
 
 const topics = ['garden', 'engine', 'recipe', 'journey', 'music']
@@ -195,19 +195,7 @@ test('a file that cannot be read, and a data set that the hub does not have', as
 
 test.describe('a data set of the hub', () => {
   let hub: Hub
-  let cache: string
-  test.beforeAll(async () => {
-    hub = await openHub()
-    cache = mkdtempSync(join(tmpdir(), 're-control-e2e-cache-'))
-    process.env['HF_ENDPOINT'] = hub.url
-    process.env['XDG_CACHE_HOME'] = cache
-  })
-  test.afterAll(async () => {
-    delete process.env['HF_ENDPOINT']
-    delete process.env['XDG_CACHE_HOME']
-    rmSync(cache, { recursive: true, force: true })
-    await hub.close()
-  })
+  withHub((opened) => (hub = opened))
 
   test('is listed, fetched and previewed; a fetch that fails can be tried again', async ({ studio }) => {
     const { page } = studio

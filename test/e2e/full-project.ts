@@ -1,12 +1,9 @@
 /** A project with everything in it, made by the terminal with the tiny model: its numbers mean nothing, its screens are full. */
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { join, resolve } from 'node:path'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { writeTinyModel } from '../fixtures/tiny-model.ts'
+import { terminalIn } from './terminal.ts'
 
-const electron = createRequire(import.meta.url)('electron') as unknown as string
-const entry = resolve(import.meta.dirname, '..', '..', 'out', 'main', 'cli.js')
 const words = ['calm', 'bright', 'slow', 'kind', 'green', 'loud']
 
 export interface Names {
@@ -21,12 +18,7 @@ const plainNames: Names = { project: 'Full project', model: 'tiny', data: 'quest
 
 /** @param texts what else the prompts and answers hold, one of them a row @returns the project's folder */
 export function makeFullProject(folder: string, { names = plainNames, texts = [''] }: { names?: Names; texts?: string[] } = {}): string {
-  const home = join(folder, 'terminal')
-  mkdirSync(home, { recursive: true })
-  const cli = (...args: string[]): void => {
-    const own = { HOME: home, XDG_CACHE_HOME: join(home, 'cache'), XDG_DATA_HOME: join(home, 'data'), LOCALAPPDATA: join(home, 'cache'), APPDATA: join(home, 'data') }
-    execFileSync(electron, [entry, ...args], { cwd: folder, env: { ...process.env, ...own, ELECTRON_RUN_AS_NODE: '1' }, stdio: 'pipe' })
-  }
+  const cli = terminalIn(folder)
   const text = (i: number): string => texts[i % texts.length] ?? ''
   const rows = Array.from({ length: 30 }, (_, i) => ({
     prompt: `Is ${words[i % 6]} number ${i}? ${text(i)}`.slice(0, 1500), chosen: `the ${words[(i * 5) % 6]} ${i} ${text(i + 1)}`, rejected: `the ${words[(i * 7) % 6]} ${i} ${text(i + 1)} z`, score: Math.cos(i)

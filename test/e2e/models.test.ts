@@ -1,24 +1,16 @@
 /** The model stage: a queue of downloads from a hub of our own, the list of models on this machine, a file that is dropped. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { commit, openHub, type Hub } from '../fixtures/hub.ts'
+import { commit, type Hub } from '../fixtures/hub.ts'
 import { writeTinyModel } from '../fixtures/tiny-model.ts'
+import { withHub } from './hub.ts'
 import { expect, test, type Studio } from './studio.ts'
 
 let hub: Hub
 let cache: string
-test.beforeAll(async () => {
-  hub = await openHub()
-  cache = mkdtempSync(join(tmpdir(), 're-control-e2e-cache-'))
-  process.env['HF_ENDPOINT'] = hub.url
-  process.env['XDG_CACHE_HOME'] = cache
-})
-test.afterAll(async () => {
-  delete process.env['HF_ENDPOINT']
-  delete process.env['XDG_CACHE_HOME']
-  rmSync(cache, { recursive: true, force: true })
-  await hub.close()
+withHub((opened, directory) => {
+  hub = opened
+  cache = directory
 })
 
 async function bothSizes({ app, page, picture }: Studio, name: string): Promise<void> {

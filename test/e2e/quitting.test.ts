@@ -1,25 +1,13 @@
 /** What the question before the end counts: a download that runs, with the bar on the task bar; and the key of a new project. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { openHub, type Hub } from '../fixtures/hub.ts'
+import type { Hub } from '../fixtures/hub.ts'
 import { writeTinyModel } from '../fixtures/tiny-model.ts'
+import { withHub } from './hub.ts'
 import { expect, test } from './studio.ts'
 
 let hub: Hub
-let cache: string
-test.beforeAll(async () => {
-  hub = await openHub()
-  cache = mkdtempSync(join(tmpdir(), 're-control-e2e-cache-'))
-  process.env['HF_ENDPOINT'] = hub.url
-  process.env['XDG_CACHE_HOME'] = cache
-})
-test.afterAll(async () => {
-  delete process.env['HF_ENDPOINT']
-  delete process.env['XDG_CACHE_HOME']
-  rmSync(cache, { recursive: true, force: true })
-  await hub.close()
-})
+withHub((opened) => (hub = opened))
 
 interface Seen {
   questions: string[]
