@@ -6,13 +6,11 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } fro
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { syncToDisk } from './files.ts'
-
-let written = 0
-const besides = (file: string): string => `${file}.${process.pid}-${++written}.part`
+import { unfinishedBeside } from './unfinished.ts'
 
 /** @throws what the system says, ENOSPC for a full disk; then the file is as it was */
 export async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
-  const part = besides(file)
+  const part = unfinishedBeside(file)
   try {
     const handle = await open(part, 'wx')
     try {
@@ -31,7 +29,7 @@ export async function replaceFile(file: string, bytes: Uint8Array): Promise<void
 
 /** As replaceFile, for small ones. @param mode of a new file */
 export function replaceFileSync(file: string, text: string, mode = 0o666): void {
-  const part = besides(file)
+  const part = unfinishedBeside(file)
   try {
     const handle = openSync(part, 'wx', mode)
     try {

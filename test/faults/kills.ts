@@ -184,7 +184,7 @@ export function expectWhole(directory: string): void {
 
 /** @returns how often it was killed, of how many writes */
 export async function killLoop(scenario: Scenario, grounds: Grounds, kills: number, random: Random): Promise<{ killed: number; writes: number }> {
-  const place = join(grounds.directory, 'killed')
+  const place = join(grounds.directory, scenario.name)
   const begin = (name: string): string => {
     const project = join(place, name)
     cpSync(grounds.before[scenario.begins], project, { recursive: true })

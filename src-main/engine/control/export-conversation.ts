@@ -16,7 +16,7 @@ export async function exportConversation(project: Project, { conversation, turn,
   const way = (): ChatTurn[] => project.turns.path(id, { through: turn, limit: mostTurns }).turns
   const file = checkTarget(path)
   const pieces = { markdown: () => markdown(title, way()), json: () => json(project, id), messages: () => messages(way()) }[format]()
-  await writeWhole(file, `${process.pid}-conversation-${id}`, async (put) => {
+  await writeWhole(file, async (put) => {
     for (const piece of pieces) await put(piece)
   })
 }

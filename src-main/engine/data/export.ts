@@ -19,7 +19,7 @@ export const exportWork: JobWork<ExportSettings> = {
   async run(stored, project, job) {
     const settings = exportSettings.parse(stored)
     if (settings.format === 're-control' && settings.what !== 'responses') throw new StudioError('bad-request', 'the format re-control is for responses; JSONL, CSV and Parquet take everything')
-    await writeWhole(checkTarget(settings.file), `${process.pid}-${job.id}`, (put) => write(put, settings, project, job))
+    await writeWhole(checkTarget(settings.file), (put) => write(put, settings, project, job))
   },
 
   discard: () => undefined

@@ -3,6 +3,7 @@ import { open, rename, rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { StudioError } from '../../contract/errors.ts'
 import { statOf, syncToDisk } from '../files.ts'
+import { unfinishedBeside } from '../unfinished.ts'
 
 /** @throws StudioError 'bad-request' or 'not-found' where nothing can be written */
 export function checkTarget(path: string): string {
@@ -14,12 +15,11 @@ export function checkTarget(path: string): string {
 }
 
 /**
- * @param tag tells the unfinished file from those of others
  * @param write puts its pieces; where it throws, nothing is left
  * @throws StudioError 'disk-full' or 'not-usable'
  */
-export async function writeWhole(file: string, tag: string, write: (put: (bytes: Uint8Array | string) => Promise<void>) => Promise<void>): Promise<void> {
-  const part = `${file}.${tag}.part`
+export async function writeWhole(file: string, write: (put: (bytes: Uint8Array | string) => Promise<void>) => Promise<void>): Promise<void> {
+  const part = unfinishedBeside(file)
   try {
     const handle = await open(part, 'wx')
     try {

@@ -20,7 +20,7 @@ export async function exportEvaluation(project: Project, { evaluation: id, forma
   const evaluation = project.evaluations.get(id)
   const file = checkTarget(path)
   const pieces = { html, csv, json, latex, settings }[format](project, evaluation)
-  await writeWhole(file, `${process.pid}-evaluation-${id}`, async (put) => {
+  await writeWhole(file, async (put) => {
     for (const piece of pieces) {
       await put(piece)
       await others()

@@ -13,6 +13,7 @@ import type { StoredResponse } from '../project/responses.ts'
 import { BadFile } from '../tensors/bad-file.ts'
 import { safetensorsHeader } from '../tensors/safetensors.ts'
 import { readBytes } from '../tensors/tensor.ts'
+import { unfinishedBeside } from '../unfinished.ts'
 import { version } from '../version.ts'
 import { indexFile, rewardPrefix, shardFile, textsFile, type Index, type ResponseRow } from './layout.ts'
 
@@ -29,7 +30,7 @@ export function exportStatesWork(shardBytes = usualShardBytes): JobWork<ExportSt
       const { collection, directory: path } = exportStatesSettings.parse(stored)
       const directory = resolve(path)
       await checkTarget(directory)
-      const part = `${directory}.${process.pid}-${job.id}.part`
+      const part = unfinishedBeside(directory)
       try {
         await mkdir(part)
         await new Exporter(project, collection, part, job, shardBytes).write()
