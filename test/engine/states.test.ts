@@ -130,6 +130,19 @@ describe('a collection that is exported', () => {
     expect(contents()).toEqual(before)
   })
 
+  test('is whole where its job was killed between its last rename and its row', async () => {
+    const { collection } = collect()
+    const out = join(directory, 'out')
+    const { id } = await run('export-states', { collection, directory: out })
+    const index = readFileSync(join(out, 'collection.json'), 'utf8')
+    project.jobs.update(id, { state: 'paused' })
+    jobs.resume(id)
+    expect(await jobs.finished(id)).toMatchObject({ state: 'done', failure: null })
+    expect(readFileSync(join(out, 'collection.json'), 'utf8')).toBe(index)
+    // another export of the same is another
+    expect((await run('export-states', { collection, directory: out })).failure).toMatchObject({ code: 'bad-request' })
+  })
+
   test('is not written over anything, nor from damaged states', async () => {
     const { collection } = collect()
     const out = join(directory, 'out')

@@ -1,11 +1,12 @@
 /** The export of a collection's states: into a folder beside the wanted one, which takes its place once it is whole. */
+import { randomInt } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm, rmdir, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { setImmediate as others } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import { exportStatesSettings, type ExportStatesSettings } from '../../contract/collect.ts'
 import { StudioError } from '../../contract/errors.ts'
-import { statOf } from '../files.ts'
+import { readJson, statOf, syncToDisk } from '../files.ts'
 import type { JobContext, JobWork } from '../jobs/runner.ts'
 import { ownShard } from '../project/own-files.ts'
 import type { Project } from '../project/project.ts'
@@ -15,7 +16,7 @@ import { safetensorsHeader } from '../tensors/safetensors.ts'
 import { readBytes } from '../tensors/tensor.ts'
 import { unfinishedBeside } from '../unfinished.ts'
 import { version } from '../version.ts'
-import { indexFile, rewardPrefix, shardFile, textsFile, type Index, type ResponseRow } from './layout.ts'
+import { indexFile, indexSchema, rewardPrefix, shardFile, textsFile, type Index, type ResponseRow } from './layout.ts'
 
 /** What file systems and people still like to copy. */
 const usualShardBytes = 2e9
@@ -26,16 +27,20 @@ export function exportStatesWork(shardBytes = usualShardBytes): JobWork<ExportSt
     unit: 'responses',
     title: ({ collection, directory }, project) => `Export the states of ${project.collections.get(collection).datasetName} to ${basename(directory)}`,
 
-    async run(stored, project, job) {
+    async run(stored, project, job, subject) {
       const { collection, directory: path } = exportStatesSettings.parse(stored)
       const directory = resolve(path)
+      if (subject !== null && isExport(directory, subject)) return // killed between its last rename and its row
       await checkTarget(directory)
+      const number = subject ?? job.made(randomInt(1, 2 ** 48 - 1))
       const part = unfinishedBeside(directory)
       try {
         await mkdir(part)
-        await new Exporter(project, collection, part, job, shardBytes).write()
+        await new Exporter(project, collection, part, job, shardBytes).write(number)
+        syncToDisk(part)
         if (statOf(directory) !== undefined) await rmdir(directory) // empty, as checked; renaming over it is not allowed everywhere
         await rename(part, directory)
+        syncToDisk(dirname(directory))
       } catch (error) {
         throw explained(error, directory)
       } finally {
@@ -52,6 +57,15 @@ async function checkTarget(directory: string): Promise<void> {
   const found = statOf(directory)
   if (found !== undefined && (!found.isDirectory() || (await readdir(directory)).length > 0)) throw new StudioError('bad-request', `${directory} is there already; choose a new or an empty folder`)
   if (statOf(dirname(directory))?.isDirectory() !== true) throw new StudioError('not-found', `there is no folder ${dirname(directory)}`)
+}
+
+/** Whether the folder is there because of the export of this number. */
+function isExport(directory: string, number: number): boolean {
+  try {
+    return indexSchema.parse(readJson(join(directory, indexFile))).export === number
+  } catch {
+    return false // none of ours; what is there instead is said by checkTarget
+  }
 }
 
 class Exporter {
@@ -71,7 +85,8 @@ class Exporter {
     this.#inputDim = project.collections.inputDim(collection)
   }
 
-  async write(): Promise<void> {
+  /** @param number of this export, which its index tells */
+  async write(number: number): Promise<void> {
     const { collections, responses, rewards } = this.#project
     const all = responses.storedStates(this.#collection)
     if (all.length === 0) throw new StudioError('bad-request', `collection ${this.#collection} has no responses to export`)
@@ -87,7 +102,7 @@ class Exporter {
     this.#job.phase('Writing the texts', { done, total: all.length })
     const texts = await this.#file(textsFile, (put) => this.#writeTexts(all, put))
     const index: Index = {
-      format: 're-control states', version: 1,
+      format: 're-control states', version: 1, export: number,
       name: collections.get(this.#collection).datasetName,
       inputDim: this.#inputDim,
       responses: all.length,

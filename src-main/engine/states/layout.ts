@@ -33,6 +33,8 @@ const ownName = z.string().min(1).max(255).regex(/^[^/\\\0]+$/).refine((name) =>
 export const indexSchema = z.object({
   format: z.literal('re-control states'),
   version: z.literal(1),
+  /** drawn for each export: a job that was killed at its end knows its own work by it */
+  export: z.int().positive().optional(),
   name: z.string().max(200),
   inputDim: z.int().positive(),
   responses: count,
