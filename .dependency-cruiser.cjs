@@ -46,7 +46,7 @@ module.exports = {
       'engine-knows-the-host-by-messages',
       'The model host is another process; the engine has its message contract only.',
       { path: '^src-main/engine/' },
-      { path: '^src-main/model-host/', pathNot: '^src-main/model-host/messages\\.ts$' }
+      { path: '^src-main/model-host/', pathNot: '^src-main/model-host/messages/' }
     ),
     forbid(
       'messages-are-types',

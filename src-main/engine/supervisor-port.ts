@@ -4,7 +4,7 @@ import type { Job } from '../contract/job.ts'
 import type { LogEntry } from '../contract/log-entry.ts'
 import type { ModelDownload } from '../contract/models.ts'
 import type { MenuCommand } from '../contract/shell.ts'
-import type { FromHost } from '../model-host/messages.ts'
+import type { FromHost } from '../model-host/messages/methods.ts'
 import type { HostProcess } from './models/host-client.ts'
 
 export interface StartOptions {

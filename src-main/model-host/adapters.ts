@@ -4,7 +4,7 @@
  */
 import { LoraAdapter, type Context, type Model } from '../../native/llama.ts'
 import { StudioError } from '../contract/errors.ts'
-import type { Adapter } from './messages.ts'
+import type { Adapter } from './messages/generate.ts'
 
 type Ready = { kind: 'lora'; lora: LoraAdapter; scale: number } | Extract<Adapter, { kind: 'control-vector' }>
 

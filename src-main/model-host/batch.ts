@@ -1,7 +1,7 @@
 /** One step of the running sequences as a batch. */
 import type { Batch, Control } from '../../native/llama.ts'
 import type { ValueFunction } from '../../native/value-function.ts'
-import type { ControlInput } from './messages.ts'
+import type { ControlInput } from './messages/generate.ts'
 import type { Sequence, Strand } from './sequence.ts'
 
 export interface Step {

@@ -1,6 +1,6 @@
 /** One of the ways in which a response may go on: a candidate for its next token, and the most probable tokens after it. */
 import type { Candidates, Context, Decoded, Model, Sampler } from '../../native/llama.ts'
-import type { ControlInput } from './messages.ts'
+import type { ControlInput } from './messages/generate.ts'
 import type { RenderedPrompt } from './prompt.ts'
 import { Strand, type Sequence } from './sequence.ts'
 

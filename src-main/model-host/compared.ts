@@ -7,7 +7,8 @@
 import type { Batch, Context, Control, Decoded, TopTokens } from '../../native/llama.ts'
 import type { ValueFunction } from '../../native/value-function.ts'
 import type { Step } from './batch.ts'
-import type { ControlInput, LikelihoodEvent, TopToken } from './messages.ts'
+import type { ControlInput } from './messages/generate.ts'
+import type { LikelihoodEvent, TopToken } from './messages/likelihood.ts'
 import type { RenderedPrompt } from './prompt.ts'
 import { KeptStates, Sequence } from './sequence.ts'
 

@@ -1,6 +1,6 @@
 /** A response that the model draws token by token. */
 import { Sampler, type Decoded, type Model } from '../../native/llama.ts'
-import type { BranchesEvent, ControlInput, FinishedEvent, GenerationRequest, TokenEvent } from './messages.ts'
+import type { BranchesEvent, ControlInput, FinishedEvent, GenerationRequest, TokenEvent } from './messages/generate.ts'
 import type { RenderedPrompt } from './prompt.ts'
 import { KeptStates, Sequence } from './sequence.ts'
 

@@ -1,7 +1,8 @@
 /** Embeddings of whole texts. */
 import type { Model } from '../../native/llama.ts'
 import { StudioError } from '../contract/errors.ts'
-import type { EmbeddedEvent, EmbedInput, SkippedEvent } from './messages.ts'
+import type { SkippedEvent } from './messages/generate.ts'
+import type { EmbeddedEvent, EmbedInput } from './messages/read-text.ts'
 import type { TextReader } from './text-reader.ts'
 
 /** Tells each text's embedding, or why it has none. A text that is too long is cut. Throws 'cancelled' on abort. */

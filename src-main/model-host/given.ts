@@ -1,6 +1,6 @@
 /** A response that is there already: the model reads it, for the states from which its tokens are predicted. */
 import type { Decoded } from '../../native/llama.ts'
-import type { FinishedEvent, PrefillRequest } from './messages.ts'
+import type { FinishedEvent, PrefillRequest } from './messages/generate.ts'
 import type { RenderedPrompt } from './prompt.ts'
 import { KeptStates, Sequence } from './sequence.ts'
 

@@ -1,7 +1,7 @@
 /** The model host's process: requests in, events and results out. It holds nothing that cannot be lost. */
 import { toFailure } from '../contract/errors.ts'
 import { createHost } from './host.ts'
-import type { FromHost, HostMethod, ToHost } from './messages.ts'
+import type { FromHost, HostMethod, ToHost } from './messages/methods.ts'
 
 interface Channel {
   send(message: FromHost): void

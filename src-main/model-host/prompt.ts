@@ -3,7 +3,7 @@ import { Template } from '@huggingface/jinja'
 import type { Model } from '../../native/llama.ts'
 import type { Message } from '../contract/data.ts'
 import { StudioError } from '../contract/errors.ts'
-import type { Prompt } from './messages.ts'
+import type { Prompt } from './messages/model.ts'
 
 export interface RenderedPrompt {
   /** special tokens as text */

@@ -1,6 +1,7 @@
 /** Rewards: the logits of whole texts. */
 import { StudioError } from '../contract/errors.ts'
-import type { ScoredEvent, ScoreInput, SkippedEvent } from './messages.ts'
+import type { SkippedEvent } from './messages/generate.ts'
+import type { ScoredEvent, ScoreInput } from './messages/read-text.ts'
 import type { PromptRenderer } from './prompt.ts'
 import type { TextReader } from './text-reader.ts'
 

@@ -11,7 +11,7 @@
 import { Sampler, type Candidates, type Context, type Decoded, type Model } from '../../native/llama.ts'
 import { Branch } from './branch.ts'
 import { DrawnResponse } from './drawn.ts'
-import type { BranchesEvent, FinishedEvent, GenerationRequest, SearchInput, TokenEvent } from './messages.ts'
+import type { BranchesEvent, FinishedEvent, GenerationRequest, SearchInput, TokenEvent } from './messages/generate.ts'
 import type { RenderedPrompt } from './prompt.ts'
 import type { Strand } from './sequence.ts'
 

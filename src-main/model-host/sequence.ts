@@ -1,6 +1,7 @@
 /** A prompt with its response, drawn or given, on its way through the model: what the scheduler fills its batches with. */
 import type { Decoded, Sampler } from '../../native/llama.ts'
-import type { BranchesEvent, ControlInput, FinishedEvent, GenerateEvent, LikelihoodEvent } from './messages.ts'
+import type { BranchesEvent, ControlInput, FinishedEvent, GenerateEvent } from './messages/generate.ts'
+import type { LikelihoodEvent } from './messages/likelihood.ts'
 import type { RenderedPrompt } from './prompt.ts'
 
 /** Tokens that are decoded in one place of the context: a response's, or those of one of the ways in which it may go on. */

@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os'
 import { Context, PooledContext, type Model } from '../../native/llama.ts'
 import { StudioError } from '../contract/errors.ts'
 import { bestThreads, threadCounts, type ThreadMeasurement } from './measure.ts'
-import type { Head, HostModel, LoadInput } from './messages.ts'
+import type { Head, HostModel, LoadInput } from './messages/model.ts'
 
 /** Where every token sees every other one, a text is one step, and takes memory accordingly. */
 const longestPooled = 4096

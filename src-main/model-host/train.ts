@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os'
 import { Trainer, type EpochResult } from '../../native/trainer.ts'
 import type { Epoch } from '../contract/value.ts'
 import { StudioError } from '../contract/errors.ts'
-import type { BestEpoch, Layer, TrainEvent, TrainInput, TrainOutput } from './messages.ts'
+import type { BestEpoch, Layer, TrainEvent, TrainInput, TrainOutput } from './messages/train.ts'
 
 const checkpointEveryMs = 10_000
 

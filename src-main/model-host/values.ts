@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { ValueFunction } from '../../native/value-function.ts'
 import { StudioError } from '../contract/errors.ts'
-import type { Network, StoredStates } from './messages.ts'
+import type { Network, StoredStates } from './messages/train.ts'
 
 /** V of all states, one after another: one array a network. @throws StudioError 'project-damaged' or 'cancelled' */
 export async function valuesOf(networks: Network[], states: StoredStates[], signal: AbortSignal): Promise<Float32Array[]> {

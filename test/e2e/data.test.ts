@@ -24,16 +24,6 @@ function prompts(): string {
   return [...good.map((prompt) => JSON.stringify({ prompt })), '{broken', '{"prompt": 7}'].join('\n')
 }
 
-async function bothSizes({ app, page, picture }: Studio, name: string): Promise<void> {
-  for (const [width, height] of [[1280, 840], [1024, 700]] as const) {
-    await app.evaluate(({ BrowserWindow }, size) => BrowserWindow.getAllWindows()[0]?.setContentSize(...size), [width, height] as [number, number])
-    await page.waitForTimeout(200)
-    await picture(`${name}-${width}`)
-    const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
-    expect(wider).toBe(0)
-  }
-}
-
 /** Without a model. */
 async function newProject({ page, go, folder, answerDialog }: Studio): Promise<void> {
   const directory = join(folder, 'project')
@@ -48,7 +38,7 @@ const finished = ({ page }: Studio, title: RegExp) => expect(page.getByRole('reg
 test('a CSV file with columns of its own, from the preview to an export', async ({ studio }) => {
   const { page, folder, problems } = studio
   await newProject(studio)
-  await bothSizes(studio, '40-data-empty')
+  await studio.bothSizes('40-data-empty')
 
   const csv = join(folder, 'pairs.csv')
   writeFileSync(csv, pairs())
@@ -56,7 +46,7 @@ test('a CSV file with columns of its own, from the preview to an export', async 
     await studio.drop(csv, () => studio.picture('41-data-drop'))
     await page.getByLabel('Format').selectOption({ label: 'Prompt, chosen, rejected' })
     await expect(page.getByText('No row could be read this way')).toBeVisible()
-    await bothSizes(studio, '42-preview-unmapped')
+    await studio.bothSizes('42-preview-unmapped')
     await page.getByLabel('Prompt', { exact: true }).selectOption('question')
     await page.getByLabel('Chosen', { exact: true }).selectOption('good')
     await page.getByLabel('Rejected', { exact: true }).selectOption('bad')
@@ -64,7 +54,7 @@ test('a CSV file with columns of its own, from the preview to an export', async 
     await expect(rows.getByRole('option').first()).toContainText('What would you say?')
     await expect(page.getByText('1 row with a warning')).toBeVisible()
     await expect(page.getByText('The project has no model yet')).toBeVisible()
-    await bothSizes(studio, '43-preview')
+    await studio.bothSizes('43-preview')
     await rows.press('ArrowDown')
     await expect(page.getByRole('region', { name: 'The selected row' })).toContainText('Question 1 about a engine?')
   })
@@ -74,7 +64,7 @@ test('a CSV file with columns of its own, from the preview to an export', async 
     await finished(studio, /Import pairs/)
     await expect(page.getByText('60 found')).toBeVisible()
     await expect(page.getByRole('region', { name: 'The selected example' })).toContainText('calm')
-    await bothSizes(studio, '44-examples')
+    await studio.bothSizes('44-examples')
   })
 
   await test.step('words and filters narrow them down, and can be taken away', async () => {
@@ -89,7 +79,7 @@ test('a CSV file with columns of its own, from the preview to an export', async 
     await expect(page.getByText('12 found')).toBeVisible()
     await page.getByRole('searchbox').fill('nowhere')
     await expect(page.getByText('No example has these words')).toBeVisible()
-    await bothSizes(studio, '46-none-found')
+    await studio.bothSizes('46-none-found')
     await page.getByRole('button', { name: 'Clear search and filters' }).click()
     await expect(page.getByText('60 found')).toBeVisible()
     await page.getByLabel('Order').selectOption('Longest first')
@@ -124,11 +114,11 @@ test('rows that cannot be used and texts that are hard to show', async ({ studio
   await page.getByRole('button', { name: 'Import a data set' }).click()
   await expect(page.getByRole('listbox', { name: 'First rows' })).toContainText('One good row')
   await page.getByText('Cannot be used 2').click()
-  await bothSizes(studio, '50-preview-rejected')
+  await studio.bothSizes('50-preview-rejected')
   await page.getByText('First rows 7').click()
   await page.getByRole('button', { name: 'Show as the model gets it' }).click()
   await expect(page.getByText('<|user|>')).toBeVisible({ timeout: 60_000 })
-  await bothSizes(studio, '51-preview-as-the-model')
+  await studio.bothSizes('51-preview-as-the-model')
 
   await page.getByRole('button', { name: 'Import', exact: true }).click()
   await finished(studio, /Import hard/)
@@ -151,7 +141,7 @@ test('rows that cannot be used and texts that are hard to show', async ({ studio
 
   await page.getByText('Rejected rows 2').click()
   await expect(page.getByRole('listbox', { name: 'Rejected rows' })).toContainText('it is not JSON')
-  await bothSizes(studio, '53-rejected')
+  await studio.bothSizes('53-rejected')
   const rejected = join(folder, 'rejected.jsonl')
   await studio.answerSaveDialog(rejected)
   await page.getByRole('button', { name: 'Export' }).click()
@@ -162,7 +152,7 @@ test('rows that cannot be used and texts that are hard to show', async ({ studio
   const messages = page.getByRole('region', { name: 'Messages' })
   await page.getByRole('button', { name: 'Delete hard' }).click()
   await expect(page.getByRole('button', { name: /^hard/ })).toBeHidden()
-  await bothSizes(studio, '54-delete')
+  await studio.bothSizes('54-delete')
   await messages.getByRole('button', { name: 'Undo' }).click()
   await page.getByRole('button', { name: /^hard/ }).click()
   await page.getByRole('button', { name: 'Delete hard' }).press('Enter')
@@ -180,7 +170,7 @@ test('a file that cannot be read, and a data set that the hub does not have', as
   await studio.answerDialog(empty)
   await page.getByRole('button', { name: 'Import a data set' }).click()
   await expect(page.getByText(/empty\.csv is empty/)).toBeVisible()
-  await bothSizes(studio, '60-unreadable')
+  await studio.bothSizes('60-unreadable')
   await page.getByRole('button', { name: 'Cancel' }).click()
 
   await page.getByRole('button', { name: 'From the hub' }).click()
@@ -188,7 +178,7 @@ test('a file that cannot be read, and a data set that the hub does not have', as
   await page.getByLabel('Data set').fill('not a name')
   await page.keyboard.press('Enter')
   await expect(page.getByText('The hub gave no list of files')).toBeVisible()
-  await bothSizes(studio, '62-hub-failed')
+  await studio.bothSizes('62-hub-failed')
   await page.getByRole('button', { name: 'Cancel' }).click()
   await expect(page.getByText('320 found')).toBeVisible()
 })
@@ -207,7 +197,7 @@ test.describe('a data set of the hub', () => {
     await page.getByLabel('Data set').fill('o/n')
     await page.keyboard.press('Enter')
     await page.getByRole('option', { name: /train\.csv/ }).click()
-    await bothSizes(studio, '64-hub-files')
+    await studio.bothSizes('64-hub-files')
 
     hub.download = (_request, response) => {
       response.writeHead(403).end()
@@ -216,7 +206,7 @@ test.describe('a data set of the hub', () => {
     const fetch = page.getByRole('button', { name: /^Fetch/ })
     await fetch.click()
     await expect(page.getByRole('alert').filter({ hasText: 'private, gated or not there' })).toBeVisible()
-    await bothSizes(studio, '65-hub-fetch-failed')
+    await studio.bothSizes('65-hub-fetch-failed')
 
     let release: () => void = () => {}
     hub.download = (request, response, content) => {
@@ -225,7 +215,7 @@ test.describe('a data set of the hub', () => {
     }
     await fetch.click()
     await expect(page.getByRole('progressbar', { name: 'Fetching' })).toBeVisible()
-    await bothSizes(studio, '66-hub-fetching')
+    await studio.bothSizes('66-hub-fetching')
     release()
     await page.getByLabel('Format').selectOption({ label: 'Prompt, chosen, rejected' })
     await page.getByLabel('Prompt', { exact: true }).selectOption('question')

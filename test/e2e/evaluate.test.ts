@@ -112,7 +112,7 @@ test('a study from its form to its figures', async ({ studio }) => {
   })
 
   await test.step('the same at 1024 x 700', async () => {
-    await studio.app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.setContentSize(1024, 700))
+    await studio.resize(1024, 700)
     await go('Evaluate')
     for (const tab of ['Figures', 'Responses', 'Table']) {
       await page.getByRole('radiogroup', { name: 'What is shown' }).getByText(tab).click()

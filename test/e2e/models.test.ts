@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { commit, type Hub } from '../fixtures/hub.ts'
 import { writeTinyModel } from '../fixtures/tiny-model.ts'
 import { withHub } from './hub.ts'
-import { expect, test, type Studio } from './studio.ts'
+import { expect, test } from './studio.ts'
 
 let hub: Hub
 let cache: string
@@ -12,15 +12,6 @@ withHub((opened, directory) => {
   hub = opened
   cache = directory
 })
-
-async function bothSizes({ app, page, picture }: Studio, name: string): Promise<void> {
-  for (const [width, height] of [[1280, 840], [1024, 700]] as const) {
-    await app.evaluate(({ BrowserWindow }, size) => BrowserWindow.getAllWindows()[0]?.setContentSize(...size), [width, height] as [number, number])
-    await page.waitForTimeout(200)
-    await picture(`${name}-${width}`)
-    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0)
-  }
-}
 
 test('models are downloaded, paused, resumed and refused, listed with their fit, dropped and deleted', async ({ studio }) => {
   const { page, go, folder, problems, answerDialog } = studio
@@ -33,7 +24,7 @@ test('models are downloaded, paused, resumed and refused, listed with their fit,
   await answerDialog(directory)
   await page.getByRole('button', { name: 'New project' }).click()
   await go('Model')
-  await bothSizes(studio, '70-model-empty')
+  await studio.bothSizes('70-model-empty')
   expect(hub.requests).toEqual([]) // nobody asked for anything yet
 
   await test.step('a model of the hub is listed', async () => {
@@ -42,7 +33,7 @@ test('models are downloaded, paused, resumed and refused, listed with their fit,
     await page.keyboard.press('Enter')
     await expect(page.getByRole('cell', { name: 'Q8_0', exact: true })).toBeVisible()
     await expect(page.getByText('In parts: not supported')).toBeVisible()
-    await bothSizes(studio, '71-hub-model')
+    await studio.bothSizes('71-hub-model')
   })
 
   const queue = page.getByRole('list', { name: 'Downloads' })
@@ -60,10 +51,10 @@ test('models are downloaded, paused, resumed and refused, listed with their fit,
     await expect(queue.getByRole('button', { name: /^Pause/ })).toBeVisible()
     await page.getByRole('button', { name: 'Download tiny-Q8_0.gguf' }).click()
     await expect(queue.getByRole('alert').filter({ hasText: 'a page and no file' })).toBeVisible()
-    await bothSizes(studio, '72-queue-busy-failed')
+    await studio.bothSizes('72-queue-busy-failed')
     await queue.getByRole('button', { name: /^Pause/ }).click()
     await expect(queue.getByText('Paused')).toBeVisible()
-    await bothSizes(studio, '73-queue-paused')
+    await studio.bothSizes('73-queue-paused')
 
     hub.download = (request, response) => {
       if (request.headers.range !== `bytes=${half}-` || request.headers['if-range'] !== '"1"') return false
@@ -80,7 +71,7 @@ test('models are downloaded, paused, resumed and refused, listed with their fit,
     await expect(page.getByText('Tiny random llama').first()).toBeVisible()
     await page.getByRole('button', { name: 'Compute it' }).click()
     await expect(page.getByText(/^[0-9a-f]{64}$/)).toBeVisible()
-    await bothSizes(studio, '74-model-downloaded')
+    await studio.bothSizes('74-model-downloaded')
   })
 
   const shelf = join(folder, 'shelf')
@@ -93,7 +84,7 @@ test('models are downloaded, paused, resumed and refused, listed with their fit,
     await page.getByRole('button', { name: 'Add a folder' }).click()
     await expect(page.getByText('It does not begin like a GGUF file.')).toBeVisible()
     await expect(page.getByText(/^Fits, on/)).toHaveCount(3)
-    await bothSizes(studio, '75-library')
+    await studio.bothSizes('75-library')
   })
 
   await test.step('a deleted model can be taken back; one that is in use is not deleted', async () => {

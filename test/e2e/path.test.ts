@@ -115,7 +115,7 @@ test('from the sample project to a steered answer', async ({ studio }) => {
   })
 
   await test.step('the same at 1024 x 700', async () => {
-    await studio.app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.setContentSize(1024, 700))
+    await studio.resize(1024, 700)
     for (const stage of ['Model', 'Data', 'Collect', 'Reward', 'Train', 'Chat', 'Evaluate']) {
       await go(stage)
       await picture(`11-small-${stage.toLowerCase()}`)

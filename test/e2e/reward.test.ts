@@ -1,5 +1,6 @@
 /** The reward stage: several sources side by side, ratings by keyboard, a mix, and thumbs from the chat. */
 import type { Page } from '@playwright/test'
+import { settled } from './screens.ts'
 import { expect, test, type Studio } from './studio.ts'
 
 const views = ['Label', 'Results', 'Compare', 'Rate by hand', 'Preference heads'] as const
@@ -127,10 +128,10 @@ test('sources side by side, ratings with two keys, a mix of them, and how they g
   })
 
   await test.step('at 1024 x 700 nothing is cut off', async () => {
-    await studio.app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.setContentSize(1024, 700))
+    await studio.resize(1024, 700)
     for (const view of views) {
       await show(page, view)
-      await page.waitForTimeout(300)
+      await settled(page)
       await picture(`50-small-${view.toLowerCase().replaceAll(' ', '-')}`)
       await expectNoOverflow(page)
     }

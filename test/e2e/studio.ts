@@ -18,8 +18,12 @@ export interface Studio {
   openSample(): Promise<void>
   /** Stage by its name in the rail. */
   go(stage: string): Promise<void>
-  /** A picture in light and one in dark. */
+  /** A picture of the window as it stands; with RE_CONTROL_PICTURES=1 one in light and one in dark. Nothing is decided by them. */
   picture(name: string): Promise<void>
+  /** Makes the window's content as large, and waits until the page is. */
+  resize(width: number, height: number): Promise<void>
+  /** Pictures at the usual and at the smallest size, at both of which the page must be no wider than the window. */
+  bothSizes(name: string): Promise<void>
   /** What the next native dialog answers. */
   answerDialog(path: string): Promise<void>
   /** Where the next native dialog saves to. */
@@ -48,20 +52,32 @@ export const test = base.extend<{ studio: Studio }>({
     page.on('pageerror', (error) => problems.push(String(error)))
     page.on('console', (message) => message.type() === 'error' && problems.push(message.text()))
     const go = (stage: string): Promise<void> => page.getByRole('navigation').getByRole('button', { name: new RegExp(`^${stage}`) }).click()
+    const picture: Studio['picture'] = async (name) => {
+      if (process.env['RE_CONTROL_PICTURES'] === undefined) return void (await page.screenshot({ path: join(pictures, `${name}.png`) }))
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme })
+        await page.waitForTimeout(150) // charts take the new colours
+        await page.screenshot({ path: join(pictures, `${name}.${colorScheme}.png`) })
+      }
+      await page.emulateMedia({ colorScheme: null })
+    }
+    const resize: Studio['resize'] = async (width, height) => {
+      await app.evaluate(({ BrowserWindow }, size) => BrowserWindow.getAllWindows()[0]?.setContentSize(...size), [width, height] as [number, number])
+      await page.waitForFunction(([across, down]) => window.innerWidth === across && window.innerHeight === down, [width, height] as const)
+    }
     await use({
-      app, page, folder, problems, go,
+      app, page, folder, problems, go, picture, resize,
+      bothSizes: async (name) => {
+        for (const [width, height] of [[1280, 840], [1024, 700]] as const) {
+          await resize(width, height)
+          await picture(`${name}-${width}`)
+          expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0)
+        }
+      },
       openSample: async () => {
         await page.getByRole('button', { name: 'Open the sample project' }).click()
         await go('Data')
         await expect(page.getByText('248 train')).toBeVisible()
-      },
-      picture: async (name) => {
-        for (const colorScheme of ['light', 'dark'] as const) {
-          await page.emulateMedia({ colorScheme })
-          await page.waitForTimeout(150) // charts take the new colours
-          await page.screenshot({ path: join(pictures, `${name}.${colorScheme}.png`) })
-        }
-        await page.emulateMedia({ colorScheme: null })
       },
       answerDialog: (path) =>
         app.evaluate(({ dialog }, chosen) => {

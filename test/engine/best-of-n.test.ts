@@ -4,7 +4,7 @@ import { evaluateSettings } from '../../src-main/contract/evaluate.ts'
 import { responseSeed } from '../../src-main/engine/collect/seed.ts'
 import { generate } from '../../src-main/engine/control/generate.ts'
 import { resolveMethod } from '../../src-main/engine/control/methods.ts'
-import type { FinishedEvent, GenerateEvent } from '../../src-main/model-host/messages.ts'
+import type { FinishedEvent, GenerateEvent } from '../../src-main/model-host/messages/generate.ts'
 import { drawn, greedy, openStudio, scoredPrompts, type Studio } from './studio.ts'
 
 let studio: Studio

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { evaluateSettings } from '../../src-main/contract/evaluate.ts'
 import { generate } from '../../src-main/engine/control/generate.ts'
 import { resolveMethod } from '../../src-main/engine/control/methods.ts'
-import type { FinishedEvent, GenerateEvent } from '../../src-main/model-host/messages.ts'
+import type { FinishedEvent, GenerateEvent } from '../../src-main/model-host/messages/generate.ts'
 import { drawn, greedy, openStudio, scoredPrompts, type Studio } from './studio.ts'
 
 // length in characters, as a reward that any text has

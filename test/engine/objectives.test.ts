@@ -7,7 +7,7 @@ import { collectSettings } from '../../src-main/contract/collect.ts'
 import { objective, trainSettings, type TrainSettings } from '../../src-main/contract/value.ts'
 import { generate } from '../../src-main/engine/control/generate.ts'
 import { resolveMethod } from '../../src-main/engine/control/methods.ts'
-import type { FinishedEvent } from '../../src-main/model-host/messages.ts'
+import type { FinishedEvent } from '../../src-main/model-host/messages/generate.ts'
 import { greedy, drawn, openStudio, scoredPrompts, type Studio } from './studio.ts'
 
 const stateSize = 64

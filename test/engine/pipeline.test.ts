@@ -12,7 +12,7 @@ import { generate } from '../../src-main/engine/control/generate.ts'
 import { resolveMethod } from '../../src-main/engine/control/methods.ts'
 import { createHandlers } from '../../src-main/engine/handlers.ts'
 import { responseSeed } from '../../src-main/engine/collect/seed.ts'
-import type { FinishedEvent } from '../../src-main/model-host/messages.ts'
+import type { FinishedEvent } from '../../src-main/model-host/messages/generate.ts'
 import { drawn, greedy, openStudio, scoredPrompts, type Studio } from './studio.ts'
 
 const prompts = 24

@@ -7,7 +7,7 @@ import type { ServerState } from '../../src-main/contract/server.ts'
 import { generate } from '../../src-main/engine/control/generate.ts'
 import { resolveMethod } from '../../src-main/engine/control/methods.ts'
 import { Project } from '../../src-main/engine/project/project.ts'
-import type { FinishedEvent } from '../../src-main/model-host/messages.ts'
+import type { FinishedEvent } from '../../src-main/model-host/messages/generate.ts'
 import { randomValueFunction } from '../fixtures/value-functions.ts'
 import { drawn, openStudio, scoredPrompts, type Studio } from './studio.ts'
 

@@ -6,7 +6,7 @@ import { trainSettings, type TrainSettings } from '../../src-main/contract/value
 import type { Job } from '../../src-main/contract/job.ts'
 import { generate } from '../../src-main/engine/control/generate.ts'
 import { resolveMethod } from '../../src-main/engine/control/methods.ts'
-import type { FinishedEvent } from '../../src-main/model-host/messages.ts'
+import type { FinishedEvent } from '../../src-main/model-host/messages/generate.ts'
 import { drawn, openStudio, scoredPrompts, type Studio } from './studio.ts'
 
 let studio: Studio

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { toFailure } from '../../src-main/contract/errors.ts'
 import { packNetwork, unpackNetwork } from '../../src-main/engine/value/network.ts'
 import { readValueFunction, writeValueFunction } from '../../src-main/engine/value/value-file.ts'
-import type { Network } from '../../src-main/model-host/messages.ts'
+import type { Network } from '../../src-main/model-host/messages/train.ts'
 import { normals, seededRandom } from '../fixtures/random.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 're-control-value-'))

@@ -2,7 +2,7 @@
 import { statfsSync } from 'node:fs'
 import { collectSettings, type CollectSettings } from '../../contract/collect.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { BranchesEvent, GenerateEvent } from '../../model-host/messages.ts'
+import type { BranchesEvent, GenerateEvent } from '../../model-host/messages/generate.ts'
 import type { JobWork } from '../jobs/runner.ts'
 import { inspectModel } from '../models/inspect.ts'
 import type { Models } from '../models/models.ts'

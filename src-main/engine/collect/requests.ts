@@ -1,7 +1,7 @@
 /** What a collection still asks of the model host, response by response. */
 import type { CollectSettings } from '../../contract/collect.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { GenerationRequest, PrefillRequest } from '../../model-host/messages.ts'
+import type { GenerationRequest, PrefillRequest } from '../../model-host/messages/generate.ts'
 import type { Task } from '../project/datasets.ts'
 import { responseSeed } from './seed.ts'
 

@@ -5,7 +5,7 @@
 import type { AnswerReading, ChatPane, ChatTurn } from '../../contract/chat.ts'
 import type { TokenReading } from '../../contract/control.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { LikelihoodEvent, LikelihoodRequest } from '../../model-host/messages.ts'
+import type { LikelihoodEvent, LikelihoodRequest } from '../../model-host/messages/likelihood.ts'
 import { readingOf } from '../evaluate/metrics/kl.ts'
 import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'

@@ -1,6 +1,6 @@
 /** Hands on one of several candidates of a response: the one with the highest reward, once all of them are there. */
 import type { Message } from '../../contract/data.ts'
-import type { FinishedEvent, GenerateEvent, TokenEvent } from '../../model-host/messages.ts'
+import type { FinishedEvent, GenerateEvent, TokenEvent } from '../../model-host/messages/generate.ts'
 import { labelOf } from '../reward/label.ts'
 import type { Scorer, ToScore } from '../reward/source.ts'
 

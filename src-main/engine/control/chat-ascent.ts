@@ -2,7 +2,7 @@
 import type { ChatTurn } from '../../contract/chat.ts'
 import type { Landscape, LandscapePath, LandscapePlane } from '../../contract/landscape.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { Network } from '../../model-host/messages.ts'
+import type { Network } from '../../model-host/messages/train.ts'
 import type { Project } from '../project/project.ts'
 import { pathFrom } from '../value/ascent-path.ts'
 import { planeOf, surfaceOf, type Pictured } from '../value/landscape.ts'

@@ -1,5 +1,5 @@
 /** Which prompts are answered with edits: the value of a prompt's last state, read by the model before anything is generated. */
-import type { ControlInput, GenerationRequest } from '../../model-host/messages.ts'
+import type { ControlInput, GenerationRequest } from '../../model-host/messages/generate.ts'
 import type { HostClient } from '../models/host-client.ts'
 import type { ControlPlan, GatePlan } from './method.ts'
 

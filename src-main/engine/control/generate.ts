@@ -1,7 +1,8 @@
 /** Responses by any method: what the terminal's generate, the chat and an evaluation all go through. */
 import type { Message } from '../../contract/data.ts'
 import { sampling, type Sampling } from '../../contract/shared.ts'
-import type { BranchesEvent, ControlInput, GenerateEvent, GenerationRequest, Prompt } from '../../model-host/messages.ts'
+import type { BranchesEvent, ControlInput, GenerateEvent, GenerationRequest } from '../../model-host/messages/generate.ts'
+import type { Prompt } from '../../model-host/messages/model.ts'
 import { responseSeed } from '../collect/seed.ts'
 import type { HostClient } from '../models/host-client.ts'
 import type { Scorer, Surroundings } from '../reward/source.ts'

@@ -1,5 +1,5 @@
 /** Responses by another model than the project's, for a comparison. */
-import type { BranchesEvent, GenerateEvent, GenerationRequest } from '../../model-host/messages.ts'
+import type { BranchesEvent, GenerateEvent, GenerationRequest } from '../../model-host/messages/generate.ts'
 import type { HostClient } from '../models/host-client.ts'
 import type { Models } from '../models/models.ts'
 

@@ -1,6 +1,7 @@
 /** An edit of states as the model host takes it. */
 import { StudioError } from '../../contract/errors.ts'
-import type { ControlInput, Network } from '../../model-host/messages.ts'
+import type { ControlInput } from '../../model-host/messages/generate.ts'
+import type { Network } from '../../model-host/messages/train.ts'
 import type { HostClient } from '../models/host-client.ts'
 import type { Project } from '../project/project.ts'
 import { weightedSum } from '../value/weighted-sum.ts'

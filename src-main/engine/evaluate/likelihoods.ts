@@ -1,5 +1,6 @@
 /** Responses of an evaluation, read again by the model that wrote them: what the metrics of probabilities have in common. */
-import type { HostMethods, LikelihoodEvent, LikelihoodRequest } from '../../model-host/messages.ts'
+import type { LikelihoodEvent, LikelihoodRequest } from '../../model-host/messages/likelihood.ts'
+import type { HostMethods } from '../../model-host/messages/methods.ts'
 import { sendControl } from '../control/send-control.ts'
 import type { ControlPlan } from '../control/method.ts'
 import type { ResolvedMethod } from '../control/methods.ts'

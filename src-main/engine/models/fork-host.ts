@@ -1,6 +1,6 @@
 /** A model host as a child of this process: how the terminal and the tests start it. */
 import { fork } from 'node:child_process'
-import type { FromHost } from '../../model-host/messages.ts'
+import type { FromHost } from '../../model-host/messages/methods.ts'
 import { describeExit, memoryKills, withMemory } from './exit-reason.ts'
 import type { HostProcess } from './host-client.ts'
 import { hostEnvironment } from './host-environment.ts'

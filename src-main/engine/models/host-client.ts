@@ -1,7 +1,8 @@
 /** The engine's end of a model host: requests, events while they run, cancellation, and what happens when it dies. */
 import type { LoadedModel } from '../../contract/device.ts'
 import { fromFailure, StudioError } from '../../contract/errors.ts'
-import type { Adapter, FromHost, HostMethod, HostMethods, ToHost } from '../../model-host/messages.ts'
+import type { Adapter } from '../../model-host/messages/generate.ts'
+import type { FromHost, HostMethod, HostMethods, ToHost } from '../../model-host/messages/methods.ts'
 
 /** A running model host process, however it was started. */
 export interface HostProcess {

@@ -1,7 +1,7 @@
 /** Starts a model host and loads a model in it: on the chosen backend or the first that can, as it was measured before. */
 import type { Backend, DeviceChoice, LoadPlan } from '../../contract/device.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { LoadInput } from '../../model-host/messages.ts'
+import type { LoadInput } from '../../model-host/messages/model.ts'
 import { backendTitles, openBackend } from './backends.ts'
 import { checksumOf } from './checksum.ts'
 import { isCrash } from './exit-reason.ts'

@@ -2,7 +2,7 @@
 import type { Manifest } from '../../contract/device.ts'
 import type { Epoch, TrainingSamples, TrainSettings, ValueFunction, ValueFunctionDetail } from '../../contract/value.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { Network } from '../../model-host/messages.ts'
+import type { Network } from '../../model-host/messages/train.ts'
 import { packNetwork, unpackNetwork } from '../value/network.ts'
 import { completeSettings } from '../value/stored-settings.ts'
 import { weightedSum } from '../value/weighted-sum.ts'

@@ -5,7 +5,7 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { z } from 'zod'
 import { StudioError } from '../../contract/errors.ts'
-import type { Head } from '../../model-host/messages.ts'
+import type { Head } from '../../model-host/messages/model.ts'
 import { statOf } from '../files.ts'
 
 const maxHeaderBytes = 16 * 1024 * 1024

@@ -1,5 +1,5 @@
 /** A judge that is a GGUF file: a second model beside the steered one, greedy, with its own chat template. */
-import type { BranchesEvent, GenerateEvent } from '../../model-host/messages.ts'
+import type { BranchesEvent, GenerateEvent } from '../../model-host/messages/generate.ts'
 import type { HostClient } from '../models/host-client.ts'
 import { inspectModel } from '../models/inspect.ts'
 import type { Models } from '../models/models.ts'

@@ -2,7 +2,8 @@
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { LandscapePath } from '../../contract/landscape.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { ControlInput, Network } from '../../model-host/messages.ts'
+import type { ControlInput } from '../../model-host/messages/generate.ts'
+import type { Network } from '../../model-host/messages/train.ts'
 import { valueAndGradient } from './forward.ts'
 import { onPlane, type Plane } from './principal-plane.ts'
 

@@ -11,7 +11,7 @@ import { crc32 } from 'node:zlib'
 import { z } from 'zod'
 import { epoch } from '../../contract/value.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { TrainCheckpoint } from '../../model-host/messages.ts'
+import type { TrainCheckpoint } from '../../model-host/messages/train.ts'
 import { packNetwork, unpackNetwork } from './network.ts'
 import { replaceFile } from '../replace-file.ts'
 

@@ -1,5 +1,5 @@
 /** V and its gradient at one state, in float64: for pictures. Generation has its own code in the addon. */
-import type { Layer, Network } from '../../model-host/messages.ts'
+import type { Layer, Network } from '../../model-host/messages/train.ts'
 
 /** W x + b */
 export function affine({ weight, bias }: Layer, x: ArrayLike<number>): Float64Array {

@@ -2,7 +2,7 @@
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { Landscape, LandscapePath, LandscapePlane } from '../../contract/landscape.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { Network } from '../../model-host/messages.ts'
+import type { Network } from '../../model-host/messages/train.ts'
 import type { Project } from '../project/project.ts'
 import { pathFrom } from './ascent-path.ts'
 import { affine, product, valueAndGradient, valueOf } from './forward.ts'

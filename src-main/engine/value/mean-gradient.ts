@@ -3,7 +3,7 @@
  * states, so that Static RE can steer in that one direction. b makes V right on average over them.
  */
 import { StudioError } from '../../contract/errors.ts'
-import type { Network } from '../../model-host/messages.ts'
+import type { Network } from '../../model-host/messages/train.ts'
 import type { HostClient } from '../models/host-client.ts'
 import type { Project } from '../project/project.ts'
 import type { LabelledStates } from '../project/responses.ts'

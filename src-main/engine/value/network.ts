@@ -1,6 +1,6 @@
 /** A value function's weights as one block of bytes: float32 little-endian, layer by layer, weight then bias. */
 import { StudioError } from '../../contract/errors.ts'
-import type { Layer, Network } from '../../model-host/messages.ts'
+import type { Layer, Network } from '../../model-host/messages/train.ts'
 
 export function packNetwork(network: Network): Buffer {
   return Buffer.concat(network.layers.flatMap(({ weight, bias }) => [bytesOf(weight), bytesOf(bias)]))

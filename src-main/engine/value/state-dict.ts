@@ -3,7 +3,7 @@
  * any names count that end in a number and are alike but for it: 0.weight, 2.weight of a Sequential, layers.1.weight.
  * Between the layers there are ReLUs: the file does not say so, a value function of this method has them.
  */
-import type { Layer, Network } from '../../model-host/messages.ts'
+import type { Layer, Network } from '../../model-host/messages/train.ts'
 import { BadFile } from '../tensors/bad-file.ts'
 import { isFloat, toFloat32 } from '../tensors/dtype.ts'
 import { elementsOf, type Tensor } from '../tensors/tensor.ts'

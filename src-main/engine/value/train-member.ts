@@ -1,7 +1,7 @@
 /** The training of one value function in the model host, which goes on from its checkpoint when that dies. */
 import type { Epoch, TrainSettings } from '../../contract/value.ts'
 import { StudioError, toFailure } from '../../contract/errors.ts'
-import type { TrainCheckpoint, TrainEvent, TrainInput, TrainOutput } from '../../model-host/messages.ts'
+import type { TrainCheckpoint, TrainEvent, TrainInput, TrainOutput } from '../../model-host/messages/train.ts'
 import type { JobContext } from '../jobs/runner.ts'
 import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'

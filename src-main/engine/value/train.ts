@@ -2,7 +2,7 @@
 import { mean, standardDeviation } from 'simple-statistics'
 import type { TrainSettings } from '../../contract/value.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { Network, TrainInput, TrainOutput } from '../../model-host/messages.ts'
+import type { Network, TrainInput, TrainOutput } from '../../model-host/messages/train.ts'
 import { manifestOf } from '../collect/manifest.ts'
 import type { JobWork } from '../jobs/runner.ts'
 import type { Models } from '../models/models.ts'

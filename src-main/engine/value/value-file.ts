@@ -7,7 +7,7 @@
 import { basename } from 'node:path'
 import { z } from 'zod'
 import { StudioError } from '../../contract/errors.ts'
-import type { Network } from '../../model-host/messages.ts'
+import type { Network } from '../../model-host/messages/train.ts'
 import { naming, BadFile } from '../tensors/bad-file.ts'
 import { safetensorsHeader } from '../tensors/safetensors.ts'
 import { TensorFile } from '../tensors/tensor-file.ts'

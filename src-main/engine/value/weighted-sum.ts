@@ -2,7 +2,7 @@
  * A weighted sum of value functions as one value function, exactly: their hidden units side by side. The model host then
  * needs to know one network a row, and climbs several for the price of one with as many units.
  */
-import type { Layer, Network } from '../../model-host/messages.ts'
+import type { Layer, Network } from '../../model-host/messages/train.ts'
 
 /** All networks take states of the same length. @param terms at least one */
 export function weightedSum(terms: { network: Network; weight: number }[]): Network {

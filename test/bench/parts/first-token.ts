@@ -2,7 +2,7 @@
 import { Sampler } from '../../../native/llama.ts'
 import { sampling } from '../../../src-main/contract/shared.ts'
 import type { HostClient } from '../../../src-main/engine/models/host-client.ts'
-import type { Prompt } from '../../../src-main/model-host/messages.ts'
+import type { Prompt } from '../../../src-main/model-host/messages/model.ts'
 import { batchOf } from '../../fixtures/batches.ts'
 import { interleave, timed } from '../interleave.ts'
 import { samplePrompts } from '../responses.ts'
