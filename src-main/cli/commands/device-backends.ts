@@ -3,7 +3,7 @@ import { StudioError } from '../../contract/errors.ts'
 import { furtherBackends } from '../../engine/models/further-backends.ts'
 import type { Command, Input } from '../command.ts'
 import type { Session } from '../session.ts'
-import { columns } from '../terminal.ts'
+import { definitions } from '../terminal.ts'
 
 export const deviceBackends: Command = {
   name: 'device backends',
@@ -12,8 +12,8 @@ export const deviceBackends: Command = {
   flags: [],
   async run({ engine, terminal }) {
     const backends = furtherBackends(engine.options)
-    const rows = backends.map((one) => [one.id, one.title, `${(one.bytes / 1e6).toFixed(1)} MB`, stateWords(one), one.missing.length === 0 ? '' : `this machine lacks ${one.missing.join(', ')}`])
-    terminal.result({ backends }, rows.length === 0 ? ['The studio has every backend that there is for this platform.'] : columns(rows))
+    const rows = backends.map((one): [string, string] => [one.id, `${one.title}, ${(one.bytes / 1e6).toFixed(1)} MB, ${stateWords(one)}${one.missing.length === 0 ? '' : `; this machine lacks ${one.missing.join(', ')}`}`])
+    terminal.result({ backends }, rows.length === 0 ? ['The studio has every backend that there is for this platform.'] : definitions(rows))
     return 0
   }
 }
