@@ -51,28 +51,35 @@ function packageOf(backend: Backend): string | null {
   }
 }
 
-/** Where a person unpacks the packages of further backends for the installed program, which has the processor's only. */
+/** Where the studio fetches further backends to, and a person may unpack their packages: the installed program has the processor's only. */
 const added = join(cacheDirectory(), 'backends')
 
-function binsOf(name: string): string {
-  const installed = join(root, 'node_modules', '@node-llama-cpp', name, 'bins')
-  return existsSync(installed) ? installed : join(added, name, 'bins')
+/** The folder of a package; null where it is not here. */
+function folderOf(name: string): string | null {
+  return [join(root, 'node_modules', '@node-llama-cpp', name), join(added, name)].find((folder) => existsSync(join(folder, 'bins'))) ?? null
+}
+
+function versionOf(folder: string): string {
+  return (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string }).version
 }
 
 /** @throws Error saying what is missing */
 export function findVariant(backend: Backend = 'cpu'): Variant {
   const name = packageOf(backend)
   if (name === null) throw new Error(backend === 'metal' ? 'only on Macs with Apple silicon' : 'only on Linux and Windows with an x64 processor')
-  const bins = binsOf(name)
-  if (!existsSync(bins)) throw new Error(`not installed: there is no package @node-llama-cpp/${name} (run npm run setup), and nothing in ${join(added, name)}`)
+  const found = folderOf(name)
+  if (found === null) throw new Error(backend === 'cuda' || backend === 'vulkan' ? `not installed; the stage Model or "device fetch ${backend}" fetches it` : `not installed: there is no package @node-llama-cpp/${name} (run npm run setup)`)
+  const bins = join(found, 'bins')
   const folder = readdirSync(bins)[0] ?? ''
   const directory = join(bins, folder)
   const { buildOptions } = JSON.parse(readFileSync(join(directory, '_nlcBuildMetadata.json'), 'utf8')) as { buildOptions: { llamaCpp: { release: string } } }
   const { release } = buildOptions.llamaCpp
   // structs are passed by value: another release's libraries would read them wrongly
-  if (release !== builtFor) throw new Error(`not usable: ${directory} holds llama.cpp ${release}, and this program is for ${builtFor}`)
-  const fallback = join(binsOf(`${name}-ext`), folder, 'fallback')
-  return { backend, directory, fallbackDirectory: existsSync(fallback) ? fallback : null, build: release }
+  if (release !== builtFor) throw new Error(`not usable: ${directory} holds llama.cpp ${release}, and this program is for ${builtFor}${found.startsWith(added) ? '; fetch it again' : ''}`)
+  // of the same version only: the fallback's folder does not say which llama.cpp it is of
+  const more = folderOf(`${name}-ext`)
+  const fallback = more !== null && versionOf(more) === versionOf(found) ? join(more, 'bins', folder, 'fallback') : null
+  return { backend, directory, fallbackDirectory: fallback !== null && existsSync(fallback) ? fallback : null, build: release }
 }
 
 /** The library that a GPU's driver brings, and what to call it. */

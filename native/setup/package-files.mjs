@@ -27,7 +27,7 @@ export function stageFiles(homepage) {
   mkdirSync(stage, { recursive: true })
   for (const folder of ['main', 'preload', 'renderer']) cpSync(inRoot('out', folder), path.join(stage, 'out', folder), { recursive: true })
   mkdirSync(path.join(stage, 'resources'))
-  copyFileSync(inRoot('resources', 'models.json'), path.join(stage, 'resources', 'models.json'))
+  for (const list of ['models.json', 'backends.json']) copyFileSync(inRoot('resources', list), path.join(stage, 'resources', list))
   cpSync(inRoot('resources', 'sample'), path.join(stage, 'resources', 'sample'), { recursive: true })
   const addon = path.join('native', 'build', 'Release', 're_control.node')
   mkdirSync(path.join(stage, path.dirname(addon)), { recursive: true })

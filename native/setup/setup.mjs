@@ -1,6 +1,7 @@
 // Everything between a fresh checkout and a running app, in order. What is done already is not done again.
 import * as addon from './addon.mjs'
 import * as app from './app.mjs'
+import * as backends from './backends.mjs'
 import { Interrupted, SetupFailure } from './command.mjs'
 import * as electron from './electron.mjs'
 import * as llamaHeaders from './llama-headers.mjs'
@@ -11,7 +12,7 @@ import { Progress } from './progress.mjs'
 import * as systemPackages from './system-packages.mjs'
 
 /** Each has a `title`, `ready(options)`, which is quick, and `prepare(options, report)`. */
-const steps = [packages, electron, systemPackages, llamaHeaders, addon, app]
+const steps = [packages, backends, electron, systemPackages, llamaHeaders, addon, app]
 
 /**
  * Prepares the checkout; ends the process with one line and exit code 1 if that fails.

@@ -3,6 +3,7 @@
 // read from their packages, and this tells what did not follow.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import { backendProblems } from './backends.mjs'
 import { isStarted, root } from './paths.mjs'
 
 // the platforms that the release workflow builds for
@@ -39,6 +40,9 @@ export function versionProblems(checkout) {
     same(`package-lock.json's ${name}`, entry?.version, llama)
     if (entry !== undefined && entry.integrity === undefined) problems.push(`package-lock.json has no checksum of ${name}`)
   }
+
+  // what an installed program may fetch
+  problems.push(...backendProblems(checkout))
 
   // headers, addon and libraries: llama.cpp passes its structs by value, so one release's do not fit another's
   const sources = ['node_modules', 'node-llama-cpp', 'llama']

@@ -7,6 +7,7 @@ import { dataFetch, dataHub } from './commands/data-hub.ts'
 import { dataImport } from './commands/data-import.ts'
 import { dataPreview } from './commands/data-preview.ts'
 import { dataSearch } from './commands/data-search.ts'
+import { deviceBackends, deviceFetch, deviceRemove } from './commands/device-backends.ts'
 import { deviceList } from './commands/device-list.ts'
 import { evaluate } from './commands/evaluate.ts'
 import { evaluateCompare, evaluateExport, evaluateExtend, evaluateList, evaluateShow } from './commands/evaluations.ts'
@@ -31,7 +32,7 @@ import { valueFunctionExport, valueFunctionImport } from './commands/value-funct
 // "reward list" before "reward": the first whose words match is taken
 export const commands: readonly Command[] = [
   projectNew, projectBackups, projectBackup, projectRestore,
-  modelInspect, modelList, modelDownload, deviceList,
+  modelInspect, modelList, modelDownload, deviceList, deviceBackends, deviceFetch, deviceRemove,
   dataImport, dataPreview, dataHub, dataFetch, dataSearch, dataExport,
   collect, statesExport, statesImport,
   rewardList, rewardShow, reward, preferenceTrain, preferenceList,

@@ -20,6 +20,29 @@ export const deviceCandidate = z.object({
 })
 export type DeviceCandidate = z.infer<typeof deviceCandidate>
 
+/** Backends that a package does not bring along. The package of CUDA is for CUDA 13; `cuda-ext` adds CUDA 12 to it. */
+export const furtherBackendId = z.enum(['cuda', 'cuda-ext', 'vulkan'])
+export type FurtherBackendId = z.infer<typeof furtherBackendId>
+
+/** One that there is for this machine's platform, and whether it is here. */
+export const furtherBackend = z.object({
+  id: furtherBackendId,
+  title: z.string(),
+  backend,
+  /** the one that it only adds to */
+  needs: furtherBackendId.nullable(),
+  /** name@version in the npm registry */
+  package: z.string(),
+  /** to download */
+  bytes: z.number(),
+  /** part of this installation, fetched, fetched for another version of the studio, or not here */
+  state: z.enum(['installed', 'fetched', 'outdated', 'absent']),
+  directory: z.string().nullable(),
+  /** what this machine lacks for it, as far as that can be seen: "the NVIDIA driver (libcuda.so.1)" */
+  missing: z.array(z.string())
+})
+export type FurtherBackend = z.infer<typeof furtherBackend>
+
 /** How models are to run on this machine; null is chosen by the studio. Kept for the machine, not in a project. */
 export const deviceChoice = z.object({
   device: z.enum(['auto', ...backend.options]).default('auto'),

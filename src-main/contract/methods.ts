@@ -102,6 +102,10 @@ export const methods = {
   'device.choice': { input: nothing, output: device.deviceChoice },
   /** Keeps the choice and unloads the model, so that the next use follows it. */
   'device.choose': { input: device.deviceChoice, output: device.deviceChoice },
+  /** The backends that the studio does not bring along; `model.download` fetches them. */
+  'device.backends': { input: nothing, output: z.array(device.furtherBackend) },
+  /** Deletes one that was fetched, and what adds to it; a model that runs on it is unloaded. */
+  'device.removeBackend': { input: z.object({ id: device.furtherBackendId }), output: z.array(device.furtherBackend) },
 
   'data.preview': { input: data.importSettings, output: data.dataPreview },
   'data.import': { input: data.importSettings, output: job },

@@ -1,5 +1,6 @@
 /** Models on this machine and on their way to it. */
 import { z } from 'zod'
+import { furtherBackendId } from './device.ts'
 import { failure } from './errors.ts'
 
 export const modelFacts = z.object({
@@ -47,7 +48,7 @@ export const catalogueModel = z.object({
 })
 export type CatalogueModel = z.infer<typeof catalogueModel>
 
-/** Where a model comes from: the studio's own list, or a file of the Hugging Face hub. */
+/** Where a download comes from: the studio's own list, a file of the Hugging Face hub, or llama.cpp's package of a backend. */
 export const modelSource = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('catalogue'), id: z.string().min(1).max(200) }),
   z.object({
@@ -57,7 +58,9 @@ export const modelSource = z.discriminatedUnion('kind', [
     /** branch, tag or commit; null is the main branch */
     revision: z.string().min(1).max(200).nullable().default(null),
     path: z.string().min(1).max(1000)
-  })
+  }),
+  /** no model, but what models run on: it comes the same way */
+  z.object({ kind: z.literal('backend'), id: furtherBackendId })
 ])
 export type ModelSource = z.infer<typeof modelSource>
 

@@ -1,6 +1,7 @@
 /** The product without a window: one open project, its model, its jobs. Window and terminal both drive this. */
 import { join } from 'node:path'
 import type { EventName, EventPayload, MethodName, Output, Parsed } from '../contract/methods.ts'
+import type { FurtherBackendId } from '../contract/device.ts'
 import type { ModelDownload } from '../contract/models.ts'
 import { StudioError, toFailure } from '../contract/errors.ts'
 import { AskedFor } from './asked-for.ts'
@@ -12,7 +13,10 @@ import { fetchDataWork } from './data/hub/fetch.ts'
 import { importWork } from './data/import.ts'
 import { evaluateWork } from './evaluate/evaluate.ts'
 import { JobRunner } from './jobs/runner.ts'
+import { backendTitles } from './models/backends.ts'
 import { Downloads } from './models/downloads/downloads.ts'
+import { removeBackend } from './models/fetch-backend.ts'
+import { kinds } from './models/further-backends.ts'
 import type { LaunchHost } from './models/host-client.ts'
 import { inspectModel } from './models/inspect.ts'
 import { Library } from './models/library.ts'
@@ -156,13 +160,29 @@ export class Engine {
     this.tellProject()
   }
 
+  /** Deletes a backend that was fetched; a model that runs on it is unloaded first. @throws StudioError 'not-found' or 'busy' */
+  async removeBackend(id: FurtherBackendId): Promise<void> {
+    const { backend } = kinds[id]
+    if ((await this.models.loaded)?.backend === backend) {
+      this.refuseWhileRunning(`removing ${backendTitles[backend]}`)
+      this.models.unload()
+      this.options.tell('model', { loaded: null, note: '' })
+    }
+    for (const folder of removeBackend(id, this.options)) this.downloads.forget(folder)
+    this.models.backendsChanged()
+  }
+
   /** @throws StudioError 'busy' */
   refuseWhileRunning(what: string): void {
     if (this.jobs.list().some((job) => job.state === 'running')) throw new StudioError('busy', `a job is running; stop it before ${what}`)
   }
 
   /** A project that waited for a model finds it, or is made to use it. */
-  async #downloaded({ file, title, project }: ModelDownload): Promise<void> {
+  async #downloaded({ source, file, title, project }: ModelDownload): Promise<void> {
+    if (source.kind === 'backend') {
+      this.models.backendsChanged()
+      return
+    }
     if (this.#project === null || file === null) return
     if (project === this.#project.summary().id && this.#project.modelFile !== file) {
       try {

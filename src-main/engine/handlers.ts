@@ -20,6 +20,7 @@ import { writeReport } from './evaluate/report.ts'
 import { askToEvaluate, askToMeasure, completeStudy } from './evaluate/study.ts'
 import { catalogue } from './models/catalogue.ts'
 import { checksumOf } from './models/checksum.ts'
+import { furtherBackends } from './models/further-backends.ts'
 import { listHubModel } from './models/hub-model.ts'
 import { inspectModel } from './models/inspect.ts'
 import { stageSettingsOf } from './pipeline.ts'
@@ -178,6 +179,12 @@ export function createHandlers(engine: Engine): Handlers {
       engine.models.choose(choice)
       engine.options.tell('model', { loaded: null, note: '' })
       return choice
+    },
+
+    'device.backends': () => furtherBackends(engine.options),
+    'device.removeBackend': async ({ id }) => {
+      await engine.removeBackend(id)
+      return furtherBackends(engine.options)
     },
 
     'data.preview': (input) => previewData(input, cacheDirectory),

@@ -1,4 +1,4 @@
-/** The machine's queue of model downloads. */
+/** The machine's queue of downloads: models, and backends that they run on. */
 import type { ModelDownload, ModelSource } from '../../src-main/contract/models.ts'
 import { call, on, onConnect } from './connection.ts'
 import { notices } from './notices.svelte.ts'
@@ -21,7 +21,7 @@ class Downloads {
   }
 
   of(source: ModelSource): ModelDownload | undefined {
-    return this.list.find((one) => (source.kind === 'catalogue' ? one.source.kind === 'catalogue' && one.source.id === source.id : one.source.kind === 'hub' && one.source.name === source.name && one.source.path === source.path))
+    return this.list.find((one) => (source.kind === 'hub' ? one.source.kind === 'hub' && one.source.name === source.name && one.source.path === source.path : one.source.kind === source.kind && one.source.id === source.id))
   }
 
   async add(source: ModelSource, use: boolean): Promise<void> {

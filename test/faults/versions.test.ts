@@ -109,6 +109,7 @@ test('a project of this version is not backed up when it is opened again on the 
 test('a project of a newer version is refused, and no file of it changes', () => {
   const directory = unpacked(schemaVersion)
   const db = new Database(databaseOf(directory))
+  db.pragma('journal_mode = WAL') // as the studio leaves it
   db.pragma(`user_version = ${schemaVersion + 1}`)
   db.close()
   const copy = join(ownDirectory(), 'copy')

@@ -9,7 +9,7 @@ import { llamaPackage } from '../../native/setup/package-modules.mjs'
 const root = resolve(import.meta.dirname, '..', '..')
 const bins = join('node_modules', llamaPackage(), 'bins')
 const files = [
-  'package.json', 'package-lock.json', 'native/llama.cpp/.version', 'native/build/Release/re_control.node', bins,
+  'package.json', 'package-lock.json', 'resources/backends.json', 'native/llama.cpp/.version', 'native/build/Release/re_control.node', bins,
   ...['package.json', 'llama/llama.cpp.info.json', 'llama/binariesGithubRelease.json'].map((file) => `node_modules/node-llama-cpp/${file}`),
   ...['package.json', 'checksums.json', 'dist/version'].map((file) => `node_modules/electron/${file}`)
 ]
@@ -45,6 +45,9 @@ test.each<[string, string, string | RegExp, string, RegExp]>([
   ['headers that were not unpacked again', 'native/llama.cpp/.version', /.*/, '3.0.0', /native\/llama\.cpp, .* is 3\.0\.0/],
   ['an addon that was not compiled again', 'native/build/Release/re_control.node', /(headers of llama\.cpp )v\d/, '$1v9', /the addon, .* is v9\./],
   ['a lockfile without a platform', 'package-lock.json', '"node_modules/@node-llama-cpp/win-arm64"', '"node_modules/@node-llama-cpp/elsewhere"', /@node-llama-cpp\/win-arm64 is missing/],
+  ['a backend to fetch of another version', 'resources/backends.json', /("linux-x64-vulkan": \{\s+"version": ")[\d.]+/, '$11.2.3', /backends\.json's linux-x64-vulkan is 1\.2\.3, not /],
+  ['a backend to fetch of another checksum', 'resources/backends.json', /"sha512": "..../, '"sha512": "AAAA', /backends\.json's linux-x64-cuda has another checksum/],
+  ['a backend of a lockfile that moved on', 'package-lock.json', /(linux-x64-cuda": \{\s+"version": ")[\d.]+/, '$19.9.9', /backends\.json's linux-x64-cuda is [\d.]+, not 9\.9\.9/],
   ['a bundle of other sources than the libraries', 'node_modules/node-llama-cpp/llama/llama.cpp.info.json', /"tag": "v\d/, '"tag": "v9', /libraries are of/]
 ])('%s is found', (_what, file, from, to, problem) => {
   change(file, from, to)

@@ -67,7 +67,8 @@ export function discardFetched(id: string, cacheDirectory: string, resourcesDire
 const packagesFolder = (file: string): string => `${file}.packages`
 const packageBytes = ({ npmParts }: CatalogueEntry): number => npmParts.reduce((sum, { bytes }) => sum + bytes, 0)
 const tarballOf = (folder: string, at: number): string => join(folder, `${at}.tgz`)
-const expectedOf = ({ bytes, sha512 }: NpmPart): Expected => ({ bytes, checksum: { algorithm: 'sha512', hex: Buffer.from(sha512, 'base64').toString('hex') } })
+/** What the tarball of a pinned package must be. */
+export const expectedOf = ({ bytes, sha512 }: Pick<NpmPart, 'bytes' | 'sha512'>): Expected => ({ bytes, checksum: { algorithm: 'sha512', hex: Buffer.from(sha512, 'base64').toString('hex') } })
 
 function bytesIn(folder: string): number {
   const names = existsSync(folder) ? readdirSync(folder) : []
@@ -90,7 +91,7 @@ async function fetchPackages(entry: CatalogueEntry, folder: string, job: FetchCo
 }
 
 /** Where only npm itself gets through (a proxy or certificates of its own), npm fetches it whole. */
-async function fetchPackage(part: NpmPart, tarball: string, job: FetchContext, patience: Patience): Promise<void> {
+export async function fetchPackage(part: Omit<NpmPart, 'file'>, tarball: string, job: FetchContext, patience: Patience): Promise<void> {
   const expected = expectedOf(part)
   const url = await tarballAddress(part.package, job.signal)
   try {

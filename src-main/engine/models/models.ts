@@ -90,6 +90,12 @@ export class Models {
     return (this.#candidates ??= probeBackends(this.#launch))
   }
 
+  /** Other backends are here than before: all are asked anew, and those that failed are tried again. */
+  backendsChanged(): void {
+    this.#candidates = null
+    this.#failed.clear()
+  }
+
   /** How a model would be loaded now. @throws StudioError 'not-found' or 'not-usable' */
   async plan(file: string): Promise<LoadPlan> {
     const facts = await inspectModel(file)

@@ -54,6 +54,7 @@ function backUpBeforeMigration(db: Db, file: string): void {
 
 /** Before anything may write to the file, be it only the journal mode in its header. */
 function check(file: string): void {
+  const besides = [`${file}-wal`, `${file}-shm`].filter((path) => !existsSync(path))
   const db = new Database(file, { readonly: true, timeout: 0 })
   try {
     refuseNewer(db)
@@ -63,6 +64,10 @@ function check(file: string): void {
     const tables = db.prepare("SELECT count(*) FROM sqlite_schema WHERE name = 'project'").pluck().get() as number
     if (tables === 1 && db.prepare('SELECT count(*) FROM project').pluck().get() !== 1) throw new StudioError('project-damaged', `${file} is damaged (the project's own row is not there); nothing was changed${backupsOf(file)}`)
     if (version < 1 || tables === 0) throw new StudioError('not-usable', `${file} is not a project of the studio, or its header is damaged; nothing was changed${backupsOf(file)}`)
+  } catch (error) {
+    // A reader makes both and cannot remove them. While this one is open nobody has the exclusive lock, so they are its own.
+    if (error instanceof StudioError && process.platform !== 'win32') for (const path of besides) rmSync(path, { force: true })
+    throw error
   } finally {
     db.close()
   }

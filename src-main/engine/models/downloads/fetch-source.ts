@@ -11,6 +11,8 @@ import { StudioError } from '../../../contract/errors.ts'
 import type { ModelSource } from '../../../contract/models.ts'
 import { catalogueEntry, isPresent, modelPath } from '../catalogue.ts'
 import { discardFetched, fetchedOf, fetchModel } from '../fetch.ts'
+import { discardBackend, fetchBackend, fetchedOfBackend } from '../fetch-backend.ts'
+import { backendPackage, kinds } from '../further-backends.ts'
 import { hubModelPath, modelCommit, parseModelName } from '../hub-model.ts'
 import type { KeptDownload } from './queue-file.ts'
 
@@ -24,6 +26,7 @@ type Asked = Pick<KeptDownload, 'source' | 'expected'>
 /** As it is kept and compared, and how it is called. @throws StudioError 'bad-request' or 'not-found' for one that cannot be */
 export function checkedSource(source: ModelSource, { resourcesDirectory }: SourceDirectories): { source: ModelSource; title: string } {
   if (source.kind === 'catalogue') return { source, title: catalogueEntry(source.id, resourcesDirectory).title }
+  if (source.kind === 'backend') return { source: { kind: 'backend', id: backendPackage(source.id, resourcesDirectory).id }, title: `${kinds[source.id].title} backend` }
   const { name, revision } = parseModelName(source.revision === null ? source.name : `${source.name}@${source.revision}`)
   if (!isSafePath(source.path) || !/\.gguf$/i.test(source.path)) throw new StudioError('bad-request', `"${source.path.slice(0, 200)}" is not a GGUF file of ${name}`)
   return { source: { kind: 'hub', name, revision, path: source.path }, title: `${name}: ${basename(source.path)}` }
@@ -36,6 +39,7 @@ export function checkedSource(source: ModelSource, { resourcesDirectory }: Sourc
  */
 export async function fetchSource({ source, expected }: Asked, asked: (expected: KeptDownload['expected']) => void, { cacheDirectory, resourcesDirectory }: SourceDirectories, job: FetchContext, patience: Patience = usualPatience): Promise<string> {
   if (source.kind === 'catalogue') return fetchModel(source.id, cacheDirectory, resourcesDirectory, job, patience)
+  if (source.kind === 'backend') return fetchBackend(source.id, { cacheDirectory, resourcesDirectory }, job, patience)
   const { name, path } = source
   try {
     const known = expected ?? (await ask(source, job, patience))
@@ -58,6 +62,7 @@ export function fetchedSource({ source, expected }: Asked, { cacheDirectory, res
     }
     return fetchedOf(source.id, cacheDirectory, resourcesDirectory)
   }
+  if (source.kind === 'backend') return fetchedOfBackend(source.id, { cacheDirectory, resourcesDirectory })
   if (expected === null) return { done: 0, total: null }
   const place = placeOf(source, expected.commit, cacheDirectory)
   return { done: existsSync(place) ? expected.bytes : new Part(place, expected).bytes, total: expected.bytes }
@@ -66,6 +71,7 @@ export function fetchedSource({ source, expected }: Asked, { cacheDirectory, res
 /** Deletes what has come of a model that is not whole. */
 export function discardSource({ source, expected }: Asked, { cacheDirectory, resourcesDirectory }: SourceDirectories): void {
   if (source.kind === 'catalogue') discardFetched(source.id, cacheDirectory, resourcesDirectory)
+  else if (source.kind === 'backend') discardBackend(source.id, { cacheDirectory, resourcesDirectory })
   else if (expected !== null) new Part(placeOf(source, expected.commit, cacheDirectory), expected).discard()
 }
 
