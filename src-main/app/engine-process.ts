@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { EngineState } from '../contract/supervision.ts'
 import type { MenuCommand } from '../contract/shell.ts'
 import { cacheDirectory, dataDirectory } from '../engine/directories.ts'
+import { endWithUs } from '../engine/end-with-us.ts'
 import { describeUtilityExit, memoryKills, withMemory } from '../engine/models/exit-reason.ts'
 import type { ShellQuestion, ToEngine, ToSupervisor } from '../engine/supervisor-port.ts'
 import { answerQuestion } from './dialogs.ts'
@@ -85,7 +86,7 @@ export class EngineProcess {
 
   #start(): void {
     const kills = memoryKills()
-    const engine = utilityProcess.fork(join(import.meta.dirname, 'engine.js'), [], { serviceName: 'RE-Control engine' })
+    const engine = endWithUs(() => utilityProcess.fork(join(import.meta.dirname, 'engine.js'), [], { serviceName: 'RE-Control engine' }))
     const started = performance.now()
     this.#process = engine
     this.#log.add({ what: 'engine started', attempt: this.#deaths + 1 })
