@@ -84,10 +84,10 @@ describe.skipIf(!linux)('a model host', () => {
       await killed(collect, hostsBelow)
       await killed(collect, hostsBelow, 'SIGSTOP') // it sees no end of its channel
       // neither the program nor what it starts looks at its stdin
-      expect((await home.cli('collect', home.path('p'), '--dataset', '1', '--limit', '4', '--max-tokens', '4')).code).toBe(0)
+      const { json } = await home.cli('collect', home.path('p'), '--dataset', '1', '--limit', '4', '--max-tokens', '4', '--json')
       const program = resolve(import.meta.dirname, '..', 'fixtures', 'score-program.mjs')
       const words = [process.execPath, '--arguments', program, '--arguments', 'with-child', '--arguments', home.path('pids')]
-      await killed(['reward', home.path('p'), '--collection', '2', '--source', 'program', '--command', ...words], () => {
+      await killed(['reward', home.path('p'), '--collection', String(json['collection']), '--source', 'program', '--command', ...words], () => {
         const pids = existsSync(home.path('pids')) ? readFileSync(home.path('pids'), 'utf8').split(' ').map(Number) : []
         return processTable().filter(({ pid }) => pids.includes(pid))
       })
