@@ -1,14 +1,17 @@
 /**
  * Supervises the engine's process. An engine that dies is started again, with a growing pause and at most three times in a
- * row; then the window stays, says why, and offers to start it again. The page gets a new port to each engine.
+ * row; then the window stays, says why, and offers to start it again. One that does not answer is ended only when the person
+ * wishes so: a check of a large project takes its time. The page gets a new port to each engine.
  */
 import { app, BrowserWindow, MessageChannelMain, shell, utilityProcess, type UtilityProcess } from 'electron'
 import { join } from 'node:path'
 import type { EngineState } from '../contract/supervision.ts'
 import type { MenuCommand } from '../contract/shell.ts'
 import { cacheDirectory, dataDirectory } from '../engine/directories.ts'
+import { endWithUs } from '../engine/end-with-us.ts'
 import { describeUtilityExit, memoryKills, withMemory } from '../engine/models/exit-reason.ts'
 import type { ShellQuestion, ToEngine, ToSupervisor } from '../engine/supervisor-port.ts'
+import { Answers } from './answers.ts'
 import { answerQuestion } from './dialogs.ts'
 import { HostProcesses, killAtOnce } from './host-processes.ts'
 import { answerKeychain, isKeychainQuestion } from './keychain.ts'
@@ -31,6 +34,7 @@ export class EngineProcess {
   #state: EngineState = { state: 'running' }
   #window: BrowserWindow | null = null
   #page: PagePort | null = null
+  readonly #answers = new Answers(() => this.#send({ kind: 'ask-alive' }), (now) => this.#hangs(now))
   #deaths = 0
   #restart: NodeJS.Timeout | undefined
   #quitting: (() => void) | null = null
@@ -45,7 +49,7 @@ export class EngineProcess {
   attach(window: BrowserWindow): void {
     this.#window = window
     window.webContents.on('did-finish-load', () => {
-      this.#page = openPagePort(window, { 'start-engine': () => this.#startAgain(), 'show-log': () => this.#showLog() })
+      this.#page = openPagePort(window, { 'start-engine': () => this.#startAgain(), 'end-engine': () => this.#endHanging(), 'show-log': () => this.#showLog() })
       this.#page.tell(this.#state)
       this.#connect()
     })
@@ -69,6 +73,7 @@ export class EngineProcess {
   quit(): Promise<void> {
     return new Promise((resolve) => {
       clearTimeout(this.#restart)
+      this.#answers.end()
       const end = (): void => {
         this.ended = true
         clearTimeout(patience)
@@ -85,7 +90,7 @@ export class EngineProcess {
 
   #start(): void {
     const kills = memoryKills()
-    const engine = utilityProcess.fork(join(import.meta.dirname, 'engine.js'), [], { serviceName: 'RE-Control engine' })
+    const engine = endWithUs(() => utilityProcess.fork(join(import.meta.dirname, 'engine.js'), [], { serviceName: 'RE-Control engine' }))
     const started = performance.now()
     this.#process = engine
     this.#log.add({ what: 'engine started', attempt: this.#deaths + 1 })
@@ -95,6 +100,17 @@ export class EngineProcess {
     this.#send({ kind: 'start', options: { cacheDirectory: cacheDirectory(), dataDirectory: dataDirectory(), resourcesDirectory } })
     this.#tell({ state: 'running' })
     this.#connect()
+    this.#answers.begin()
+  }
+
+  #hangs(now: boolean): void {
+    this.#log.add({ what: now ? 'engine hangs' : 'engine answers again' })
+    this.#tell({ state: now ? 'hangs' : 'running' })
+  }
+
+  /** It is then started again like one that died. */
+  #endHanging(): void {
+    if (this.#process !== null && this.#state.state === 'hangs') killAtOnce(this.#process)
   }
 
   #startAgain(): void {
@@ -105,6 +121,7 @@ export class EngineProcess {
 
   #engineEnded(reason: string, livedMs: number): void {
     this.#process = null
+    this.#answers.end()
     this.#hosts.killAll()
     this.jobs.clear(this.#window)
     if (this.#quitting !== null) {
@@ -159,6 +176,9 @@ export class EngineProcess {
         break
       case 'downloads':
         this.jobs.takeDownloads(message.downloads, this.#window)
+        break
+      case 'alive':
+        this.#answers.answered()
         break
       case 'closed':
         this.#quitting?.()

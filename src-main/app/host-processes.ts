@@ -1,6 +1,7 @@
 /** The model hosts' processes, which the engine asks for by number. */
 import { MessageChannelMain, utilityProcess, type MessagePortMain, type UtilityProcess } from 'electron'
 import { join } from 'node:path'
+import { endWithUs } from '../engine/end-with-us.ts'
 import { describeUtilityExit, memoryKills, withMemory } from '../engine/models/exit-reason.ts'
 import { hostEnvironment } from '../engine/models/host-environment.ts'
 import type { Log } from './log.ts'
@@ -17,7 +18,7 @@ export class HostProcesses {
   launch(host: number, onExit: (reason: string) => void): MessagePortMain {
     const kills = memoryKills()
     const started = performance.now()
-    const child = utilityProcess.fork(join(import.meta.dirname, 'model-host.js'), [], { serviceName: 'RE-Control model host', env: hostEnvironment() })
+    const child = endWithUs(() => utilityProcess.fork(join(import.meta.dirname, 'model-host.js'), [], { serviceName: 'RE-Control model host', env: hostEnvironment() }))
     this.#running.set(host, child)
     this.#log.add({ what: 'model host started', host })
     child.once('exit', (code) => {

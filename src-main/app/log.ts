@@ -9,7 +9,7 @@ import type { LogEntry } from '../contract/log-entry.ts'
 const longest = 1 << 20 // bytes, after which studio.log becomes studio.1.log
 const kept = 3
 
-const warnings: readonly LogEntry['what'][] = ['engine ended', 'engine given up', 'model host ended', 'window crashed', 'window hangs', 'unforeseen']
+const warnings: readonly LogEntry['what'][] = ['engine ended', 'engine given up', 'engine hangs', 'model host ended', 'window crashed', 'window hangs', 'unforeseen']
 
 export class Log {
   readonly file: string

@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { dataDirectory } from '../engine/directories.ts'
+import { endWithUs } from '../engine/end-with-us.ts'
 import type { ToEngine, ToSupervisor } from '../engine/supervisor-port.ts'
 import { HostProcesses } from './host-processes.ts'
 import { Log } from './log.ts'
@@ -29,7 +30,7 @@ export function runTerminal(words: string[]): void {
   app.on('window-all-closed', () => {}) // there is none, and that is no reason to end
   void app.whenReady().then(() => {
     const hosts = new HostProcesses(new Log(dataDirectory()))
-    const process = utilityProcess.fork(join(import.meta.dirname, 'cli.js'), words, { serviceName: 'RE-Control terminal', stdio: 'inherit' })
+    const process = endWithUs(() => utilityProcess.fork(join(import.meta.dirname, 'cli.js'), words, { serviceName: 'RE-Control terminal', stdio: 'inherit' }))
     commands = process
     const send = (message: ToEngine, ports: Electron.MessagePortMain[] = []): void => process.postMessage(message, ports)
     process.on('message', (message: ToSupervisor) => {

@@ -1,4 +1,4 @@
-/** A page whose process dies is loaded again, and finds the engine and its jobs as they were. */
+/** A page whose process dies, or hangs and is given up, is loaded again, and finds the engine and its jobs as they were. */
 import { dialog, type BrowserWindow } from 'electron'
 import type { Log } from './log.ts'
 
@@ -15,6 +15,7 @@ export function keepAlive(window: BrowserWindow, log: Log): void {
   }
 
   webContents.on('render-process-gone', (_event, { reason, exitCode }) => {
+    hangs = false
     if (reason === 'clean-exit') return
     log.add({ what: 'window crashed', reason, code: exitCode })
     deaths = performance.now() - last > calmMs ? 1 : deaths + 1
@@ -23,11 +24,24 @@ export function keepAlive(window: BrowserWindow, log: Log): void {
     else void ask(window, `The page crashed ${deaths} times in a row (${reason}).`, 'Load it again', reload, () => window.close())
   })
 
+  // a page that is in an endless loop cannot be loaded again: its process has to end first, which the handler above hears of
+  const giveUp = (): void => {
+    if (!window.isDestroyed() && hangs) webContents.forcefullyCrashRenderer()
+    else reload()
+  }
+  let hangs = false
+  let asking = false
   webContents.on('unresponsive', () => {
+    hangs = true
     log.add({ what: 'window hangs' })
-    void ask(window, 'The page does not answer.', 'Load it again', reload)
+    if (asking) return
+    asking = true
+    void ask(window, 'The page does not answer.', 'Load it again', giveUp).finally(() => (asking = false))
   })
-  webContents.on('responsive', () => log.add({ what: 'window answers again' }))
+  webContents.on('responsive', () => {
+    hangs = false
+    log.add({ what: 'window answers again' })
+  })
 }
 
 async function ask(window: BrowserWindow, message: string, doIt: string, then: () => void, otherwise?: () => void): Promise<void> {

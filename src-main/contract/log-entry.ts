@@ -12,6 +12,8 @@ export type LogEntry =
   | { what: 'engine started'; attempt: number }
   | { what: 'engine ended'; reason: string; livedSeconds: number }
   | { what: 'engine given up'; deaths: number }
+  | { what: 'engine hangs' }
+  | { what: 'engine answers again' }
   | { what: 'model host started'; host: number }
   | { what: 'model host ended'; host: number; reason: string; livedSeconds: number }
   | { what: 'window crashed'; reason: string; code: number }

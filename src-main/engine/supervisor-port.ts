@@ -23,6 +23,7 @@ export type ToEngine =
   | { kind: 'question-failed'; question: number; message: string }
   | { kind: 'menu'; command: MenuCommand }
   | { kind: 'open'; directory: string }
+  | { kind: 'ask-alive' }
   | { kind: 'quit' }
 
 /** What the app needs of a job for its progress bar, its question before quitting and its notifications: no titles, as those name data. */
@@ -40,6 +41,7 @@ export type ToSupervisor =
   | { kind: 'log'; entry: LogEntry }
   | { kind: 'job'; job: JobState }
   | { kind: 'downloads'; downloads: DownloadState[] }
+  | { kind: 'alive' }
   | { kind: 'closed' }
 
 interface Host {
@@ -89,6 +91,7 @@ export function connectSupervisor(parent: Electron.ParentPort): Supervisor {
     else if (message.kind === 'question-failed') questions.get(message.question)?.reject(new StudioError('internal', message.message))
     else if (message.kind === 'menu') menu(message.command)
     else if (message.kind === 'open') open(message.directory)
+    else if (message.kind === 'ask-alive') send({ kind: 'alive' })
     else if (message.kind === 'quit') void quit().finally(() => send({ kind: 'closed' }))
   })
 

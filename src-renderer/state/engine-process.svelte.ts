@@ -7,6 +7,8 @@ class EngineProcess {
   /** null while it runs, or is started again */
   stopped = $state.raw<Extract<EngineState, { state: 'stopped' }> | null>(null)
   #port: MessagePort | null = null
+  /** the notice that says that it does not answer */
+  #hangs: number | null = null
 
   /** Listens for the port that the preload script hands over. Call once. */
   listen(): void {
@@ -28,7 +30,14 @@ class EngineProcess {
 
   #take(told: EngineState): void {
     this.stopped = told.state === 'stopped' ? told : null
+    if (this.#hangs !== null) notices.dismiss(this.#hangs)
+    this.#hangs = null
     if (told.state === 'running') return
+    if (told.state === 'hangs') {
+      const restart = { title: 'Restart the engine', run: () => this.#ask('end-engine') }
+      this.#hangs = notices.add('error', 'The engine does not answer. It may be busy with a large project or file: then it goes on by itself. If not, restart it; what was finished is kept, and jobs can be resumed.', undefined, restart)
+      return
+    }
     loseEngine(`The engine ${told.reason}. What was finished is kept.`)
     if (told.state === 'restarting') notices.add('warning', `The engine ${told.reason}. It is started again; finished work was kept.`)
   }

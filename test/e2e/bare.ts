@@ -9,9 +9,9 @@ export interface BareApp {
   debuggingAddress: string
 }
 
-/** @param further flags of Chromium's @param before a command that is to start it, e.g. strace with its flags */
-export async function startBare(folder: string, further: string[] = [], before: string[] = []): Promise<BareApp> {
-  const [command = '', ...words] = [...before, join(root, 'node_modules', 'electron', 'dist', 'electron'), root, ...flags(folder), ...further]
+/** @param further flags of Chromium's @param before a command that is to start it, e.g. strace with its flags @param first Electron's own flags */
+export async function startBare(folder: string, further: string[] = [], before: string[] = [], first: string[] = []): Promise<BareApp> {
+  const [command = '', ...words] = [...before, join(root, 'node_modules', 'electron', 'dist', 'electron'), ...first, root, ...flags(folder), ...further]
   const child = spawn(command, words, { cwd: root, env: environment(folder), stdio: ['ignore', 'ignore', 'pipe'] })
   if (!further.some((flag) => flag.startsWith('--remote-debugging-port'))) {
     child.stderr.resume()

@@ -1,9 +1,9 @@
 /** Processes of the real app that die, hang or are left behind: said clearly, nothing lost, nothing left over. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { chromium, type Page } from '@playwright/test'
-import { descendantsOf, processTable, untilGone, type ProcessEntry } from '../fixtures/processes.ts'
+import { descendantsOf, processTable, stillThere, untilGone, type ProcessEntry } from '../fixtures/processes.ts'
 import { startBare } from './bare.ts'
 import { ask } from './port.ts'
 import { expect, test, type Studio } from './studio.ts'
@@ -97,6 +97,37 @@ test('a page that crashes is loaded again and connected', async () => {
   }
 })
 
+test('a page in an endless loop is given up when its person says so; the engine goes on and has the project', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 're-control-e2e-'))
+  const questions = join(folder, 'questions')
+  process.env['RE_CONTROL_TEST_QUESTIONS'] = questions
+  const { process: app, debuggingAddress } = await startBare(folder, ['--remote-debugging-port=0'], [], ['-r', resolve(import.meta.dirname, '..', 'fixtures', 'hanging-page.cjs')])
+  try {
+    const browser = await chromium.connectOverCDP(debuggingAddress)
+    const [page] = browser.contexts()[0]!.pages()
+    await page!.getByRole('button', { name: 'Open the sample project' }).click()
+    await page!.getByRole('navigation').waitFor()
+    const engine = descendantsOf(app.pid as number).find(({ command }) => command.includes('node.mojom.NodeService'))
+    const renderer = descendantsOf(app.pid as number).find(({ command }) => command.includes('--type=renderer'))
+    await page!.evaluate(() => void setTimeout(() => { for (;;); }))
+    await browser.close()
+    app.kill('SIGUSR2')
+    await untilGone([renderer!])
+    await expect.poll(() => descendantsOf(app.pid as number).some(({ command }) => command.includes('--type=renderer'))).toBe(true)
+    const again = await chromium.connectOverCDP(debuggingAddress)
+    await expect.poll(() => again.contexts()[0]?.pages()[0]?.getByRole('navigation').isVisible()).toBe(true)
+    await again.close()
+    expect(stillThere([engine!])).toHaveLength(1)
+    expect(readFileSync(questions, 'utf8')).toBe('The page does not answer. Load it again / Wait\n')
+  } finally {
+    delete process.env['RE_CONTROL_TEST_QUESTIONS']
+    const left = [...processTable().filter(({ pid }) => pid === app.pid), ...descendantsOf(app.pid as number)]
+    app.kill('SIGTERM')
+    await untilGone(left)
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
 test('quitting ends everything, a model host that is stopped too', async ({ studio }) => {
   await withModel(studio)
   const before = everything(studio)
@@ -106,10 +137,11 @@ test('quitting ends everything, a model host that is stopped too', async ({ stud
   await untilGone(before)
 })
 
-test('an app that is killed leaves no process behind', async ({ studio }) => {
+test('an app that is killed leaves no process behind, though engine and model host are stopped', async ({ studio }) => {
   await withModel(studio)
   const before = everything(studio)
   expect(before.length).toBeGreaterThan(4)
+  for (const pid of [await enginePid(studio), ...(await studio.modelHosts())]) process.kill(pid as number, 'SIGSTOP')
   process.kill(studio.app.process().pid as number, 'SIGKILL')
   await untilGone(before)
 })

@@ -88,10 +88,11 @@ export async function openStudio(model: TinyModelOptions = {}): Promise<Studio> 
 
   const events: AnyEvent[] = []
   const listeners: ((event: AnyEvent) => void)[] = []
-  const hosts: ChildProcess[] = []
+  const children: ChildProcess[] = []
+  const hosts = (): ChildProcess[] => children.filter(({ spawnargs }) => spawnargs.includes(hostEntry)) // what guards them was started too
   let onLaunch = (): void => {}
   const launchHost = (): HostProcess => {
-    const created = (message: unknown): void => void hosts.push((message as { process: ChildProcess }).process)
+    const created = (message: unknown): void => void children.push((message as { process: ChildProcess }).process)
     subscribe('child_process', created)
     const host = forkHost(hostEntry)
     unsubscribe('child_process', created)
@@ -118,8 +119,8 @@ export async function openStudio(model: TinyModelOptions = {}): Promise<Studio> 
     directory, project, engine, modelFile, events, run,
     around: { project, models: engine.models, secrets: engine.secrets, asked: engine.asked },
     on: (name, handle) => void listeners.push(({ event, payload }) => void (event === name && handle(payload as never))),
-    killHost: () => void hosts.at(-1)?.kill('SIGKILL'),
-    hosts: () => hosts.length,
+    killHost: () => void hosts().at(-1)?.kill('SIGKILL'),
+    hosts: () => hosts().length,
     onLaunch: (handle) => (onLaunch = handle),
     async importRows(rows) {
       const file = writeRows(join(directory, 'files', `rows-${++files}.jsonl`), rows)

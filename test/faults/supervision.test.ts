@@ -1,12 +1,14 @@
 /** Model hosts that hang or are left alone, by the process table; how a process ended, in words. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { collectSettings } from '../../src-main/contract/collect.ts'
 import { describeExit, describeUtilityExit, isCrash } from '../../src-main/engine/models/exit-reason.ts'
 import { makeHome } from '../cli/terminal.ts'
 import { drawn, openStudio, scoredPrompts, writeRows } from '../engine/studio.ts'
-import { descendantsOf, processTable, stillThere, untilGone } from '../fixtures/processes.ts'
+import { descendantsOf, processTable, stillThere, untilGone, type ProcessEntry } from '../fixtures/processes.ts'
 
 const linux = process.platform === 'linux'
 
@@ -59,25 +61,40 @@ describe.skipIf(!linux)('a model host', () => {
     await studio.close()
   })
 
-  test('ends with a terminal that is killed, and leaves no zombie', async () => {
+  test('ends with a terminal that is killed, stopped or not, and so does a program of the person\'s own; no zombie is left', async () => {
     const home = await makeHome()
-    try {
-      const rows = writeRows(home.path('rows.jsonl'), scoredPrompts(40))
-      await home.cli('project', 'new', home.path('p'), '--model', home.modelFile)
-      const imported = await home.cli('data', 'import', home.path('p'), rows, '--json')
-      const { process: terminal, result } = home.start('collect', home.path('p'), '--dataset', String(imported.json['dataset']), '--max-tokens', '400')
-      const child = () => descendantsOf(terminal.pid as number).find(({ command }) => command.includes('model-host.js'))
-      await expect.poll(child, { timeout: 60_000, interval: 20 }).toBeDefined()
-      const left = [child()!]
+    const killed = async (words: string[], below: (terminal: number) => ProcessEntry[], before: NodeJS.Signals | null = null): Promise<void> => {
+      const { process: terminal, result } = home.start(...words)
+      await once(terminal.stderr!, 'data') // its job is under way
+      let left: ProcessEntry[] = []
+      await expect.poll(() => (left = below(terminal.pid as number)).length, { timeout: 60_000, interval: 20 }).toBeGreaterThan(0)
+      if (before !== null) for (const { pid } of left) process.kill(pid, before)
       terminal.kill('SIGKILL')
       await result
       await untilGone(left)
       expect(stillThere(left)).toEqual([])
       expect(processTable().filter(({ parent, state }) => parent === process.pid && state === 'Z')).toEqual([])
+    }
+    try {
+      const rows = writeRows(home.path('rows.jsonl'), scoredPrompts(40))
+      await home.cli('project', 'new', home.path('p'), '--model', home.modelFile)
+      await home.cli('data', 'import', home.path('p'), rows)
+      const hostsBelow = (terminal: number) => descendantsOf(terminal).filter(({ command }) => command.includes('model-host.js'))
+      const collect = ['collect', home.path('p'), '--dataset', '1', '--max-tokens', '400']
+      await killed(collect, hostsBelow)
+      await killed(collect, hostsBelow, 'SIGSTOP') // it sees no end of its channel
+      // neither the program nor what it starts looks at its stdin
+      const { json } = await home.cli('collect', home.path('p'), '--dataset', '1', '--limit', '4', '--max-tokens', '4', '--json')
+      const program = resolve(import.meta.dirname, '..', 'fixtures', 'score-program.mjs')
+      const words = [process.execPath, '--arguments', program, '--arguments', 'with-child', '--arguments', home.path('pids')]
+      await killed(['reward', home.path('p'), '--collection', String(json['collection']), '--source', 'program', '--command', ...words], () => {
+        const pids = existsSync(home.path('pids')) ? readFileSync(home.path('pids'), 'utf8').split(' ').map(Number) : []
+        return processTable().filter(({ pid }) => pids.includes(pid))
+      })
     } finally {
       home.remove()
     }
-  }, 120_000)
+  }, 180_000)
 })
 
 describe('how a process ended', () => {

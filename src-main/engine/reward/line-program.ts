@@ -3,6 +3,7 @@ import { spawn, spawnSync, type ChildProcessByStdio } from 'node:child_process'
 import { StringDecoder } from 'node:string_decoder'
 import type { Readable, Writable } from 'node:stream'
 import { StudioError } from '../../contract/errors.ts'
+import { endWithUs } from '../end-with-us.ts'
 import { withoutKeys } from '../secrets.ts'
 
 /** characters */
@@ -34,12 +35,14 @@ export class LineProgram {
 
   private constructor(command: string, words: string[], onLine: (line: string) => void, onFailure: (error: Error) => void) {
     this.#command = command
-    this.#child = spawn(command, words, {
-      stdio: ['pipe', 'pipe', 'pipe'],
-      env: withoutKeys(process.env),
-      detached: process.platform !== 'win32', // a process group of its own, to be killed with all that it starts
-      windowsHide: true
-    })
+    const start = (): ChildProcessByStdio<Writable, Readable, Readable> =>
+      spawn(command, words, {
+        stdio: ['pipe', 'pipe', 'pipe'],
+        env: withoutKeys(process.env),
+        detached: process.platform !== 'win32', // a process group of its own, to be killed with all that it starts
+        windowsHide: true
+      })
+    this.#child = endWithUs(start, true)
     const { stdin, stdout, stderr } = this.#child
     for (const stream of [stdin, this.#child]) stream.on('error', () => {}) // the exit tells what there is to tell
     this.#readLines(stdout, onLine, onFailure)
