@@ -16,9 +16,10 @@ import { methodList, metricList, rewardList } from './commands/lists.ts'
 import { modelDownload } from './commands/model-download.ts'
 import { modelInspect } from './commands/model-inspect.ts'
 import { modelList } from './commands/model-list.ts'
-import { preferenceList, preferenceTrain } from './commands/preference.ts'
+import { preferenceDelete, preferenceList, preferenceTrain } from './commands/preference.ts'
 import { projectBackup, projectBackups, projectRestore } from './commands/project-backups.ts'
 import { projectNew } from './commands/project-new.ts'
+import { rewardDelete } from './commands/reward-delete.ts'
 import { rewardShow } from './commands/reward-show.ts'
 import { reward } from './commands/reward.ts'
 import { run } from './commands/run.ts'
@@ -35,7 +36,7 @@ export const commands: readonly Command[] = [
   modelInspect, modelList, modelDownload, deviceList, deviceBackends, deviceFetch, deviceRemove,
   dataImport, dataPreview, dataHub, dataFetch, dataSearch, dataExport,
   collect, statesExport, statesImport,
-  rewardList, rewardShow, reward, preferenceTrain, preferenceList,
+  rewardList, rewardShow, rewardDelete, reward, preferenceTrain, preferenceList, preferenceDelete,
   train, valueFunctionShow, valueFunctionCompare, valueFunctionExport, valueFunctionImport,
   generateCommand, chatList, chatShow, chatExport, methodList,
   evaluateList, evaluateShow, evaluateExtend, evaluateCompare, evaluateExport, evaluate, metricList,

@@ -31,6 +31,10 @@ export class Session {
         if (told.event === 'job' && told.payload.state === 'running') terminal.progress(told.payload)
         else if (told.event === 'model.downloads') {
           for (const download of told.payload) if (download.state === 'running' && download.phase !== '') terminal.progress({ ...download, unit: 'bytes' })
+        } else if (told.event === 'project.swept') {
+          const { removed, bytes, setAside } = told.payload
+          if (removed > 0) terminal.note(`${removed} files of states that nothing refers to any more were removed (${(bytes / 1e6).toFixed(1)} MB)`)
+          if (setAside > 0) terminal.note(`${setAside} files of states that nothing in the project refers to were moved to states/set-aside`)
         } else if (told.event === 'notice') terminal.note(told.payload.text)
       }
     })

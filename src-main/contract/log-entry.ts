@@ -20,6 +20,7 @@ export type LogEntry =
   | { what: 'window hangs' }
   | { what: 'window answers again' }
   | { what: 'model loaded'; backend: Backend; device: string; build: string; gpuLayers: number; layers: number; threads: number }
+  | { what: 'orphans swept'; removed: number; bytes: number; setAside: number }
   | { what: 'job ended'; job: number; kind: JobKind; state: JobState; code: FailureCode | null; at: string[] }
   | { what: 'request failed'; method: string; code: FailureCode; at: string[] }
   | { what: 'unforeseen'; process: 'app' | 'engine'; at: string[] }

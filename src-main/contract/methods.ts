@@ -159,6 +159,8 @@ export const methods = {
   'reward.start': { input: reward.labelSettings, output: job },
   /** One entry a name that anything in the collection is labelled under. */
   'reward.summaries': { input: z.object({ collection: shared.id }), output: z.array(reward.rewardSummary) },
+  /** With all labels under that name in the collection, those of earlier settings too; refused while something is made with them. */
+  'reward.delete': { input: z.object({ collection: shared.id, name: reward.rewardName, check: z.boolean().optional() }), output: nothing },
   'reward.correlations': { input: z.object({ collection: shared.id }), output: z.array(reward.rewardCorrelation) },
 
   /** Where keys are kept: by name, never read back. `safe` is false where the system has no keychain: then none is kept. */
@@ -174,6 +176,8 @@ export const methods = {
 
   'preference.train': { input: preference.preferenceSettings, output: job },
   'preference.list': { input: nothing, output: z.array(preference.preferenceHead) },
+  /** Refused while rewards or evaluations are made with it. */
+  'preference.delete': { input: z.object({ head: shared.id, check: z.boolean().optional() }), output: nothing },
 
   'train.start': { input: value.trainSettings, output: job },
   'value.list': { input: nothing, output: z.array(value.valueFunction) },
@@ -303,6 +307,8 @@ export const events = {
   job,
   /** The project's counts, name or model changed. */
   project: project.project.nullable(),
+  /** Files of states that nothing refers to any more were found when a project was opened: removed, or set aside in states/set-aside/. */
+  'project.swept': z.object({ removed: z.int(), bytes: z.number(), setAside: z.int() }),
   model: z.object({ loaded: device.loadedModel.nullable(), note: z.string() }),
   'model.downloads': z.array(models.modelDownload),
   'model.library': models.modelLibrary,

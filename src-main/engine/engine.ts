@@ -132,6 +132,8 @@ export class Engine {
     await this.close()
     this.#project = openProject()
     this.jobs.setProject(this.#project)
+    const { swept } = this.#project
+    if (swept.removed + swept.setAside > 0) this.options.tell('project.swept', swept)
     this.tellProject()
     return this.#project
   }

@@ -28,7 +28,7 @@ import { keepPreferences, readPreferences } from './preferences.ts'
 import { listBackups, restoreBackup } from './project/backups.ts'
 import { Project } from './project/project.ts'
 import { addRecent, forgetRecent, listRecent, rememberStage } from './project/recent.ts'
-import { refuseBusyEvaluation, refuseUsedCollection, refuseUsedValueFunction } from './project/uses.ts'
+import { refuseBusyEvaluation, refuseUsedCollection, refuseUsedHead, refuseUsedLabelling, refuseUsedValueFunction } from './project/uses.ts'
 import { askToLabel, previewLabelling } from './reward/label.ts'
 import { nextTask, rate, ratingSummary } from './reward/rating/rate.ts'
 import { listSources, usableRewards } from './reward/sources.ts'
@@ -231,6 +231,13 @@ export function createHandlers(engine: Engine): Handlers {
     'reward.usable': () => usableRewards(engine.project),
     'reward.preview': (input) => previewLabelling(input, engine.project, engine.models, engine.secrets, engine.asked),
     'reward.summaries': ({ collection }) => rewardSummaries(engine.project, collection),
+    'reward.delete': ({ collection, name, check }) => {
+      refuseUsedLabelling(engine.project, collection, name)
+      if (check === true) return {}
+      engine.project.rewards.delete(collection, name)
+      engine.tellProject()
+      return {}
+    },
     'reward.correlations': ({ collection }) => rewardCorrelations(engine.project, collection),
 
     'secret.list': async () => {
@@ -257,6 +264,13 @@ export function createHandlers(engine: Engine): Handlers {
 
     'preference.train': (input) => engine.jobs.start('preference', input),
     'preference.list': () => engine.project.preferenceHeads.list(),
+    'preference.delete': ({ head, check }) => {
+      refuseUsedHead(engine.project, head)
+      if (check === true) return {}
+      engine.project.preferenceHeads.delete(head)
+      engine.tellProject()
+      return {}
+    },
 
     'train.start': (input) => engine.jobs.start('train', input),
     'value.list': () => engine.project.valueFunctions.list(),

@@ -2,6 +2,7 @@
 import type { PreferenceHead, PreferenceSettings } from '../../src-main/contract/preference.ts'
 import { call } from './connection.ts'
 import { data } from './data.svelte.ts'
+import { deletions } from './deletions.svelte.ts'
 import { jobs } from './jobs.svelte.ts'
 import { notices } from './notices.svelte.ts'
 import { studio } from './studio.svelte.ts'
@@ -10,13 +11,15 @@ const usual: PreferenceSettings = { dataset: 0, limit: null, maxTokens: 256, see
 
 class PreferenceStage {
   settings = $state<PreferenceSettings>({ ...usual })
-  heads = $state.raw<PreferenceHead[]>([])
+  #all = $state.raw<PreferenceHead[]>([])
+  /** without those that are being deleted */
+  heads = $derived(this.#all.filter(({ id }) => !deletions.has(`preference head ${id}`)))
   job = $derived(jobs.activeOf('preference'))
 
   constructor() {
     studio.onProjectChange((other) => {
       if (!other) return
-      this.heads = []
+      this.#all = []
       this.settings = { ...usual }
     })
     jobs.onEnd('preference', () => void this.refresh())
@@ -28,7 +31,15 @@ class PreferenceStage {
   }
 
   async refresh(): Promise<void> {
-    this.heads = (await notices.guard(() => call('preference.list', {}))) ?? this.heads
+    this.#all = (await notices.guard(() => call('preference.list', {}))) ?? this.#all
+  }
+
+  /** It vanishes at once and can be taken back for a while; one that is in use stays, with the reason. */
+  async delete({ id, datasetName }: PreferenceHead): Promise<void> {
+    await deletions.ask(`preference head ${id}`, `Preference head #${id} of ${datasetName}`, () => call('preference.delete', { head: id, check: true }), async () => {
+      await call('preference.delete', { head: id })
+      this.#all = this.#all.filter((one) => one.id !== id)
+    })
   }
 
   async start(): Promise<void> {

@@ -3,6 +3,7 @@ import type { Response } from '../../src-main/contract/collect.ts'
 import type { LabelSettings, RewardCorrelation, RewardSource, RewardSummary } from '../../src-main/contract/reward.ts'
 import { collect } from './collect.svelte.ts'
 import { call } from './connection.ts'
+import { deletions } from './deletions.svelte.ts'
 import { jobs } from './jobs.svelte.ts'
 import { notices } from './notices.svelte.ts'
 import { studio } from './studio.svelte.ts'
@@ -44,8 +45,11 @@ class RewardStage {
   view = $state<RewardView>('label')
   sources = $state.raw<RewardSource[]>([])
   collection = $state<number | null>(null)
-  summaries = $state.raw<RewardSummary[]>([])
-  correlations = $state.raw<RewardCorrelation[]>([])
+  #summaries = $state.raw<RewardSummary[]>([])
+  #correlations = $state.raw<RewardCorrelation[]>([])
+  /** both without those that are being deleted */
+  summaries = $derived(this.#summaries.filter(({ name }) => !this.#vanishes(name)))
+  correlations = $derived(this.#correlations.filter(({ a, b }) => !this.#vanishes(a) && !this.#vanishes(b)))
   /** The name whose results are shown. */
   shown = $state('')
   readonly best = new Ends('best')
@@ -96,7 +100,7 @@ class RewardStage {
     this.collection = collection
     const got = await notices.guard(() => Promise.all([call('reward.summaries', { collection }), call('reward.correlations', { collection })]))
     if (got === undefined || collection !== this.collection) return
-    ;[this.summaries, this.correlations] = got
+    ;[this.#summaries, this.#correlations] = got
     await this.show(this.summary?.name ?? '')
   }
 
@@ -115,12 +119,31 @@ class RewardStage {
     jobs.take(job)
   }
 
+  /** They vanish at once and can be taken back for a while; what is in use stays, with the reason. */
+  async delete({ name }: RewardSummary): Promise<void> {
+    const { collection } = this
+    if (collection === null) return
+    const gone = await deletions.ask(keyOf(collection, name), `The rewards "${name}" of collection #${collection}`, () => call('reward.delete', { collection, name, check: true }), async () => {
+      await call('reward.delete', { collection, name })
+      if (this.collection !== collection) return
+      this.#summaries = this.#summaries.filter((one) => one.name !== name)
+      this.#correlations = this.#correlations.filter(({ a, b }) => a !== name && b !== name)
+    })
+    if (gone && this.shown === name) await this.show(this.summary?.name ?? '')
+  }
+
+  #vanishes(name: string): boolean {
+    return this.collection !== null && deletions.has(keyOf(this.collection, name))
+  }
+
   #forget(): void {
-    this.summaries = []
-    this.correlations = []
+    this.#summaries = []
+    this.#correlations = []
     this.shown = ''
     void this.show('')
   }
 }
+
+const keyOf = (collection: number, name: string): string => `rewards ${collection} ${name}`
 
 export const reward = new RewardStage()

@@ -137,6 +137,14 @@ describe('the commands in their order', () => {
     expect(await home.cli('states', 'export', 'p', 'states', '--collection', '1')).toMatchObject({ code: 1, stderr: expect.stringContaining('is there already') })
   })
 
+  test('reward delete, of what nothing needs; preference delete', async () => {
+    expect(await good('reward', 'delete', 'p', '--collection', '1', '--name', 'halves')).toEqual({ deleted: { collection: 1, name: 'halves' } })
+    expect(await home.cli('reward', 'delete', 'p', '--collection', '1', '--name', 'column', '--json')).toMatchObject({ code: 1, stderr: expect.stringContaining('trained on them') })
+    expect(await home.cli('preference', 'delete', 'preferences', '--head', '1', '--json')).toMatchObject({ code: 1, stderr: expect.stringContaining('it gave the rewards') })
+    await good('reward', 'delete', 'preferences', '--collection', '1', '--name', 'preference')
+    expect(await good('preference', 'delete', 'preferences', '--head', '1')).toEqual({ deleted: { head: 1 } })
+  })
+
   test('value-function export and import', async () => {
     expect(await good('value-function', 'export', 'p', 'v.safetensors')).toMatchObject({ valueFunction: 1, inputDim: 64, hiddenDims: [16, 16] })
     expect((await readValueFunction(home.path('v.safetensors'))).network.layers).toHaveLength(3)

@@ -1,4 +1,5 @@
 import { preferenceSettings, type PreferenceHead, type Share } from '../../contract/preference.ts'
+import { refuseUsedHead } from '../../engine/project/uses.ts'
 import { number, required } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { deviceFlags, deviceFrom, deviceUsage } from '../device-flags.ts'
@@ -36,6 +37,21 @@ export const preferenceList: Command = {
     const heads = (await session.open(input.positionals[0] ?? '')).preferenceHeads.list()
     const rows = heads.map((h) => [String(h.id), h.datasetName, String(h.trainPairs), String(h.heldOutPairs), text(shareOf(h)), text(h.probe), text(h.longer)])
     session.terminal.result({ heads }, columns([['head', 'data set', 'train', 'held out', 'accuracy', 'logistic probe', 'longer answer'], ...rows]))
+    return 0
+  }
+}
+
+export const preferenceDelete: Command = {
+  name: 'preference delete',
+  usage: 'preference delete PROJECT --head N',
+  positionals: ['PROJECT'],
+  flags: ['head'],
+  async run(session, input) {
+    const head = Number(required(input, 'head'))
+    const project = await session.open(input.positionals[0] ?? '')
+    refuseUsedHead(project, head)
+    project.preferenceHeads.delete(head)
+    session.terminal.result({ deleted: { head } }, [`Preference head ${head} was deleted`])
     return 0
   }
 }

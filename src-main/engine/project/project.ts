@@ -14,6 +14,7 @@ import { Datasets } from './datasets.ts'
 import { Evaluations } from './evaluations.ts'
 import { Examples } from './examples.ts'
 import { Jobs } from './jobs.ts'
+import { sweepOrphans, type Swept } from './orphans.ts'
 import { refuseForeign } from './own-files.ts'
 import { PanePresets } from './pane-presets.ts'
 import { PreferenceHeads } from './preference-heads.ts'
@@ -42,6 +43,8 @@ export class Project {
   readonly panePresets: PanePresets
   readonly evaluations: Evaluations
   readonly jobs: Jobs
+  /** What was found in states/ at the opening that nothing refers to. */
+  swept: Swept = { removed: 0, bytes: 0, setAside: 0 }
   readonly #db: Db
   readonly #search: SearchIndex
 
@@ -96,6 +99,7 @@ export class Project {
     try {
       const project = new Project(path, db)
       project.jobs.interruptRunning()
+      project.swept = sweepOrphans(db, path)
       project.datasets.sweep()
       return project
     } catch (error) {

@@ -74,6 +74,16 @@ export class Rewards {
     return (this.#db.prepare(`SELECT ${columns} FROM labellings WHERE collection = ? AND counts = 1 ORDER BY name`).all(collection) as LabellingRow[]).map(toLabelling)
   }
 
+  /** Those that count, of every collection. */
+  counting(): Labelling[] {
+    return (this.#db.prepare(`SELECT ${columns} FROM labellings WHERE counts = 1 ORDER BY collection, name`).all() as LabellingRow[]).map(toLabelling)
+  }
+
+  /** All that was ever labelled under a name in a collection, whether it counts or not: a choice that is not seen could never be deleted. */
+  delete(collection: number, name: string): void {
+    this.#db.prepare('DELETE FROM labellings WHERE collection = ? AND name = ?').run(collection, name)
+  }
+
   /** Every choice of settings that a source has labelled with under a name, whether it counts or not. */
   choices(collection: number, name: string, source: string): Labelling[] {
     return (this.#db.prepare(`SELECT ${columns} FROM labellings WHERE collection = ? AND name = ? AND source = ?`).all(collection, name, source) as LabellingRow[]).map(toLabelling)

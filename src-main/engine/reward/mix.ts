@@ -52,6 +52,11 @@ export const mix: RewardSource<typeof settings> = {
   }
 }
 
+/** Of the rewards that settings of a mix name. */
+export function partNames({ parts }: Record<string, unknown>): string[] {
+  return Array.isArray(parts) ? parts.map((text) => read(String(text)).name) : []
+}
+
 function read(text: string): { name: string; weight: number } {
   const at = text.lastIndexOf('=')
   return { name: text.slice(0, at).trim(), weight: Number(text.slice(at + 1)) }
