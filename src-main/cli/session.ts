@@ -108,6 +108,7 @@ export class Session {
   }
 
   async close(): Promise<void> {
+    if (!this.interrupted) await this.engine.backedUp()
     await this.engine.close()
   }
 }
