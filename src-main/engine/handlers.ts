@@ -216,7 +216,11 @@ export function createHandlers(engine: Engine): Handlers {
       engine.tellProject()
       return {}
     },
-    'collect.responses': ({ collection, ...options }) => engine.project.responses.page(collection, options),
+    'collect.responses': ({ collection, ...options }) => {
+      const { project } = engine
+      project.collections.get(collection) // one that is not there has no empty page
+      return project.responses.page(collection, options)
+    },
 
     'reward.sources': listSources,
     'reward.start': ({ allow, ...input }) => {
