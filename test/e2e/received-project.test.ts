@@ -21,7 +21,7 @@ test('its command is shown in full, waits for a confirmation that is not the def
   writeFileSync(join(project, 'settings.json'), JSON.stringify({ data: { file: 'rows.jsonl' }, evaluate: { methods: [{ name: 'base' }] }, reward: { source: 'program', name: 'theirs', settings: { command: command[0], arguments: command.slice(1) } } }))
 
   await studio.answerDialog(project)
-  await page.getByRole('button', { name: 'Open a project' }).click()
+  await page.getByRole('button', { name: 'Open project' }).click()
   await go('Reward')
   const label = page.getByRole('button', { name: 'Label', exact: true })
   await expect(label).toBeEnabled() // the form begins with the project's own settings
