@@ -112,6 +112,7 @@ export class Session {
   }
 
   async close(): Promise<void> {
+    if (!this.interrupted) await this.engine.backedUp()
     await this.engine.close()
   }
 }

@@ -67,6 +67,11 @@ export const methods = {
   'project.restore': { input: z.object({ directory: file, backup: z.string().min(1).max(200) }), output: project.project },
   /** What the forms of the open project begin with. */
   'project.settings': { input: nothing, output: pipeline.stageSettings },
+  /** What these settings would run or send to that nobody on this machine has asked for, in words, in full; as `allow` they say that a person has read them. */
+  'project.asksFor': {
+    input: z.object({ labelling: reward.labelSettings.pick({ source: true, settings: true }).nullable().default(null), metrics: z.array(evaluate.metricChoice).max(32).default([]) }),
+    output: z.array(z.string())
+  },
 
   'model.catalogue': { input: nothing, output: z.array(models.catalogueModel) },
   'model.inspect': { input: z.object({ file }), output: models.modelFacts },
@@ -156,7 +161,7 @@ export const methods = {
   /** What an evaluation can score with: names that are labelled in the project, then sources that need no settings. */
   'reward.usable': { input: nothing, output: z.array(z.object({ name: z.string(), title: z.string() })) },
   'reward.preview': { input: reward.labelSettings, output: reward.rewardPreview },
-  'reward.start': { input: reward.labelSettings, output: job },
+  'reward.start': { input: reward.labelSettings.extend({ allow: shared.allow }), output: job },
   /** One entry a name that anything in the collection is labelled under. */
   'reward.summaries': { input: z.object({ collection: shared.id }), output: z.array(reward.rewardSummary) },
   /** With all labels under that name in the collection, those of earlier settings too; refused while something is made with them. */
@@ -272,9 +277,9 @@ export const methods = {
   'server.token': { input: z.object({ renew: z.boolean().default(false) }), output: z.object({ token: z.string(), kept: z.boolean() }) },
 
   'evaluate.metrics': { input: nothing, output: z.array(evaluate.metric) },
-  'evaluate.start': { input: evaluate.evaluateSettings, output: job },
+  'evaluate.start': { input: evaluate.evaluateSettings.extend({ allow: shared.allow }), output: job },
   /** A finished evaluation with more methods, metrics or seeds: only what is missing is generated and measured. */
-  'evaluate.extend': { input: evaluate.evaluationExtension, output: job },
+  'evaluate.extend': { input: evaluate.evaluationExtension.extend({ allow: shared.allow }), output: job },
   /** Two columns of the same or of two evaluations over the prompts that both answered: b minus a; of the reward, of diversity, or of a metric by its label. */
   'evaluate.compare': {
     input: z.object({ a: z.object({ evaluation: shared.id, method: z.int().min(0) }), b: z.object({ evaluation: shared.id, method: z.int().min(0) }), measure: z.string().nullable().default(null) }),

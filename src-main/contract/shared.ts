@@ -23,3 +23,6 @@ export const chosenSettings = z
   .refine((settings) => Object.values(settings).flat().every(isSetting), 'settings are texts, numbers, switches and lists of them')
 
 export const settingsSchema = z.record(z.string(), z.unknown()) // JSON Schema of a method's or a source's settings
+
+/** What of `project.asksFor` a person was shown and wants, word for word. */
+export const allow = z.array(z.string()).max(64).default([])

@@ -67,6 +67,8 @@ export class Engine {
   readonly reader: AnswerReader
   readonly server: LocalServer
   #project: Project | null = null
+  /** the day's first backup of the open project */
+  #daily: { done: Promise<unknown>; abort: AbortController } | null = null
 
   constructor(options: EngineOptions) {
     const { tell } = options
@@ -135,6 +137,8 @@ export class Engine {
     const { swept } = this.#project
     if (swept.removed + swept.setAside > 0) this.options.tell('project.swept', swept)
     this.tellProject()
+    const abort = new AbortController()
+    this.#daily = { abort, done: this.#project.backUpDaily(abort.signal) }
     return this.#project
   }
 
@@ -147,9 +151,16 @@ export class Engine {
     await this.jobs.pauseAll()
     this.jobs.setProject(null)
     this.models.unload()
+    this.#daily?.abort.abort()
+    await this.backedUp()
     this.#project.close()
     this.#project = null
     this.options.tell('project', null)
+  }
+
+  /** After the day's first backup, where one is being made. */
+  async backedUp(): Promise<void> {
+    await this.#daily?.done
   }
 
   /** Makes a file the open project's model. @throws StudioError 'not-found', 'not-usable' or 'busy' */

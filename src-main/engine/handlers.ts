@@ -17,7 +17,7 @@ import { exportEvaluation } from './evaluate/export.ts'
 import { extended } from './evaluate/extend.ts'
 import { listMetrics } from './evaluate/metrics.ts'
 import { writeReport } from './evaluate/report.ts'
-import { askToEvaluate, askToMeasure, completeStudy } from './evaluate/study.ts'
+import { completeStudy, evaluationDoors, measureDoors } from './evaluate/study.ts'
 import { catalogue } from './models/catalogue.ts'
 import { checksumOf } from './models/checksum.ts'
 import { furtherBackends } from './models/further-backends.ts'
@@ -29,7 +29,7 @@ import { listBackups, restoreBackup } from './project/backups.ts'
 import { Project } from './project/project.ts'
 import { addRecent, forgetRecent, listRecent, rememberStage } from './project/recent.ts'
 import { refuseBusyEvaluation, refuseUsedCollection, refuseUsedHead, refuseUsedLabelling, refuseUsedValueFunction } from './project/uses.ts'
-import { askToLabel, previewLabelling } from './reward/label.ts'
+import { labelDoors, previewLabelling } from './reward/label.ts'
 import { nextTask, rate, ratingSummary } from './reward/rating/rate.ts'
 import { listSources, usableRewards } from './reward/sources.ts'
 import { rewardCorrelations, rewardSummaries } from './reward/summary.ts'
@@ -124,6 +124,8 @@ export function createHandlers(engine: Engine): Handlers {
         return stageSettings.parse({})
       }
     },
+
+    'project.asksFor': ({ labelling, metrics }) => engine.asked.missing([...(labelling === null ? [] : labelDoors(labelling)), ...measureDoors(metrics)]),
 
     'model.catalogue': () => catalogue(cacheDirectory, resourcesDirectory),
     'model.inspect': ({ file }) => inspectModel(file),
@@ -221,11 +223,15 @@ export function createHandlers(engine: Engine): Handlers {
       engine.tellProject()
       return {}
     },
-    'collect.responses': ({ collection, ...options }) => engine.project.responses.page(collection, options),
+    'collect.responses': ({ collection, ...options }) => {
+      const { project } = engine
+      project.collections.get(collection) // one that is not there has no empty page
+      return project.responses.page(collection, options)
+    },
 
     'reward.sources': listSources,
-    'reward.start': (input) => {
-      askToLabel(input, engine.asked) // and checks the settings before a row keeps them: a password in an address is none to keep
+    'reward.start': ({ allow, ...input }) => {
+      engine.asked.addShown(labelDoors(input), allow) // and checks the settings before a row keeps them: a password in an address is none to keep
       return engine.jobs.start('reward', input)
     },
     'reward.usable': () => usableRewards(engine.project),
@@ -353,15 +359,15 @@ export function createHandlers(engine: Engine): Handlers {
       return { token: await (renew ? token.renew() : token.get()), kept: token.kept }
     },
 
-    'evaluate.start': (input) => {
+    'evaluate.start': ({ allow, ...input }) => {
       const settings = completeStudy(input, engine.project)
-      askToEvaluate(input, engine.asked) // and checks, as above
+      engine.asked.addShown(evaluationDoors(input), allow) // and checks, as above
       return engine.jobs.start('evaluate', settings)
     },
     'evaluate.metrics': listMetrics,
-    'evaluate.extend': (input) => {
+    'evaluate.extend': ({ allow, ...input }) => {
       extended(engine.project, input) // what cannot be is told at once
-      askToMeasure(input.metrics, engine.asked)
+      engine.asked.addShown(measureDoors(input.metrics), allow)
       return engine.jobs.start('evaluate', input)
     },
     'evaluate.compare': (input) => compareColumns(engine.project, input),

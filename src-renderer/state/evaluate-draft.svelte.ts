@@ -2,6 +2,7 @@
 import type { MethodChoice } from '../../src-main/contract/control.ts'
 import type { EvaluateSettings, Evaluation, MetricChoice } from '../../src-main/contract/evaluate.ts'
 import { defaultSettings, settingFields, type NumberField } from '../ui/schema.ts'
+import { asking } from './asking.svelte.ts'
 import { call } from './connection.ts'
 import { control, sameChoices } from './control.svelte.ts'
 import { faultOfSettings, repeats } from './chosen-faults.ts'
@@ -160,13 +161,16 @@ class EvaluateDraft {
     this.starting = true
     const { sweep } = this
     const settings = $state.snapshot(this.settings) as EvaluateSettings
-    const job = await notices.guard(() =>
-      call('evaluate.start', {
+    const job = await notices.guard(async () => {
+      const allow = await asking.confirm({ metrics: settings.metrics })
+      if (allow === null) return undefined
+      return call('evaluate.start', {
         ...settings,
         sweep: sweep === null ? null : { method: $state.snapshot(sweep.method), over: Object.fromEntries(sweep.axes.map((axis) => [axis.setting, this.values(axis)])) },
-        halving: sweep === null ? null : settings.halving
+        halving: sweep === null ? null : settings.halving,
+        allow
       })
-    )
+    })
     this.starting = false
     if (job === undefined) return
     evaluate.follow()

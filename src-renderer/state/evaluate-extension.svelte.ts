@@ -1,6 +1,7 @@
 /** What a finished evaluation is to have beside what it has: more methods, metrics or seeds. */
 import type { MethodChoice } from '../../src-main/contract/control.ts'
 import type { Evaluation, MetricChoice } from '../../src-main/contract/evaluate.ts'
+import { asking } from './asking.svelte.ts'
 import { call } from './connection.ts'
 import { methodFault, metricFault } from './evaluate-draft.svelte.ts'
 import { evaluate } from './evaluate.svelte.ts'
@@ -36,14 +37,18 @@ export class EvaluateExtension {
     if (this.starting || !this.any || Object.keys(this.faults).length > 0) return
     this.starting = true
     const { evaluation } = this
-    const job = await notices.guard(() =>
-      call('evaluate.extend', {
+    const metrics = $state.snapshot(this.metrics)
+    const job = await notices.guard(async () => {
+      const allow = await asking.confirm({ metrics })
+      if (allow === null) return undefined
+      return call('evaluate.extend', {
         evaluation: evaluation.id,
         methods: $state.snapshot(this.methods),
-        metrics: $state.snapshot(this.metrics),
-        seeds: this.seeds > evaluation.settings.seeds ? this.seeds : null
+        metrics,
+        seeds: this.seeds > evaluation.settings.seeds ? this.seeds : null,
+        allow
       })
-    )
+    })
     this.starting = false
     if (job === undefined) return
     evaluate.show(evaluation.id)

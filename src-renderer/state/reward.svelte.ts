@@ -1,6 +1,7 @@
 /** The reward stage: which collection is labelled, by which names, and how its rewards are spread and go together. */
 import type { Response } from '../../src-main/contract/collect.ts'
 import type { LabelSettings, RewardCorrelation, RewardSource, RewardSummary } from '../../src-main/contract/reward.ts'
+import { asking } from './asking.svelte.ts'
 import { collect } from './collect.svelte.ts'
 import { call } from './connection.ts'
 import { deletions } from './deletions.svelte.ts'
@@ -113,7 +114,10 @@ class RewardStage {
   async start(labelling: Omit<LabelSettings, 'collection'>): Promise<void> {
     const { collection } = this
     if (collection === null) return
-    const job = await notices.guard(() => call('reward.start', { ...labelling, collection }))
+    const job = await notices.guard(async () => {
+      const allow = await asking.confirm({ labelling: { source: labelling.source, settings: labelling.settings } })
+      return allow === null ? undefined : call('reward.start', { ...labelling, collection, allow })
+    })
     if (job === undefined) return
     this.#started = labelling.name ?? labelling.source
     jobs.take(job)

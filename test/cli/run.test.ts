@@ -1,6 +1,6 @@
 /** The whole pipeline from one settings file, once and again. */
-import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Project } from '../../src-main/engine/project/project.ts'
 import { makeHome, type Home } from './terminal.ts'
@@ -104,4 +104,18 @@ describe('run', () => {
     expect(stderr.trimEnd().split('\n').at(-1)).toMatch(/^Error: .*(magic|alpha|tonn)/)
     expect(stderr).not.toContain('Generating')
   })
+})
+
+test('a file that names a program says so in full, and runs it only with --allow', async () => {
+  const script = resolve(import.meta.dirname, '..', 'fixtures', 'score-program.mjs')
+  const reward = { source: 'program', settings: { command: process.execPath, arguments: [script, 'fine'] } }
+  const file = settingsFile('received', { reward, collect: { maxTokens: 4 }, train: { hidden: 4, epochs: 1 }, evaluate: { methods: [{ name: 'base' }], limit: 1, maxTokens: 2 } })
+  const refused = await home.cli('run', file)
+  const words = [process.execPath, script, 'fine'].map((word) => JSON.stringify(word)).join(' ')
+  expect(refused).toMatchObject({ code: 1, stdout: '' })
+  expect(refused.stderr).toContain(`asks to run ${words}\n`)
+  expect(refused.stderr).toMatch(/nobody on this machine has asked for this yet, and nothing was started; if you want it, add --allow\n$/)
+  expect(existsSync(home.path('study', 'received'))).toBe(false) // before hours of collecting
+  expect(await home.cli('run', file, '--allow')).toMatchObject({ code: 0 })
+  expect(await home.cli('run', file)).toMatchObject({ code: 0 }) // it is asked for now
 })

@@ -8,7 +8,7 @@ import { JobRunner } from '../../src-main/engine/jobs/runner.ts'
 import { forkHost } from '../../src-main/engine/models/fork-host.ts'
 import { Models } from '../../src-main/engine/models/models.ts'
 import { Project } from '../../src-main/engine/project/project.ts'
-import { askToLabel, rewardWork } from '../../src-main/engine/reward/label.ts'
+import { labelDoors, rewardWork } from '../../src-main/engine/reward/label.ts'
 import { Secrets } from '../../src-main/engine/secrets.ts'
 import { manifest } from '../fixtures/manifest.ts'
 import { hostEntry, ownDirectory } from './studio.ts'
@@ -62,7 +62,7 @@ export function collected(responses: Written[]): Collected {
   return {
     project, jobs, models, secrets, asked, collection, collect,
     label: async (source, settings = {}, more = {}) => {
-      askToLabel({ source, settings }, asked)
+      asked.add(...labelDoors({ source, settings }))
       return jobs.finished(jobs.start('reward', { collection, source, name: null, settings, ...more }).id)
     },
     rewards: (name, of = collection) => page(name, of).map((r) => r.reward),

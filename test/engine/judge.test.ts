@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { askToLabel, previewLabelling } from '../../src-main/engine/reward/label.ts'
+import { labelDoors, previewLabelling } from '../../src-main/engine/reward/label.ts'
 import { judge as source } from '../../src-main/engine/reward/judge.ts'
 import { completionOf, says, send, startJudge, type Behaviour, type JudgeServer } from '../fixtures/judge-server.ts'
 import { projectWith } from './labelled-project.ts'
@@ -251,7 +251,7 @@ test('a pause ends what is under way at once, and going on asks for the rest onl
   }
   const studio = projectWith(texts(12))
   const chosen = { source: 'judge', settings: { ...settings({ concurrency: 2, timeoutSeconds: 200 }) } }
-  askToLabel(chosen, studio.asked)
+  studio.asked.add(...labelDoors(chosen))
   const { id } = studio.jobs.start('reward', { collection: studio.collection, name: null, ...chosen })
   await server.reached(8)
   expect(await studio.jobs.pause(id)).toMatchObject({ state: 'paused' })

@@ -7,7 +7,7 @@ import { AskedFor } from '../../src-main/engine/asked-for.ts'
 import { JobRunner } from '../../src-main/engine/jobs/runner.ts'
 import { Models } from '../../src-main/engine/models/models.ts'
 import { Project } from '../../src-main/engine/project/project.ts'
-import { askToLabel, rewardWork } from '../../src-main/engine/reward/label.ts'
+import { labelDoors, rewardWork } from '../../src-main/engine/reward/label.ts'
 import { rewardSummary } from '../../src-main/engine/reward/summary.ts'
 import { Secrets } from '../../src-main/engine/secrets.ts'
 import { manifest } from '../fixtures/manifest.ts'
@@ -54,7 +54,7 @@ export function projectWith(texts: string[], environment: NodeJS.ProcessEnv = {}
   return {
     directory, project, jobs, models, secrets, asked, collection, told,
     label: async (source, settings) => {
-      askToLabel({ source, settings: { ...settings } }, asked)
+      asked.add(...labelDoors({ source, settings: { ...settings } }))
       return jobs.finished(jobs.start('reward', { collection, source, name: null, settings }).id)
     },
     labels: (source) => project.responses.page(collection, { source, order: 'collected', offset: 0, limit: 100_000 }).responses.map((r) => r.reward ?? r.rewardFailure),

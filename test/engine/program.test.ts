@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { askToLabel, previewLabelling } from '../../src-main/engine/reward/label.ts'
+import { labelDoors, previewLabelling } from '../../src-main/engine/reward/label.ts'
 import { projectWith, type LabelledProject } from './labelled-project.ts'
 
 const script = resolve(import.meta.dirname, '..', 'fixtures', 'score-program.mjs')
@@ -86,7 +86,7 @@ test('a pause kills it with everything that it has started, and going on asks fo
   const studio = projectWith(texts(6))
   const file = join(studio.directory, 'pids')
   const chosen = { source: 'program', settings: { ...settings('with-child', {}, file) } }
-  askToLabel(chosen, studio.asked)
+  studio.asked.add(...labelDoors(chosen))
   const { id } = studio.jobs.start('reward', { collection: studio.collection, name: null, ...chosen })
   await answered(studio, 3)
   expect(await studio.jobs.pause(id)).toMatchObject({ state: 'paused' })

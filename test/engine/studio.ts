@@ -11,14 +11,14 @@ import type { Job } from '../../src-main/contract/job.ts'
 import type { AnyEvent, EventName, EventPayload } from '../../src-main/contract/methods.ts'
 import type { LabelSettings } from '../../src-main/contract/reward.ts'
 import { Engine } from '../../src-main/engine/engine.ts'
-import { askToEvaluate } from '../../src-main/engine/evaluate/study.ts'
+import { evaluationDoors } from '../../src-main/engine/evaluate/study.ts'
 import { sha256Of } from '../../src-main/engine/models/checksum.ts'
 import { keepDeviceChoice } from '../../src-main/engine/models/device-choice.ts'
 import { forkHost } from '../../src-main/engine/models/fork-host.ts'
 import type { HostProcess } from '../../src-main/engine/models/host-client.ts'
 import { rememberBatch, rememberThreads } from '../../src-main/engine/models/measured.ts'
 import { Project } from '../../src-main/engine/project/project.ts'
-import { askToLabel } from '../../src-main/engine/reward/label.ts'
+import { labelDoors } from '../../src-main/engine/reward/label.ts'
 import { writeTinyModel, type TinyModelOptions } from '../fixtures/tiny-model.ts'
 
 export const root = resolve(import.meta.dirname, '..', '..')
@@ -136,8 +136,8 @@ export async function openStudio(model: TinyModelOptions = {}): Promise<Studio> 
 }
 
 function ask({ asked }: Engine, kind: Job['kind'], settings: unknown): void {
-  if (kind === 'reward') askToLabel(settings as LabelSettings, asked)
-  if (kind === 'evaluate') askToEvaluate({ source: '', sourceSettings: null, metrics: [], ...(settings as Partial<EvaluateSettings>) }, asked)
+  const doors = kind === 'reward' ? labelDoors(settings as LabelSettings) : kind === 'evaluate' ? evaluationDoors({ source: '', sourceSettings: null, metrics: [], ...(settings as Partial<EvaluateSettings>) }) : []
+  asked.add(...doors)
 }
 
 export const greedy = { temperature: 0, topK: 50, topP: 0.95, minP: 0 }

@@ -10,7 +10,8 @@ import { stateProblem } from '../../src-main/engine/collect/shards.ts'
 import { Engine } from '../../src-main/engine/engine.ts'
 import { createHandlers } from '../../src-main/engine/handlers.ts'
 import { keepDeviceChoice, readDeviceChoice } from '../../src-main/engine/models/device-choice.ts'
-import { backUpDaily, listBackups, restoreBackup } from '../../src-main/engine/project/backups.ts'
+import { listBackups, restoreBackup } from '../../src-main/engine/project/backups.ts'
+import { backUpDaily } from '../../src-main/engine/project/make-backup.ts'
 import { schemaVersion } from '../../src-main/engine/project/migrate.ts'
 import { Project } from '../../src-main/engine/project/project.ts'
 import { addRecent, listRecent } from '../../src-main/engine/project/recent.ts'
@@ -293,21 +294,21 @@ describe('a project that is half made', () => {
 })
 
 describe('backups', () => {
-  test('of each day one, the last few, while those that were asked for stay', () => {
+  test('of each day one, the last few, while those that were asked for stay', async () => {
     const directory = join(ownDirectory(), 'project')
     Project.create(directory, null).close()
     const db = new Database(join(directory, 'project.db'))
     onTestFinished(() => void db.close())
     db.exec("UPDATE project SET created = '2020-01-01T00:00:00.000Z'")
     const age = (name: string, year: number): void => cpSync(join(directory, 'backups', name), join(directory, 'backups', `${year}${name.slice(4)}`))
-    backUpDaily(db, directory)
+    await backUpDaily(db, directory, new AbortController().signal)
     const [first] = listBackups(directory)
     expect(first).toMatchObject({ reason: 'daily', schema: schemaVersion })
-    backUpDaily(db, directory)
+    await backUpDaily(db, directory, new AbortController().signal)
     expect(listBackups(directory)).toHaveLength(1) // the same day
     for (const year of [2021, 2022, 2023, 2024]) age(first!.name, year)
     rmSync(join(directory, 'backups', first!.name))
-    backUpDaily(db, directory)
+    await backUpDaily(db, directory, new AbortController().signal)
     expect(listBackups(directory).map(({ created }) => created.slice(0, 4))).toEqual([expect.stringMatching(/^20(2[6-9]|[3-9]\d)/), '2024', '2023'])
   })
 })

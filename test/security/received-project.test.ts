@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { collectSettings } from '../../src-main/contract/collect.ts'
 import { evaluateSettings, evaluationExtension } from '../../src-main/contract/evaluate.ts'
+import type { Job } from '../../src-main/contract/job.ts'
 import { labelSettings } from '../../src-main/contract/reward.ts'
 import { AskedFor } from '../../src-main/engine/asked-for.ts'
 import { generate } from '../../src-main/engine/control/generate.ts'
@@ -73,6 +74,13 @@ afterAll(async () => {
   await sender.close()
 })
 
+/** As the window does it for a person who reads what is asked for, and wants it. */
+async function allowed(input: Parameters<typeof labelSettings.parse>[0]): Promise<Job> {
+  const handlers = createHandlers(reader.engine)
+  const labelling = labelSettings.parse(input)
+  return handlers['reward.start']({ ...labelling, allow: await handlers['project.asksFor']({ labelling, metrics: [] }) })
+}
+
 const resumed = (name: string) => reader.engine.jobs.finished(reader.engine.jobs.resume(unfinished[name] as number).id)
 const started = (kind: 'evaluate', settings: unknown) => reader.engine.jobs.finished(reader.engine.jobs.start(kind, settings).id)
 const evaluated = (more: object) => started('evaluate', evaluateSettings.parse({ dataset, split: null, methods: [{ name: 'base' }], maxTokens: 4, sampling: greedy, source: 'tone', ...more }))
@@ -110,10 +118,29 @@ describe('a command', () => {
     expect(existsSync(canary)).toBe(false)
   })
 
+  test('of a form that begins with it needs more than the form: its words, in full and exactly', async () => {
+    const handlers = createHandlers(reader.engine)
+    const settings = { ...command, arguments: [...(command['arguments'] as string[]), '\u202egnp.erocs', 'a\u00a0b'] }
+    const labelling = { source: 'program', settings }
+    const [words = '', ...others] = await handlers['project.asksFor']({ labelling, metrics: [] })
+    expect(others).toEqual([])
+    expect(words).toBe(`run ${[process.execPath, ...(command['arguments'] as string[])].map((word) => JSON.stringify(word)).join(' ')} "\\u{202e}gnp.erocs" "a\\u{a0}b"`)
+    const jobs = reader.engine.jobs.list().length
+    const start = (allow: string[]) => handlers['reward.start']({ ...labelSettings.parse({ collection, name: 'form', ...labelling }), allow })
+    for (const allow of [[], [words.slice(0, -1)], [`run ${process.execPath}`], ['*']]) expect(() => start(allow)).toThrow('nobody on this machine has asked for')
+    const judged = [{ name: 'win-rate', settings: { url: stranger.url, model: 'm', key: 'openai', against: 'preferred' } }]
+    expect(await handlers['project.asksFor']({ labelling: null, metrics: judged })).toEqual([`send the key openai and texts to ${new URL(stranger.url).origin}`])
+    const evaluation = { ...evaluateSettings.parse({ dataset, methods: [{ name: 'base' }], metrics: judged }), allow: [words] }
+    expect(() => handlers['evaluate.start'](evaluation)).toThrow('nobody on this machine has asked for')
+    expect(() => handlers['evaluate.extend']({ ...evaluationExtension.parse({ evaluation: 1, metrics: judged }), allow: [words] })).toThrow('nobody on this machine has asked for')
+    expect(reader.engine.jobs.list()).toHaveLength(jobs)
+    expect(await handlers['project.asksFor']({ labelling, metrics: judged })).toHaveLength(2) // what was tried has allowed nothing
+    expect(existsSync(canary)).toBe(false)
+  })
+
   test('runs wherever its reader has asked for exactly it, and not with other arguments', async () => {
     const { jobs } = reader.engine
-    const input = labelSettings.parse({ collection, source: 'program', name: 'asked', settings: command })
-    expect(await jobs.finished((await createHandlers(reader.engine)['reward.start'](input)).id)).toMatchObject({ state: 'done', done: 3 })
+    expect(await jobs.finished((await allowed({ collection, source: 'program', name: 'asked', settings: command })).id)).toMatchObject({ state: 'done', done: 3 })
     expect(readFileSync(canary, 'utf8')).toBe('ran\n')
     expect(await resumed('program')).toMatchObject({ state: 'done', failure: null })
     expect(await evaluated({ source: 'mine', methods: [{ name: 'base' }, { name: 'best-of-n', settings: { candidates: 2, reward: 'mine' } }] })).toMatchObject({ state: 'done' })
@@ -126,8 +153,7 @@ describe('a command', () => {
 
 describe('an endpoint', () => {
   test('gets no text and no key, though a key of that name is used elsewhere', async () => {
-    const input = labelSettings.parse({ collection, source: 'judge', name: 'own', settings: { url: own.url, model: 'm', key: 'openai' } })
-    expect(await reader.engine.jobs.finished((await createHandlers(reader.engine)['reward.start'](input)).id)).toMatchObject({ state: 'done', done: 3 })
+    expect(await reader.engine.jobs.finished((await allowed({ collection, source: 'judge', name: 'own', settings: { url: own.url, model: 'm', key: 'openai' } })).id)).toMatchObject({ state: 'done', done: 3 })
     expect(own.asked.map(({ headers }) => headers.authorization)).toEqual(Array(3).fill(`Bearer ${key}`))
 
     const { origin } = new URL(stranger.url)
@@ -141,8 +167,7 @@ describe('an endpoint', () => {
   })
 
   test('that its reader asks for without a key gets texts, and no key', async () => {
-    const input = labelSettings.parse({ collection, source: 'judge', name: 'mine too', settings: { url: stranger.url, model: 'm' } })
-    expect(await reader.engine.jobs.finished((await createHandlers(reader.engine)['reward.start'](input)).id)).toMatchObject({ state: 'done', done: 3 })
+    expect(await reader.engine.jobs.finished((await allowed({ collection, source: 'judge', name: 'mine too', settings: { url: stranger.url, model: 'm' } })).id)).toMatchObject({ state: 'done', done: 3 })
     expect((await resumed('open')).failure).toBeNull()
     expect((await resumed('key')).failure).toMatchObject({ code: 'not-usable' })
     expect(stranger.asked.length).toBeGreaterThan(0)

@@ -76,7 +76,7 @@ const fitting: Record<string, unknown> = {
 const fittingIn: Partial<Record<MethodName, Record<string, unknown>>> = {
   'data.examples': { order: 'line' }, 'data.export': { format: 'jsonl' }, 'secret.set': { value: 'key' }, 'people.rate': { responses: [1] }, 'value.compare': { ids: [1, 1] },
   'chat.path': { through: null, before: null }, 'chat.send': { conversation: null, parent: null }, 'chat.export': { turn: null, format: 'json' },
-  'evaluate.start': { sweep: null, halving: null, metrics: [], further: [] }, 'evaluate.extend': { metrics: [] }, 'evaluate.export': { format: 'csv' },
+  'reward.start': { allow: [] }, 'evaluate.start': { sweep: null, halving: null, metrics: [], further: [], allow: [] }, 'evaluate.extend': { metrics: [], allow: [] }, 'evaluate.export': { format: 'csv' },
   'project.stage': { stage: 'data' },
   'model.download': { source: { kind: 'catalogue', id: 'nothing' }, use: false },
   'evaluate.compare': { a: { evaluation: 1, method: 0 }, b: { evaluation: 1, method: 1 }, measure: null }, 'evaluate.responses': { order: null }

@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { evaluateSettings, type EvaluateSettings, type Evaluation } from '../../contract/evaluate.ts'
-import { askToEvaluate, completeStudy } from '../../engine/evaluate/study.ts'
+import { completeStudy, evaluationDoors } from '../../engine/evaluate/study.ts'
 import { readJson } from '../../engine/files.ts'
 import type { Project } from '../../engine/project/project.ts'
 import { number, required, text, UsageError } from '../arguments.ts'
+import { askForFile } from '../ask-for-file.ts'
 import type { Command, Input } from '../command.ts'
 import { deviceFacts, deviceFlags, deviceFrom, deviceUsage } from '../device-flags.ts'
 import { methodFlags, methodsFrom } from '../method-flags.ts'
@@ -14,16 +15,18 @@ import { tableLines } from '../table.ts'
 
 export const evaluate: Command = {
   name: 'evaluate',
-  usage: `evaluate PROJECT (--methods 'base,re-control{alpha=2,updates=30},...' --dataset D | --settings FILE [--dataset D]) [--source NAME of a reward --metrics coherence,reward:NAME,... --seeds N --sweep METHOD --over alpha=1,2,3 --over updates=10,30 --halving ROUNDS --keep 0.5 --limit N --split held-out --max-tokens T --parallel P --seed S, methods' and sampling flags, flags of the source that no other has, --deterministic ${deviceUsage}]`,
+  usage: `evaluate PROJECT (--methods 'base,re-control{alpha=2,updates=30},...' --dataset D | --settings FILE [--dataset D --allow]) [--source NAME of a reward --metrics coherence,reward:NAME,... --seeds N --sweep METHOD --over alpha=1,2,3 --over updates=10,30 --halving ROUNDS --keep 0.5 --limit N --split held-out --max-tokens T --parallel P --seed S, methods' and sampling flags, flags of the source that no other has, --deterministic ${deviceUsage}]`,
   positionals: ['PROJECT'],
   flags: [...studyFlags, ...freeSourceFlags, ...methodFlags, ...runFlags, ...deviceFlags],
-  switches: runSwitches,
+  switches: [...runSwitches, 'allow'],
   async run(session, input) {
     session.engine.models.override(deviceFrom(input))
     const project = await session.open(input.positionals[0] ?? '')
     const file = text(input, 'settings')
     const settings = completeStudy(file === undefined ? settingsFrom(input, project) : settingsOfFile(file, input), project)
-    if (file === undefined) askToEvaluate(settings, session.engine.asked) // a file may be anybody's
+    const doors = evaluationDoors(settings)
+    if (file !== undefined) askForFile(session, doors, file, input)
+    else session.engine.asked.add(...doors) // the flags are a person's own words
     await session.ensureModel()
     const job = await session.run('evaluate', settings)
     tellEvaluation(session, project, project.evaluations.get(job.subject ?? 0))
@@ -63,7 +66,7 @@ const exported = z.object({
 
 /** Of an export: the settings, with the reward as its name was meant then. @throws StudioError 'bad-request' or 'not-found' */
 function settingsOfFile(file: string, input: Input): EvaluateSettings {
-  const beside = [...input.flags.keys()].filter((flag) => !['settings', 'dataset', 'json', ...deviceFlags].includes(flag))
+  const beside = [...input.flags.keys()].filter((flag) => !['settings', 'dataset', 'json', 'allow', ...deviceFlags].includes(flag))
   if (beside.length > 0) throw new UsageError(`--settings says everything; --${beside[0]} would change it`)
   const { settings, manifest } = exported.parse(readJson(file))
   const scoredBy = manifest?.settings?.scoredBy

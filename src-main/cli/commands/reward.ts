@@ -1,5 +1,5 @@
 import { labelSettings } from '../../contract/reward.ts'
-import { askToLabel } from '../../engine/reward/label.ts'
+import { labelDoors } from '../../engine/reward/label.ts'
 import { rewardSummary } from '../../engine/reward/summary.ts'
 import { sourceNamed } from '../../engine/reward/sources.ts'
 import { required, settingsFrom, text } from '../arguments.ts'
@@ -18,7 +18,7 @@ export const reward: Command = {
     const project = await session.open(input.positionals[0] ?? '')
     project.collections.get(collection)
     const chosen = labelSettings.parse({ collection, source: source.name, name: text(input, 'as') ?? null, settings })
-    askToLabel(chosen, session.engine.asked)
+    session.engine.asked.add(...labelDoors(chosen)) // the flags are a person's own words
     await session.run('reward', chosen)
     const summary = rewardSummary(project, collection, chosen.name ?? source.name)
     for (const { response, reason } of summary.failures.slice(0, 20)) session.terminal.note(`Response ${response} stays unlabelled: ${reason}`)

@@ -12,11 +12,13 @@ import { inspectModel } from '../../engine/models/inspect.ts'
 import { keepPipeline, readPipeline, type Pipeline } from '../../engine/pipeline.ts'
 import { Project } from '../../engine/project/project.ts'
 import { methodNamed } from '../../engine/control/methods.ts'
-import { completeStudy, studyOf } from '../../engine/evaluate/study.ts'
+import { completeStudy, measureDoors, studyOf } from '../../engine/evaluate/study.ts'
+import { labelDoors } from '../../engine/reward/label.ts'
 import { rewardSummary } from '../../engine/reward/summary.ts'
 import { sourceNamed } from '../../engine/reward/sources.ts'
 import { sampleModel } from '../../engine/sample.ts'
 import { text } from '../arguments.ts'
+import { askForFile } from '../ask-for-file.ts'
 import type { Command } from '../command.ts'
 import { deviceFacts, deviceFlags, deviceFrom, deviceUsage } from '../device-flags.ts'
 import { withValueFunction } from '../method-flags.ts'
@@ -26,13 +28,15 @@ import { tableLines } from '../table.ts'
 /** The whole pipeline; a step that this project has with the same settings is not run again. */
 export const run: Command = {
   name: 'run',
-  usage: `run SETTINGS.json [--project DIR ${deviceUsage}]`,
+  usage: `run SETTINGS.json [--project DIR --allow ${deviceUsage}]; --allow: to run the program and ask the endpoints that the file names`,
   positionals: ['SETTINGS'],
   flags: ['project', ...deviceFlags],
+  switches: ['allow'],
   async run(session, input) {
     session.engine.models.override(deviceFrom(input))
     const settings = readPipeline(input.positionals[0] ?? '')
     checkNames(settings)
+    askForFile(session, [...labelDoors(settings.reward), ...measureDoors(settings.evaluate.metrics)], input.positionals[0] ?? '', input)
     const project = await openOrCreate(session, settings, text(input, 'project'))
     keepPipeline(project, settings)
     session.terminal.note(`Project: ${project.directory}`)

@@ -12,6 +12,7 @@ import { readyMetrics } from './study.ts'
 /** b minus a. @throws StudioError for a column or a measure that is not there, and for figures that are not of one kind */
 export function compareColumns(project: Project, { a, b, measure }: Parsed<'evaluate.compare'>): Comparison {
   const figure = measure ?? 'reward'
+  for (const { evaluation } of [a, b]) project.evaluations.get(evaluation) // before what they are of is asked
   if (a.evaluation !== b.evaluation) refuseOtherKind(project, a.evaluation, b.evaluation, figure)
   return compared(column(project, a, figure), column(project, b, figure))
 }

@@ -1,12 +1,12 @@
 /** What an evaluation's settings ask for, checked before anything is made. */
 import type { EvaluateSettings, Metric, MetricChoice, Sweep } from '../../contract/evaluate.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { AskedFor, Door } from '../asked-for.ts'
+import type { Door } from '../asked-for.ts'
 import { completeChoice, methodNamed, resolveMethod, type ResolvedMethod } from '../control/methods.ts'
 import type { Project } from '../project/project.ts'
 import { columnsOf, pointsOf } from './columns.ts'
 import { methodLabels } from './labels.ts'
-import { askToLabel } from '../reward/label.ts'
+import { labelDoors } from '../reward/label.ts'
 import type { MetricSource } from './metric.ts'
 import { metricNamed } from './metrics.ts'
 
@@ -60,17 +60,13 @@ export function completeMetric({ name, settings: chosen }: MetricChoice, project
   return { name, settings: source.complete === undefined ? settings : source.complete(settings, project) }
 }
 
-/** A person has chosen these settings, as in `askToLabel`; rewards that they only name are not asked for. @throws StudioError or ZodError */
-export function askToEvaluate({ source, sourceSettings, metrics }: Pick<EvaluateSettings, 'source' | 'sourceSettings' | 'metrics'>, asked: AskedFor): void {
-  if (sourceSettings !== null) askToLabel({ source, settings: sourceSettings }, asked)
-  askToMeasure(metrics, asked)
+/** What these settings themselves would run or send to, as `labelDoors`; not the rewards that they only name. @throws StudioError or ZodError */
+export function evaluationDoors({ source, sourceSettings, metrics }: Pick<EvaluateSettings, 'source' | 'sourceSettings' | 'metrics'>): Door[] {
+  return [...(sourceSettings === null ? [] : labelDoors({ source, settings: sourceSettings })), ...measureDoors(metrics)]
 }
 
-export function askToMeasure(metrics: MetricChoice[], asked: AskedFor): void {
-  for (const { source, settings } of readyMetrics(metrics)) {
-    const door = source.door?.(settings) ?? null
-    if (door !== null) asked.add(door)
-  }
+export function measureDoors(metrics: MetricChoice[]): Door[] {
+  return readyMetrics(metrics).flatMap(({ source, settings }) => source.door?.(settings) ?? [])
 }
 
 /** All that measuring would do at the project's word. */

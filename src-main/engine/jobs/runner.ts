@@ -195,7 +195,7 @@ export class JobRunner {
 
   #endRunning(id: number, how: End): Promise<Job> {
     const running = this.#running.get(id)
-    if (running === undefined) throw new StudioError('bad-request', 'this job is not running')
+    if (running === undefined) throw new StudioError('bad-request', `this job is ${this.#stored(id).state}; only a running one can be ended so`)
     running.abort.abort(how)
     return running.finished
   }

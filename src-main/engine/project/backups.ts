@@ -1,21 +1,12 @@
-/**
- * Copies of project.db in the project's backups/ folder, each whole and checked before it has its name. Made before a
- * migration, once a day at most when a project is opened, and when somebody asks; a restore sets aside what was there.
- */
+/** Copies of project.db in the project's backups/ folder, made by make-backup.ts: the list, and a restore, which sets aside what was there. */
 import Database from 'better-sqlite3'
-import { constants, copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from 'node:fs'
+import { constants, copyFileSync, existsSync, linkSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Backup, BackupReason } from '../../contract/project.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { statOf, syncToDisk } from '../files.ts'
 
 type Db = Database.Database
-
-/** Those made without being asked for; the others stay until the person deletes them. */
-const keptOfEach = 3
-const dayMs = 24 * 60 * 60 * 1000
-/** Copying a larger database at every day's first opening would take longer than a person waits. */
-const dailyBytes = 512 * 1024 * 1024
 
 const named = /^(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d)-(\d{3})Z\.schema-(\d+)\.(migration|daily|request)\.db$/
 
@@ -31,46 +22,6 @@ export function listBackups(directory: string): Backup[] {
       return [{ name, created: `${day}T${hours}:${minutes}:${seconds}.${ms}Z`, bytes: stat.size, schema: Number(schema), reason: reason as BackupReason }]
     })
     .sort((a, b) => b.name.localeCompare(a.name))
-}
-
-/**
- * Blocks while the database is copied and checked.
- * @throws StudioError 'disk-full' or 'not-usable'; then nothing is left behind
- */
-export function backUp(db: Db, directory: string, reason: BackupReason): Backup {
-  const folder = folderOf(directory)
-  const schema = db.pragma('user_version', { simple: true }) as number
-  const name = `${new Date().toISOString().replaceAll(/[:.]/g, '-')}.schema-${schema}.${reason}.db`
-  const part = join(folder, `${name}.part`)
-  try {
-    mkdirSync(folder, { recursive: true })
-    removeUnfinished(folder)
-    refuseWithoutRoom(folder, bytesOf(db))
-    db.prepare('VACUUM INTO ?').run(part)
-    const problem = problemOf(part)
-    if (problem !== null) throw new StudioError('not-usable', `the copy is not whole (${problem})`)
-    syncToDisk(part)
-    renameSync(part, join(folder, name))
-    syncToDisk(folder)
-  } catch (error) {
-    rmSync(part, { force: true })
-    throw explained(error, folder)
-  }
-  const all = listBackups(directory)
-  for (const old of all.filter((one) => one.reason === reason && reason !== 'request').slice(keptOfEach)) rmSync(join(folder, old.name), { force: true })
-  return all.find((one) => one.name === name) as Backup
-}
-
-/** Once a day a project that was just checked is copied. What hinders that hinders nobody: the next opening tries again. */
-export function backUpDaily(db: Db, directory: string): void {
-  try {
-    const created = db.prepare('SELECT created FROM project').pluck().get() as string | undefined
-    const last = listBackups(directory)[0]?.created ?? created
-    if (last === undefined || !(Date.now() - Date.parse(last) > dayMs) || bytesOf(db) > dailyBytes) return
-    backUp(db, directory, 'daily')
-  } catch (error) {
-    if (!(error instanceof StudioError)) throw error
-  }
 }
 
 /**
@@ -138,7 +89,7 @@ function leaveOldShardsAlone(file: string, statesDirectory: string): void {
 }
 
 /** What SQLite says of a file that may not be a database at all; null when it is a whole project. */
-function problemOf(file: string): string | null {
+export function problemOf(file: string): string | null {
   let db: Db | null = null
   try {
     db = new Database(file, { readonly: true, timeout: 0 })
@@ -168,28 +119,12 @@ function refuseInUse(file: string): void {
   }
 }
 
-function bytesOf(db: Db): number {
-  return (db.pragma('page_count', { simple: true }) as number) * (db.pragma('page_size', { simple: true }) as number)
-}
-
-function refuseWithoutRoom(folder: string, bytes: number): void {
-  const { bavail, bsize } = statfsSync(folder)
-  if (bavail * bsize > bytes) return
-  throw new StudioError('disk-full', `a backup needs ${megabytes(bytes)}, and ${megabytes(bavail * bsize)} are free in ${folder}`, { retryable: true })
-}
-
-const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
-
-/** What a killed process left. */
-function removeUnfinished(folder: string): void {
-  for (const name of readdirSync(folder)) if (/\.db\.part(-journal)?$/.test(name)) rmSync(join(folder, name), { force: true })
-}
-
-function explained(error: unknown, folder: string): unknown {
+/** What the disk or the file system said, in words. */
+export function explained(error: unknown, folder: string): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   if (error instanceof StudioError) return error
   if (code === 'ENOSPC' || code === 'SQLITE_FULL') return new StudioError('disk-full', `the disk is full: nothing was written to ${folder}`, { cause: error, retryable: true })
   return new StudioError('not-usable', `${folder} cannot be written (${code || String(error)})`, { cause: error })
 }
 
-const folderOf = (directory: string): string => join(directory, 'backups')
+export const folderOf = (directory: string): string => join(directory, 'backups')

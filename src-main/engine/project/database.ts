@@ -3,13 +3,14 @@ import Database from 'better-sqlite3'
 import { accessSync, constants, existsSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { StudioError } from '../../contract/errors.ts'
-import { backUp, backUpDaily, listBackups } from './backups.ts'
+import { listBackups } from './backups.ts'
+import { backUp } from './make-backup.ts'
 import { migrate, refuseNewer, schemaVersion } from './migrate.ts'
 
 export type Db = Database.Database
 
 /**
- * An older schema is backed up, then migrated; a whole project is backed up once a day.
+ * An older schema is backed up, then migrated.
  * @throws StudioError 'project-locked' when another process has it open, 'project-damaged' when SQLite's own check
  * fails, 'project-newer' when a newer studio wrote it, 'not-usable' when it cannot be written or is no project,
  * 'disk-full' when there is no room for it or for the backup.
@@ -29,7 +30,6 @@ export function openDatabase(file: string): Db {
       backUpBeforeMigration(db, file)
       migrate(db)
       db.pragma(`user_version = ${schemaVersion}`) // fails where the header or the disk does not let us write
-      backUpDaily(db, dirname(file))
       return db
     } catch (error) {
       db.close()

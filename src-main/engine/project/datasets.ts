@@ -151,7 +151,9 @@ export class Datasets {
     return this.#stored(example)
   }
 
+  /** @throws StudioError 'not-found' */
   rejected(dataset: number, offset: number, limit: number): RejectedRow[] {
+    this.get(dataset)
     return this.#db.prepare('SELECT line, reason FROM rejectedRows WHERE dataset = ? ORDER BY line LIMIT ? OFFSET ?').all(dataset, limit, offset) as RejectedRow[]
   }
 

@@ -5,7 +5,6 @@ import { basename, join, resolve } from 'node:path'
 import type { Backup, Project as ProjectSummary } from '../../contract/project.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { syncToDisk } from '../files.ts'
-import { backUp } from './backups.ts'
 import { ChatWords } from './chat-words.ts'
 import { Collections } from './collections.ts'
 import { Conversations } from './conversations.ts'
@@ -14,6 +13,7 @@ import { Datasets } from './datasets.ts'
 import { Evaluations } from './evaluations.ts'
 import { Examples } from './examples.ts'
 import { Jobs } from './jobs.ts'
+import { backUp, backUpDaily } from './make-backup.ts'
 import { sweepOrphans, type Swept } from './orphans.ts'
 import { refuseForeign } from './own-files.ts'
 import { PanePresets } from './pane-presets.ts'
@@ -144,7 +144,12 @@ export class Project {
     }
   }
 
-  /** On request; see backups.ts. @throws StudioError 'disk-full' or 'not-usable' */
+  /** The day's first, while the project is used. @returns null where none was due, or none could be made */
+  backUpDaily(signal: AbortSignal): Promise<Backup | null> {
+    return backUpDaily(this.#db, this.directory, signal)
+  }
+
+  /** On request; everything waits for it. @throws StudioError 'disk-full' or 'not-usable' */
   backUp(): Backup {
     return backUp(this.#db, this.directory, 'request')
   }

@@ -1,7 +1,7 @@
 /** The reward job: labels what has no reward yet; a label that fails stays a reason, never a number. */
 import type { LabelSettings, RewardPreview } from '../../contract/reward.ts'
 import { StudioError } from '../../contract/errors.ts'
-import type { AskedFor } from '../asked-for.ts'
+import type { AskedFor, Door } from '../asked-for.ts'
 import type { JobContext, JobWork } from '../jobs/runner.ts'
 import type { Models } from '../models/models.ts'
 import type { Project } from '../project/project.ts'
@@ -14,11 +14,11 @@ const labelsPerTransaction = 500
 const keepEveryMs = 1000
 const longestReason = 1000
 
-/** A person has chosen these settings: what they name may be done from now on. @throws StudioError or ZodError for settings that cannot be */
-export function askToLabel({ source: name, settings }: Pick<LabelSettings, 'source' | 'settings'>, asked: AskedFor): void {
+/** What these settings themselves would run or send to. @throws StudioError or ZodError for settings that cannot be */
+export function labelDoors({ source: name, settings }: Pick<LabelSettings, 'source' | 'settings'>): Door[] {
   const source = sourceNamed(name)
   const door = source.door?.(source.settings.parse(settings)) ?? null
-  if (door !== null) asked.add(door)
+  return door === null ? [] : [door]
 }
 
 export function rewardWork(models: Models, secrets: Secrets, asked: AskedFor): JobWork<LabelSettings> {

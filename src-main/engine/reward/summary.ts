@@ -36,8 +36,9 @@ export function summarise({ name, source, settings }: Pick<Labelling, 'name' | '
   }
 }
 
-/** Every two names that count in the collection, over the responses that both have labelled. */
+/** Every two names that count in the collection, over the responses that both have labelled. @throws StudioError 'not-found' */
 export function rewardCorrelations(project: Project, collection: number): RewardCorrelation[] {
+  project.collections.get(collection)
   const columns = project.rewards.labellings(collection).map(({ id, name }) => ({ name, labels: project.rewards.labels(id) }))
   return columns.flatMap((a, i) => columns.slice(i + 1).map((b) => ({ a: a.name, b: b.name, ...correlation(a.labels, b.labels) })))
 }

@@ -49,7 +49,10 @@ export async function valueAlong(project: Project, models: Models, id: number, r
 function chosenResponses(project: Project, { id, collection, source }: ValueFunctionDetail, response: number | null): LabelledStates[] {
   const ranked = [...(project.valueFunctions.figures(id)?.heldOut ?? [])].sort((a, b) => a.error - b.error)
   if (collection === null || ranked.length === 0) throw new StudioError('bad-request', `of value function ${id} no unseen responses are known: it was imported, trained on all of them, or by an older version`)
-  if (response !== null && !ranked.some((one) => one.response === response)) throw new StudioError('bad-request', `response ${response} is none that value function ${id} has not seen`)
+  if (response !== null && !ranked.some((one) => one.response === response)) {
+    project.responses.get(response) // one that is not there at all
+    throw new StudioError('bad-request', `response ${response} is none that value function ${id} has not seen`)
+  }
   const places = response === null ? [...new Set([0, Math.floor((ranked.length - 1) / 2), ranked.length - 1])] : [ranked.findIndex((one) => one.response === response)]
   const labelled = new Map(project.responses.labelledStates(collection, source).map((t) => [t.response, t]))
   return places.flatMap((at) => labelled.get(ranked[at]?.response ?? 0) ?? [])

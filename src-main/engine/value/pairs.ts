@@ -15,6 +15,7 @@
  * differences over a batch's tokens where this takes a response's sum, so that its pairs weigh more against the Bellman
  * equation: by about a response's length. Its settings: learning rate 1e-5, 64 responses a batch, 50 epochs.
  */
+import type { Collection } from '../../contract/collect.ts'
 import type { TrainSettings, ValueFunction } from '../../contract/value.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { hits, shareOf } from '../preference/accuracy.ts'
@@ -35,9 +36,9 @@ export function answerPairs(project: Project, settings: TrainSettings): Map<numb
     }
     return new Map()
   }
-  const own = project.collections.get(collection)
-  for (const [id, origin] of [[preferred, 'chosen'], [dispreferred, 'rejected']] as const) {
-    const answers = project.collections.get(id)
+  const [own, chosen, refused] = [collection, preferred, dispreferred].map((id) => project.collections.get(id)) as [Collection, Collection, Collection]
+  for (const [answers, origin] of [[chosen, 'chosen'], [refused, 'rejected']] as const) {
+    const { id } = answers
     if (answers.settings.responses !== origin) throw new StudioError('bad-request', `collection ${id} has ${answers.settings.responses} responses, not the data set's ${origin} answers`)
     if (answers.dataset !== own.dataset) throw new StudioError('bad-request', `collection ${id} is of ${answers.datasetName}, collection ${collection} of ${own.datasetName}: a pair is of one prompt`)
     if (project.collections.inputDim(id) !== project.collections.inputDim(collection)) throw new StudioError('bad-request', `collection ${id} has states of another model than collection ${collection}`)

@@ -1,7 +1,7 @@
 /** Measures responses by a metric as an evaluation does: settings through its schema, each item's verdict in the items' order. */
 import type { ToMeasure } from '../../../src-main/engine/evaluate/metric.ts'
 import { metricNamed } from '../../../src-main/engine/evaluate/metrics.ts'
-import { askToMeasure } from '../../../src-main/engine/evaluate/study.ts'
+import { measureDoors } from '../../../src-main/engine/evaluate/study.ts'
 import type { Surroundings, Verdict } from '../../../src-main/engine/reward/source.ts'
 import { sourceNamed } from '../../../src-main/engine/reward/sources.ts'
 
@@ -14,7 +14,7 @@ export function response(text: string, more: Partial<ToMeasure> = {}): ToMeasure
 export async function measured(name: string, settings: object, items: ToMeasure[], around: Around, { signal = new AbortController().signal, onVerdict = (): void => {} } = {}): Promise<{ verdicts: (Verdict | undefined)[]; remarks: string[] }> {
   const metric = metricNamed(name)
   const chosen = metric.settings.parse(settings)
-  askToMeasure([{ name, settings: chosen }], around.asked)
+  around.asked.add(...measureDoors([{ name, settings: chosen }]))
   const meter = await metric.open(chosen, { ...around, sourceNamed, signal, methods: [] })
   const verdicts = new Map<ToMeasure, Verdict>()
   try {
