@@ -25,6 +25,7 @@ import { LocalServer } from './server/local-server.ts'
 import { exportStatesWork } from './states/export.ts'
 import { importStatesWork } from './states/import.ts'
 import { trainWork } from './value/train.ts'
+import { ValueReader } from './value/value-reader.ts'
 
 export type Tell = <N extends EventName>(event: N, payload: EventPayload<N>) => void
 
@@ -61,6 +62,7 @@ export class Engine {
   readonly library: Library
   readonly chat: Chat
   readonly reader: AnswerReader
+  readonly valueReader: ValueReader
   readonly server: LocalServer
   #project: Project | null = null
 
@@ -88,6 +90,7 @@ export class Engine {
       done: (event) => tell('chat.done', event)
     })
     this.reader = new AnswerReader(this.models)
+    this.valueReader = new ValueReader(this.models, (progress) => tell('value.progress', progress))
     this.server = new LocalServer(this, options.dataDirectory, (state) => tell('server', state))
     this.jobs = new JobRunner(
       {
@@ -136,6 +139,7 @@ export class Engine {
     if (this.#project === null) return
     this.chat.stop()
     this.reader.stop()
+    this.valueReader.stop()
     await this.chat.idle()
     await this.server.release()
     await this.jobs.pauseAll()

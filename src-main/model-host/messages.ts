@@ -184,6 +184,8 @@ export interface LikelihoodRequest {
   own: { prompt: Prompt; control: ControlInput | null } | null
   /** whether its states and the most probable tokens are wanted too */
   closely?: boolean
+  /** whether the change of every token's logit from the base to the method is wanted too */
+  changes?: boolean
 }
 
 export interface LikelihoodInput {
@@ -211,6 +213,17 @@ export interface LikelihoodEvent {
     /** (tokens, D) float16: what the method's tokens were drawn from before any edit; without a method the base's */
     states: Uint16Array
   } | null
+  /** null unless asked for */
+  changes: LogitChanges | null
+}
+
+/**
+ * Logits under the method - logits under the base, less the mean of that over the vocabulary, which the softmax does not
+ * see: a sum and a sum of squares over the states of a response, one a token of the vocabulary.
+ */
+export interface LogitChanges {
+  sum: Float64Array
+  squares: Float64Array
 }
 
 export interface TopToken {
@@ -389,6 +402,15 @@ export interface TrainOutput {
   failure: string | null
 }
 
+export interface MeanGradient {
+  /** (D) */
+  gradient: Float64Array
+  /** (D) */
+  state: Float64Array
+  gradientLength: number
+  stateLength: number
+}
+
 /** Every request of the host: input, output, and the events that come before the output. */
 export interface HostMethods {
   open: { input: { backend: Backend }; output: OpenOutput; event: never }
@@ -416,8 +438,10 @@ export interface HostMethods {
   'train.snapshot': { input: { name: string }; output: { epoch: number; scale: number } | null; event: never }
   /** V of all the states one after another, by each network. No model need be loaded for this and the next two. */
   values: { input: { networks: Network[]; states: StoredStates[] }; output: Float32Array[]; event: never }
-  /** the mean over all the states of dV/dh, and of the states themselves */
-  'gradient.mean': { input: { network: Network; states: StoredStates[] }; output: { gradient: Float64Array; state: Float64Array }; event: never }
+  /** the mean over all the states of dV/dh, and of the states themselves; of their lengths |dV/dh| and |h|, too */
+  'gradient.mean': { input: { network: Network; states: StoredStates[] }; output: MeanGradient; event: never }
+  /** each token by itself, by the vocabulary of the loaded model; bytes that are no whole letter as \xE2 */
+  'token.texts': { input: { tokens: Int32Array }; output: string[]; event: never }
   /** the text of each token by the vocabulary of a file; a letter of several tokens is the last one's */
   pieces: { input: { file: string; responses: Int32Array[] }; output: string[][]; event: never }
 }
