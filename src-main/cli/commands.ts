@@ -27,6 +27,7 @@ import { serve } from './commands/serve.ts'
 import { statesExport, statesImport } from './commands/states.ts'
 import { train } from './commands/train.ts'
 import { valueFunctionCompare } from './commands/value-function-compare.ts'
+import { valueFunctionExplain } from './commands/value-function-explain.ts'
 import { valueFunctionShow } from './commands/value-function-show.ts'
 import { valueFunctionExport, valueFunctionImport } from './commands/value-function.ts'
 
@@ -37,7 +38,7 @@ export const commands: readonly Command[] = [
   dataImport, dataPreview, dataHub, dataFetch, dataSearch, dataExport,
   collect, statesExport, statesImport,
   rewardList, rewardShow, rewardDelete, reward, preferenceTrain, preferenceList, preferenceDelete,
-  train, valueFunctionShow, valueFunctionCompare, valueFunctionExport, valueFunctionImport,
+  train, valueFunctionShow, valueFunctionExplain, valueFunctionCompare, valueFunctionExport, valueFunctionImport,
   generateCommand, chatList, chatShow, chatExport, methodList,
   evaluateList, evaluateShow, evaluateExtend, evaluateCompare, evaluateExport, evaluate, metricList,
   run, serve

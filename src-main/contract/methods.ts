@@ -8,6 +8,7 @@ import * as device from './device.ts'
 import * as evaluate from './evaluate.ts'
 import { job } from './job.ts'
 import * as landscape from './landscape.ts'
+import * as learned from './learned.ts'
 import * as models from './models.ts'
 import * as pipeline from './pipeline.ts'
 import * as preference from './preference.ts'
@@ -202,6 +203,12 @@ export const methods = {
   /** V along unseen responses: those with the smallest, the median and the largest error, or one of them. */
   'value.along': { input: z.object({ id: shared.id, response: shared.id.nullable().default(null) }), output: z.array(value.valueAlong) },
   'value.compare': { input: z.object({ ids: z.array(shared.id).min(2).max(20) }), output: value.valueComparison },
+  /** V over all states of its collection, told with `value.progress` on the way; no model is needed. Of two such readings the later one ends the other. */
+  'value.reading': { input: z.object({ id: shared.id }), output: learned.valueReading },
+  /** The tokens that a move along V's mean gradient makes likelier and less likely: the project's model is loaded for it. As `value.reading` otherwise. */
+  'value.promoted': { input: z.object({ id: shared.id }), output: learned.promotedTokens },
+  /** Ends what `value.reading` and `value.promoted` do: they fail with `cancelled`. */
+  'value.stopReading': { input: nothing, output: nothing },
 
   'control.methods': { input: nothing, output: z.array(control.steeringMethod) },
 
@@ -322,6 +329,7 @@ export const events = {
   'train.epoch': z.object({ job: shared.id, epoch: value.epoch }),
   /** All of a training's so far. */
   'train.samples': z.object({ job: shared.id, samples: value.trainingSamples }),
+  'value.progress': learned.readingProgress,
   'chat.token': z.object({ turn: shared.id, pane: z.int(), step: control.tokenStep }),
   'chat.pane': chat.answerEnd.extend({ turn: shared.id, pane: z.int(), text: z.string() }),
   'chat.done': z.object({ turn: shared.id, failure: z.string().nullable() }),

@@ -29,6 +29,7 @@ import { LocalServer } from './server/local-server.ts'
 import { exportStatesWork } from './states/export.ts'
 import { importStatesWork } from './states/import.ts'
 import { trainWork } from './value/train.ts'
+import { ValueReader } from './value/value-reader.ts'
 
 export type Tell = <N extends EventName>(event: N, payload: EventPayload<N>) => void
 
@@ -65,6 +66,7 @@ export class Engine {
   readonly library: Library
   readonly chat: Chat
   readonly reader: AnswerReader
+  readonly valueReader: ValueReader
   readonly server: LocalServer
   #project: Project | null = null
   /** the day's first backup of the open project */
@@ -94,6 +96,7 @@ export class Engine {
       done: (event) => tell('chat.done', event)
     })
     this.reader = new AnswerReader(this.models)
+    this.valueReader = new ValueReader(this.models, (progress) => tell('value.progress', progress))
     this.server = new LocalServer(this, options.dataDirectory, (state) => tell('server', state))
     this.jobs = new JobRunner(
       {
@@ -146,6 +149,7 @@ export class Engine {
     if (this.#project === null) return
     this.chat.stop()
     this.reader.stop()
+    this.valueReader.stop()
     await this.chat.idle()
     await this.server.release()
     await this.jobs.pauseAll()

@@ -301,6 +301,12 @@ export function createHandlers(engine: Engine): Handlers {
       return { valueFunction: id }
     },
     'value.along': ({ id, response }) => valueAlong(engine.project, engine.models, id, response),
+    'value.reading': ({ id }) => engine.valueReader.values(engine.project, id),
+    'value.promoted': ({ id }) => engine.valueReader.promoted(engine.project, id),
+    'value.stopReading': () => {
+      engine.valueReader.stop()
+      return {}
+    },
     'value.compare': ({ ids }) => compareValueFunctions(engine.project, ids),
 
     'control.methods': listMethods,

@@ -7,6 +7,7 @@
 import type { Batch, Context, Control, Decoded, TopTokens } from '../../native/llama.ts'
 import type { ValueFunction } from '../../native/value-function.ts'
 import type { Step } from './batch.ts'
+import type { LogitChange } from './logit-change.ts'
 import type { ControlInput } from './messages/generate.ts'
 import type { LikelihoodEvent, TopToken } from './messages/likelihood.ts'
 import type { RenderedPrompt } from './prompt.ts'
@@ -51,14 +52,16 @@ export class ComparedResponse extends Sequence {
   readonly #ownTop: TopToken[] = []
   readonly #states = new KeptStates()
   readonly #textOf: ((token: number) => string) | null
+  readonly #changes: LogitChange | null
 
   /**
    * @param prompt of the base model
    * @param response at least one token
    * @param textOf null: neither states nor most probable tokens are kept
+   * @param changes sums up how the logits differ; null: nobody asked for it
    * @throws Error when both do not fit the context
    */
-  constructor(key: number, prompt: RenderedPrompt, response: Int32Array, own: Reading | null, room: Room, textOf: ((token: number) => string) | null) {
+  constructor(key: number, prompt: RenderedPrompt, response: Int32Array, own: Reading | null, room: Room, textOf: ((token: number) => string) | null, changes: LogitChange | null) {
     const same = own !== null && own.prompt.tokens.join() === prompt.tokens.join()
     const shares = same && room.sharesPrefixes && prompt.tokens.length > 1
     const cells = prompt.tokens.length + response.length - 1 + (own === null ? 0 : response.length + (shares ? 0 : own.prompt.tokens.length - 1))
@@ -71,6 +74,7 @@ export class ComparedResponse extends Sequence {
     this.#same = same
     this.#shares = shares
     this.#textOf = textOf
+    this.#changes = changes
   }
 
   get share(): number {
@@ -158,6 +162,7 @@ export class ComparedResponse extends Sequence {
     this.#ownLog.push(likelihoods.own[row] as number)
     this.#divergence.push(likelihoods.divergence[row] as number)
     this.#entropy.push(likelihoods.entropy[row] as number)
+    this.#changes?.add(row, decoded.finite.length - likelihoods.entropy.length + row)
     if (this.#textOf !== null) {
       this.#baseTop.push(topOf(likelihoods.baseTop, row, this.#textOf))
       this.#ownTop.push(topOf(likelihoods.ownTop, row, this.#textOf))
@@ -173,6 +178,7 @@ export class ComparedResponse extends Sequence {
     this.#ownPrompt = this.#asked = 0
     for (const figures of [this.#baseLog, this.#ownLog, this.#divergence, this.#entropy, this.#baseTop, this.#ownTop]) figures.length = 0
     this.#states.clear()
+    this.#changes?.clear()
   }
 
   *news(): Generator<LikelihoodEvent> {
@@ -186,7 +192,8 @@ export class ComparedResponse extends Sequence {
       own: compared ? Float64Array.from(this.#ownLog) : null,
       divergence: compared ? Float64Array.from(this.#divergence) : null,
       entropy: Float64Array.from(this.#entropy),
-      closely: this.#textOf && { baseTop: this.#baseTop, ownTop: compared ? this.#ownTop : null, states: this.#states.joined() }
+      closely: this.#textOf && { baseTop: this.#baseTop, ownTop: compared ? this.#ownTop : null, states: this.#states.joined() },
+      changes: this.#changes?.sums ?? null
     }
   }
 

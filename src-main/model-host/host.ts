@@ -167,6 +167,8 @@ export function createHost(): Handlers {
 
     'gradient.mean': ({ network, states }, _emit, signal) => meanGradient(network, states, signal),
 
+    'token.texts': ({ tokens }) => Array.from(tokens, (token) => ready().renderer.tokenText(token)),
+
     async pieces({ file, responses }) {
       opened ??= openVariant('cpu')
       const model = await loadModel(file, 0, true)

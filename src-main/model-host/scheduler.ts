@@ -15,6 +15,7 @@ import { nextStep, type Queue, type Step } from './batch.ts'
 import { ComparedResponse } from './compared.ts'
 import { DrawnResponse } from './drawn.ts'
 import { GivenResponse } from './given.ts'
+import { LogitChange } from './logit-change.ts'
 import type { Adapter, BranchesEvent, ChooseInput, ControlInput, GenerateEvent, GenerateInput, GenerationRequest, PrefillEvent, PrefillInput, SkippedEvent, Totals } from './messages/generate.ts'
 import type { LikelihoodEvent, LikelihoodInput } from './messages/likelihood.ts'
 import type { HostMethods } from './messages/methods.ts'
@@ -145,7 +146,7 @@ export class Scheduler {
   likelihood({ requests }: LikelihoodInput, emit: (event: HostMethods['likelihood']['event']) => void, signal: AbortSignal): Promise<Totals> {
     const { vocabularySize } = this.#model.facts()
     for (const { own } of requests) this.#checkNetwork(own?.control ?? null)
-    const waiting = requests.map(({ key, prompt, response, own, closely = false }) => ({
+    const waiting = requests.map(({ key, prompt, response, own, closely = false, changes = false }) => ({
       key,
       prepare: () => {
         const base = this.#render(prompt, 0)
@@ -154,7 +155,7 @@ export class Scheduler {
         if (tokens.some((token) => token < 0 || token >= vocabularySize)) throw new Error("the response has a token that is not in the model's vocabulary: it is another model's")
         this.#checkRoom(base, tokens.length)
         const other = own && { prompt: this.#render(own.prompt, tokens.length), control: own.control }
-        return new ComparedResponse(key, base, tokens, other, this.#settings, closely ? (token) => this.#renderer.tokenText(token) : null)
+        return new ComparedResponse(key, base, tokens, other, this.#settings, closely ? (token) => this.#renderer.tokenText(token) : null, changes && own !== null ? new LogitChange(this.#context) : null)
       }
     }))
     return this.#call({ parallel: 1, states: false, tokens: false, waiting, emit: emit as Call['emit'] }, signal)

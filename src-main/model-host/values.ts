@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { ValueFunction } from '../../native/value-function.ts'
 import { StudioError } from '../contract/errors.ts'
-import type { Network, StoredStates } from './messages/train.ts'
+import type { MeanGradient, Network, StoredStates } from './messages/train.ts'
 
 /** V of all states, one after another: one array a network. @throws StudioError 'project-damaged' or 'cancelled' */
 export async function valuesOf(networks: Network[], states: StoredStates[], signal: AbortSignal): Promise<Float32Array[]> {
@@ -18,20 +18,28 @@ export async function valuesOf(networks: Network[], states: StoredStates[], sign
   return values
 }
 
-/** The mean over all states of dV/dh, and of the states themselves, (inputDim) each. @throws StudioError 'project-damaged' or 'cancelled' */
-export async function meanGradient(network: Network, states: StoredStates[], signal: AbortSignal): Promise<{ gradient: Float64Array; state: Float64Array }> {
+/** The mean over all states of dV/dh, and of the states themselves, (inputDim) each; and of their lengths. @throws StudioError 'project-damaged' or 'cancelled' */
+export async function meanGradient(network: Network, states: StoredStates[], signal: AbortSignal): Promise<MeanGradient> {
   const V = new ValueFunction(network)
   const D = network.inputDim
-  const [gradient, state] = [new Float64Array(D), new Float64Array(D)]
+  const mean = { gradient: new Float64Array(D), state: new Float64Array(D), gradientLength: 0, stateLength: 0 }
   const total = states.reduce((sum, { count }) => sum + count, 0)
-  await eachResponse(states, D, signal, (h) => {
+  await eachResponse(states, D, signal, (h, count) => {
     const gradients = V.gradients(h)
-    for (let i = 0; i < h.length; i++) {
-      gradient[i % D]! += (gradients[i] as number) / total
-      state[i % D]! += (h[i] as number) / total
+    for (let row = 0; row < count; row++) {
+      let [gradientSquares, stateSquares] = [0, 0]
+      for (let d = 0; d < D; d++) {
+        const [g, x] = [gradients[row * D + d] as number, h[row * D + d] as number]
+        mean.gradient[d]! += g / total
+        mean.state[d]! += x / total
+        gradientSquares += g * g
+        stateSquares += x * x
+      }
+      mean.gradientLength += Math.sqrt(gradientSquares) / total
+      mean.stateLength += Math.sqrt(stateSquares) / total
     }
   })
-  return { gradient, state }
+  return mean
 }
 
 async function eachResponse(states: StoredStates[], inputDim: number, signal: AbortSignal, visit: (h: Float32Array, count: number) => void): Promise<void> {

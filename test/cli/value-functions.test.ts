@@ -48,6 +48,14 @@ test('value-function compare', async () => {
   expect((await home.cli('value-function', 'compare', 'p', '--value-functions', '1')).code).not.toBe(0)
 })
 
+test('value-function explain', async () => {
+  const { code, stdout } = await home.cli('value-function', 'explain', 'p', '--value-function', '1')
+  expect(code).toBe(0)
+  for (const shown of ['V of states', 'mean V, reward, length held fixed', 'V is highest where [this token] is drawn', 'V falls most when [this token] is read', 'promoted', 'suppressed']) expect(stdout).toContain(shown)
+  const { json } = await home.cli('value-function', 'explain', 'p', '--without-model', '--json')
+  expect(json).toMatchObject({ valueFunction: 4, unseen: { responses: expect.any(Number) }, promotedTokens: null })
+})
+
 test('what does not fit is one line', async () => {
   const { code, stderr } = await home.cli('train', 'p', ...training, '--objective', 'pref-ctrl')
   expect(code).not.toBe(0)

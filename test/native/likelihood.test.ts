@@ -118,7 +118,7 @@ describe('against float64', () => {
       comparisons: { own, base: own.map((row) => row - rows), tokens: tokens.map((token) => (token * 7) % 50), sameState: false }
     })
     const [p, q] = [1, 0].map((part) => Array.from({ length: rows }, (_, i) => logs(context.logits(part * rows + i))))
-    expectReference({ kind: 'likelihood', key: 0, tokens: tokens.map((token) => (token * 7) % 50), ...likelihoods!, closely: null }, p!, q!, 1e-9)
+    expectReference({ kind: 'likelihood', key: 0, tokens: tokens.map((token) => (token * 7) % 50), ...likelihoods!, closely: null, changes: null }, p!, q!, 1e-9)
     const highest = (row: number[]): { token: number; log: number } => ({ token: row.indexOf(Math.max(...row)), log: Math.max(...row) })
     for (const [rows, { tokens: top, logs: topLogs }] of [[p!, likelihoods!.ownTop], [q!, likelihoods!.baseTop]] as const) {
       expect([...top]).toEqual(rows.map((row) => highest(row).token))

@@ -13,6 +13,8 @@ export interface LikelihoodRequest {
   own: { prompt: Prompt; control: ControlInput | null } | null
   /** whether its states and the most probable tokens are wanted too */
   closely?: boolean
+  /** whether the change of every token's logit from the base to the method is wanted too */
+  changes?: boolean
 }
 
 export interface LikelihoodInput {
@@ -40,6 +42,17 @@ export interface LikelihoodEvent {
     /** (tokens, D) float16: what the method's tokens were drawn from before any edit; without a method the base's */
     states: Uint16Array
   } | null
+  /** null unless asked for */
+  changes: LogitChanges | null
+}
+
+/**
+ * Logits under the method - logits under the base, less the mean of that over the vocabulary, which the softmax does not
+ * see: a sum and a sum of squares over the states of a response, one a token of the vocabulary.
+ */
+export interface LogitChanges {
+  sum: Float64Array
+  squares: Float64Array
 }
 
 export interface TopToken {

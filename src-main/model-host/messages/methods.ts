@@ -5,7 +5,7 @@ import type { Adapter, BranchesEvent, ChooseInput, GenerateEvent, GenerateInput,
 import type { LikelihoodEvent, LikelihoodInput } from './likelihood.ts'
 import type { HostModel, LoadInput, OpenOutput, Prompt, RenderOutput } from './model.ts'
 import type { EmbedInput, EmbeddedEvent, ScoreInput, ScoredEvent } from './read-text.ts'
-import type { Network, StoredStates, TrainEvent, TrainInput, TrainOutput } from './train.ts'
+import type { MeanGradient, Network, StoredStates, TrainEvent, TrainInput, TrainOutput } from './train.ts'
 
 /** Every request of the host: input, output, and the events that come before the output. */
 export interface HostMethods {
@@ -34,8 +34,10 @@ export interface HostMethods {
   'train.snapshot': { input: { name: string }; output: { epoch: number; scale: number } | null; event: never }
   /** V of all the states one after another, by each network. No model need be loaded for this and the next two. */
   values: { input: { networks: Network[]; states: StoredStates[] }; output: Float32Array[]; event: never }
-  /** the mean over all the states of dV/dh, and of the states themselves */
-  'gradient.mean': { input: { network: Network; states: StoredStates[] }; output: { gradient: Float64Array; state: Float64Array }; event: never }
+  /** the mean over all the states of dV/dh, and of the states themselves; of their lengths |dV/dh| and |h|, too */
+  'gradient.mean': { input: { network: Network; states: StoredStates[] }; output: MeanGradient; event: never }
+  /** each token by itself, by the vocabulary of the loaded model; bytes that are no whole letter as \xE2 */
+  'token.texts': { input: { tokens: Int32Array }; output: string[]; event: never }
   /** the text of each token by the vocabulary of a file; a letter of several tokens is the last one's */
   pieces: { input: { file: string; responses: Int32Array[] }; output: string[][]; event: never }
 }

@@ -101,3 +101,12 @@ export interface TrainOutput {
   /** why the training could not go on after its last epoch; null when it went to its end */
   failure: string | null
 }
+
+export interface MeanGradient {
+  /** (D) */
+  gradient: Float64Array
+  /** (D) */
+  state: Float64Array
+  gradientLength: number
+  stateLength: number
+}
