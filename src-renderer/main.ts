@@ -8,6 +8,9 @@ import { engineProcess } from './state/engine-process.svelte.ts'
 import { notices } from './state/notices.svelte.ts'
 import { studio } from './state/studio.svelte.ts'
 
+// A stage's screen may be loaded later, its state not: it hears of a project when that is opened.
+import.meta.glob('./state/*.svelte.ts', { eager: true })
+
 // What was not foreseen is still told; a ResizeObserver's harmless complaint has no error.
 window.addEventListener('error', (event) => event.error && notices.report(event.error))
 window.addEventListener('unhandledrejection', (event) => notices.report(event.reason))

@@ -1,5 +1,4 @@
 /** A model of the hub: its name, its GGUF files at one commit, and where one of them is on this machine. */
-import { listFiles, modelInfo } from '@huggingface/hub'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -46,6 +45,7 @@ export function parseModelFile(text: string): HubFile | null {
 /** The main branch's commit now. @throws StudioError */
 export async function modelCommit({ name, revision }: HubName, asking: Parameters<typeof askWith>[0] = {}): Promise<{ commit: string; licence: string | null }> {
   try {
+    const { modelInfo } = await import('@huggingface/hub')
     const answer = await modelInfo({ name, revision: revision ?? undefined, additionalFields: ['sha', 'tags'], hubUrl: hubUrl(), accessToken: accessToken(), fetch: askWith(asking) })
     const { sha, tags = [] } = info.parse(answer)
     if (!isCommit(sha)) throw new Error(`it names "${sha.slice(0, 60)}" as its commit`)
@@ -62,6 +62,7 @@ export async function listHubModel(text: string, cacheDirectory: string): Promis
   const { commit, licence } = await modelCommit(named)
   const files: HubModel['files'] = []
   try {
+    const { listFiles } = await import('@huggingface/hub')
     for await (const raw of listFiles({ repo: { type: 'model', name }, revision: commit, recursive: true, hubUrl: hubUrl(), accessToken: accessToken(), fetch: askWith({}) })) {
       const { type, path, size, lfs } = entry.parse(raw)
       if (type !== 'file' || !isGguf(path)) continue

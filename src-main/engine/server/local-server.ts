@@ -3,7 +3,7 @@
  * is a call of the model host, which batches what runs at once; here are only the doors: who is let in, how many, how
  * long they may take to ask, and what becomes of them when the server stops.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { createServer, IncomingMessage, Server, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { Socket } from 'node:net'
 import { z } from 'zod'
@@ -101,7 +101,9 @@ export class LocalServer {
       const wanted = port ?? this.state.port
       this.#usual = usual
       this.#stopping = false
-      this.#listening = await listenOnLoopback(() => this.#server(), wanted)
+      // an import of node:http reads its WebSocket, and that loads all of undici: 100 ms, which the engine's start has not
+      const { createServer } = await import('node:http')
+      this.#listening = await listenOnLoopback(() => this.#server(createServer), wanted)
       if (wanted !== 0) keep(this.#file, { port: wanted })
       this.#served = this.#failed = 0
       return this.state
@@ -147,9 +149,9 @@ export class LocalServer {
     for (const { abort } of this.#running) abort.abort(new StudioError('cancelled', why))
   }
 
-  #server(): Server {
+  #server(create: typeof createServer): Server {
     const { headMs, requestMs, checkEveryMs } = this.#patience
-    const server = createServer({ headersTimeout: headMs, requestTimeout: requestMs, connectionsCheckingInterval: checkEveryMs, keepAliveTimeout: 5000 }, (request, response) => void this.#answer(request, response))
+    const server = create({ headersTimeout: headMs, requestTimeout: requestMs, connectionsCheckingInterval: checkEveryMs, keepAliveTimeout: 5000 }, (request, response) => void this.#answer(request, response))
     server.maxConnections = mostConnections
     server.on('clientError', refuseMalformed)
     server.on('upgrade', (_request, socket) => socket.destroy())

@@ -1,5 +1,4 @@
 /** Talking to the hub: where it is, who asks, how long to wait, where a redirect may lead, and what went wrong in words. */
-import { HubApiError } from '@huggingface/hub'
 import { StudioError } from '../../../contract/errors.ts'
 
 export interface Patience {
@@ -95,7 +94,7 @@ export function askWith({ signal, patience = usualPatience }: { signal?: AbortSi
 export function explained(error: unknown, what: string, signal?: AbortSignal, host = new URL(hubUrl()).host): unknown {
   if (signal?.aborted === true || error instanceof StudioError) return error
   if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') return error
-  if (error instanceof HubApiError) return refusal(error.statusCode, what, host, error)
+  if (error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number') return refusal(error.statusCode, what, host, error) // HubApiError
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   const reason = cause instanceof Error ? cause.message : String(cause)
   return new StudioError('download-failed', `${what} could not be read from ${host}: ${reason}`, { retryable: true, cause: error })

@@ -1,5 +1,4 @@
 /** What the hub says of one file at one commit: where its bytes are, how many they are, and their checksum. */
-import { pathsInfo } from '@huggingface/hub'
 import { z } from 'zod'
 import { StudioError } from '../../../contract/errors.ts'
 import { accessToken, askWith, hubUrl, type Patience } from './connection.ts'
@@ -14,6 +13,7 @@ const pathInfo = z.object({ type: z.string(), path: z.string(), size: z.number()
 
 /** @throws StudioError 'not-found' or 'not-usable', Error for an answer that cannot be */
 export async function expectedOf(type: RepoType, { name, revision, path }: HubFile, signal: AbortSignal, patience: Patience): Promise<Expected> {
+  const { pathsInfo } = await import('@huggingface/hub')
   const answer = await pathsInfo({ repo: { type, name }, paths: [path], revision: revision ?? undefined, hubUrl: hubUrl(), accessToken: accessToken(), fetch: askWith({ signal, patience }) })
   const found = answer.find((info) => info.path === path)
   if (found === undefined) throw new StudioError('not-found', `${repoWords[type]} ${name} has no file "${path}"`)

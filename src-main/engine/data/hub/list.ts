@@ -1,5 +1,4 @@
 /** A data set of the hub: its files at one commit, as far as rows may be in them. */
-import { datasetInfo, listFiles } from '@huggingface/hub'
 import { z } from 'zod'
 import type { HubDataset } from '../../../contract/data.ts'
 import { StudioError } from '../../../contract/errors.ts'
@@ -21,6 +20,7 @@ export async function listHubDataset(text: string, cacheDirectory: string): Prom
   const { commit, licence } = await commitOf(name, cacheDirectory)
   const files: HubDataset['files'] = []
   try {
+    const { listFiles } = await import('@huggingface/hub')
     const repo = { type: 'dataset', name: name.name } as const
     for await (const raw of listFiles({ repo, revision: commit, recursive: true, hubUrl: hubUrl(), accessToken: accessToken(), fetch: askWith({}) })) {
       const { type, path, size, lfs } = entry.parse(raw)
@@ -40,6 +40,7 @@ export async function listHubDataset(text: string, cacheDirectory: string): Prom
 export async function commitOf({ name, revision }: HubName, cacheDirectory: string, asking: Parameters<typeof askWith>[0] = {}): Promise<{ commit: string; licence: string | null }> {
   const what = `the data set ${name}${revision === null ? '' : ` at "${revision}"`}`
   try {
+    const { datasetInfo } = await import('@huggingface/hub')
     const answer = await datasetInfo({ name, revision: revision ?? undefined, additionalFields: ['sha', 'tags'], hubUrl: hubUrl(), accessToken: accessToken(), fetch: askWith(asking) })
     const { sha, tags = [] } = info.parse(answer)
     if (!isCommit(sha)) throw new Error(`it names "${sha.slice(0, 60)}" as its commit`)
