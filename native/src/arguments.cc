@@ -57,9 +57,3 @@ Napi::Uint8Array requireUint8Array(Napi::Value value, const std::string& name) {
 Napi::Float32Array requireFloat32Array(Napi::Value value, const std::string& name) {
   return requireTypedArray<Napi::Float32Array>(value, name, napi_float32_array, "a Float32Array");
 }
-
-Napi::Float32Array toFloat32Array(Napi::Env env, const std::vector<float>& numbers) {
-  Napi::Float32Array array = Napi::Float32Array::New(env, numbers.size());
-  std::copy(numbers.begin(), numbers.end(), array.Data());
-  return array;
-}

@@ -4,6 +4,7 @@
 
 #include <napi.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -17,7 +18,17 @@ int64_t requireInteger(Napi::Value value, const std::string& name, int64_t least
 Napi::Int32Array requireInt32Array(Napi::Value value, const std::string& name);
 Napi::Uint8Array requireUint8Array(Napi::Value value, const std::string& name);
 Napi::Float32Array requireFloat32Array(Napi::Value value, const std::string& name);
-Napi::Float32Array toFloat32Array(Napi::Env env, const std::vector<float>& numbers);
+
+template <typename Array, typename Number>
+Array toTypedArray(Napi::Env env, const std::vector<Number>& numbers) {
+  Array array = Array::New(env, numbers.size());
+  std::copy(numbers.begin(), numbers.end(), array.Data());
+  return array;
+}
+
+inline Napi::Float32Array toFloat32Array(Napi::Env env, const std::vector<float>& numbers) {
+  return toTypedArray<Napi::Float32Array>(env, numbers);
+}
 
 // Marks the objects of one class, so that no other object is taken for one; `Class::tag` is its napi_type_tag,
 // set by its constructor.

@@ -4,11 +4,14 @@
 #include <napi.h>
 
 #include <memory>
+#include <vector>
 
 #include "adapter.h"
 #include "ggml_team.h"
 #include "model.h"
 #include "state_hook.h"
+
+class DecodeWorker;
 
 class ContextBinding : public Napi::ObjectWrap<ContextBinding> {
  public:
@@ -19,8 +22,8 @@ class ContextBinding : public Napi::ObjectWrap<ContextBinding> {
  private:
   friend class DecodeWorker;
 
-  Napi::Value decode(const Napi::CallbackInfo& info);
-  Napi::Value sample(const Napi::CallbackInfo& info);
+  Napi::Value decode(const Napi::CallbackInfo& info);      // decode.cc
+  Napi::Value sample(const Napi::CallbackInfo& info);      // context_logits.cc, and the next two
   Napi::Value logits(const Napi::CallbackInfo& info);
   Napi::Value candidates(const Napi::CallbackInfo& info);
   void removeSequence(const Napi::CallbackInfo& info);
@@ -30,6 +33,9 @@ class ContextBinding : public Napi::ObjectWrap<ContextBinding> {
   void setLora(const Napi::CallbackInfo& info);           // adapter.cc
   void setControlVector(const Napi::CallbackInfo& info);  // adapter.cc
   void free(const Napi::CallbackInfo& info);
+
+  std::vector<int> requireEntries(const Napi::Object& batch, DecodeWorker& worker) const;
+  std::vector<Control> requireControls(Napi::Value value, int rows) const;
 
   void useThreads(int threads);
   // Throws a JS error after free() and while a decode runs.

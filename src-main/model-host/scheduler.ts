@@ -12,59 +12,25 @@ import type { ValueFunction } from '../../native/value-function.ts'
 import { StudioError } from '../contract/errors.ts'
 import { Adapters } from './adapters.ts'
 import { nextStep, type Queue, type Step } from './batch.ts'
+import { begun, nextCall, prepareAhead, sidesOf, skipped, type Call, type Work } from './calls.ts'
 import { ComparedResponse } from './compared.ts'
-import { DrawnResponse } from './drawn.ts'
-import { GivenResponse } from './given.ts'
-import { LogitChange } from './logit-change.ts'
-import type { Adapter, BranchesEvent, ChooseInput, ControlInput, GenerateEvent, GenerateInput, GenerationRequest, PrefillEvent, PrefillInput, SkippedEvent, Totals } from './messages/generate.ts'
-import type { LikelihoodEvent, LikelihoodInput } from './messages/likelihood.ts'
+import type { Adapter, BranchesEvent, ChooseInput, GenerateEvent, GenerateInput, GenerationRequest, PrefillEvent, PrefillInput, Totals } from './messages/generate.ts'
+import type { LikelihoodInput } from './messages/likelihood.ts'
 import type { HostMethods } from './messages/methods.ts'
-import type { Prompt } from './messages/model.ts'
 import { leaderOf, leave, takeOver } from './prefixes.ts'
-import type { PromptRenderer, RenderedPrompt } from './prompt.ts'
+import type { PromptRenderer } from './prompt.ts'
+import { Requests, type ContextSettings } from './requests.ts'
 import { SearchedResponse } from './search.ts'
 import type { Sequence } from './sequence.ts'
 
-export interface SchedulerSettings {
-  contextTokens: number
-  /** longest prompt plus response that the model was trained for */
-  sequenceTokens: number
-  sequences: number
-  batchTokens: number
-  sharesPrefixes: boolean
-}
-
 const progressEveryMs = 250
 
-interface Call {
-  /** how many of its sequences may run at once */
-  parallel: number
-  states: boolean
-  tokens: boolean
-  /** of the local server */
-  served: boolean
-  /** renders the prompt; thrown is why the request cannot be run */
-  waiting: { key: number; prepare(): Sequence }[]
-  /** prepared, and without a place */
-  ready: Sequence[]
-  running: Set<Sequence>
-  emit(event: GenerateEvent | BranchesEvent | LikelihoodEvent): void
-  totals: Totals
-  start: number
-  reported: number
-  resolve(totals: Totals): void
-  reject(error: Error): void
-}
-
-type Work = Pick<Call, 'parallel' | 'states' | 'tokens' | 'waiting' | 'emit'> & { served?: boolean }
-
 export class Scheduler {
-  readonly #model: Model
   readonly #context: Context
-  readonly #renderer: PromptRenderer
+  readonly #requests: Requests
   readonly #networks: Map<string, ValueFunction>
   readonly #adapters: Adapters
-  readonly #settings: SchedulerSettings
+  readonly #settings: ContextSettings
   readonly #calls: Call[] = []
   readonly #freePlaces: number[]
   readonly #abandoned: Sequence[] = []
@@ -77,10 +43,9 @@ export class Scheduler {
   /** called by whatever gives the loop something to do */
   #wake = (): void => {}
 
-  constructor(model: Model, context: Context, renderer: PromptRenderer, networks: Map<string, ValueFunction>, settings: SchedulerSettings) {
-    this.#model = model
+  constructor(model: Model, context: Context, renderer: PromptRenderer, networks: Map<string, ValueFunction>, settings: ContextSettings) {
     this.#context = context
-    this.#renderer = renderer
+    this.#requests = new Requests(model, context, renderer, networks, settings)
     this.#networks = networks
     this.#adapters = new Adapters(model, context)
     this.#settings = settings
@@ -92,19 +57,10 @@ export class Scheduler {
     for (const { control, search, adapter = null } of input.requests) {
       if (adapter !== null && !this.#adapters.has(adapter)) throw new StudioError('bad-request', `adapter ${adapter} is not in the model host`)
       if (search !== undefined && search !== null && input.states) throw new StudioError('bad-request', 'the states of a response are not handed out where its tokens are searched for')
-      this.#checkNetwork(control)
+      this.#requests.checkNetwork(control)
     }
-    const waiting = byAdapter(input.requests).map((request) => ({
-      key: request.key,
-      prepare: () => {
-        const prompt = this.#render(request.prompt, request.maxTokens)
-        if (request.search === undefined || request.search === null) return new DrawnResponse(this.#model, request, prompt, input)
-        const sequence = new SearchedResponse(this.#model, this.#context, request, request.search, prompt, input)
-        this.#checkBranches(sequence, request.search.topK)
-        return sequence
-      }
-    }))
-    return this.#call({ parallel: input.parallel, states: input.states, tokens: input.tokens, served: input.served, waiting, emit: emit as Call['emit'] }, signal)
+    const waiting = byAdapter(input.requests).map((request) => ({ key: request.key, prepare: () => this.#requests.drawn(request, input) }))
+    return this.#call({ parallel: input.parallel, states: input.states, tokens: input.tokens, served: input.served ?? false, waiting, emit: emit as Call['emit'] }, signal)
   }
 
   /** Makes an adapter known under a name; resolves once no step can be in its way. @throws StudioError 'not-usable' */
@@ -124,17 +80,8 @@ export class Scheduler {
 
   /** The states of responses that are there already, without drawing a token; as `generate` otherwise. */
   prefill(input: PrefillInput, emit: (event: PrefillEvent) => void, signal: AbortSignal): Promise<Totals> {
-    const waiting = input.requests.map((request) => ({
-      key: request.key,
-      prepare: () => {
-        const prompt = this.#render(request.prompt, 0)
-        const tokens = this.#renderer.response(prompt, request.response)
-        if (tokens.length === 0) throw new Error('the response is empty')
-        this.#checkRoom(prompt, Math.min(tokens.length, request.maxTokens))
-        return new GivenResponse(request, prompt, tokens, input.deterministic)
-      }
-    }))
-    return this.#call({ parallel: this.#settings.sequences, states: true, tokens: false, waiting, emit: emit as Call['emit'] }, signal)
+    const waiting = input.requests.map((request) => ({ key: request.key, prepare: () => this.#requests.given(request, input.deterministic) }))
+    return this.#call({ parallel: this.#settings.sequences, states: true, tokens: false, served: false, waiting, emit: emit as Call['emit'] }, signal)
   }
 
   /** The answer to a `branches` event; of no effect where nobody waits for it any more. */
@@ -144,35 +91,15 @@ export class Scheduler {
 
   /** What the base model, and a method, say of responses that are there already: one after the other. As `generate` otherwise. */
   likelihood({ requests }: LikelihoodInput, emit: (event: HostMethods['likelihood']['event']) => void, signal: AbortSignal): Promise<Totals> {
-    const { vocabularySize } = this.#model.facts()
-    for (const { own } of requests) this.#checkNetwork(own?.control ?? null)
-    const waiting = requests.map(({ key, prompt, response, own, closely = false, changes = false }) => ({
-      key,
-      prepare: () => {
-        const base = this.#render(prompt, 0)
-        const tokens = typeof response === 'string' ? this.#renderer.unended(base, response) : response
-        if (tokens.length === 0) throw new Error('the response is empty')
-        if (tokens.some((token) => token < 0 || token >= vocabularySize)) throw new Error("the response has a token that is not in the model's vocabulary: it is another model's")
-        this.#checkRoom(base, tokens.length)
-        const other = own && { prompt: this.#render(own.prompt, tokens.length), control: own.control }
-        return new ComparedResponse(key, base, tokens, other, this.#settings, closely ? (token) => this.#renderer.tokenText(token) : null, changes && own !== null ? new LogitChange(this.#context) : null)
-      }
-    }))
-    return this.#call({ parallel: 1, states: false, tokens: false, waiting, emit: emit as Call['emit'] }, signal)
+    for (const { own } of requests) this.#requests.checkNetwork(own?.control ?? null)
+    const waiting = requests.map((request) => ({ key: request.key, prepare: () => this.#requests.compared(request) }))
+    return this.#call({ parallel: 1, states: false, tokens: false, served: false, waiting, emit: emit as Call['emit'] }, signal)
   }
 
   #call(work: Work, signal: AbortSignal): Promise<Totals> {
     if (signal.aborted) throw new StudioError('cancelled', 'generation was stopped')
     return new Promise((resolve, reject) => {
-      const call: Call = {
-        ...work, resolve, reject,
-        served: work.served ?? false,
-        ready: [],
-        running: new Set(),
-        totals: { steps: 0, tokens: 0, promptTokens: 0, sharedTokens: 0, seconds: 0 },
-        start: performance.now(),
-        reported: 0
-      }
+      const call = begun(work, resolve, reject)
       this.#calls.unshift(call)
       signal.addEventListener('abort', () => this.#end(call, new StudioError('cancelled', 'generation was stopped')))
       this.#wake()
@@ -194,7 +121,7 @@ export class Scheduler {
         const step = this.#nextStep()
         const decoding = step === null ? null : this.#context.decode(step.batch)
         this.#tell()
-        this.#prepareAhead()
+        for (const call of [...this.#calls]) prepareAhead(call, this.#settings.sequences)
         if (step !== null && decoding !== null) this.#take(step, await decoding)
         else if (this.#searched().some(({ asks }) => asks)) await woken
         else await breathe() // a message that ends a call is heard even where nothing could be decoded
@@ -210,7 +137,7 @@ export class Scheduler {
   #nextStep(): Step | null {
     const [first] = this.#running()
     if (first instanceof ComparedResponse) return first.step(this.#context, this.#networks)
-    const [served, own] = this.#sides()
+    const [served, own] = sidesOf(this.#calls)
     this.#servedFirst = !this.#servedFirst
     const queues = own.map(({ running }): Queue => ({ sequences: [...running], inOrder: false }))
     const shared: Queue = { sequences: served.toReversed().flatMap(({ running }) => [...running]), inOrder: true }
@@ -227,7 +154,7 @@ export class Scheduler {
 
   /** Gives places to sequences until one does not fit: a later one must not keep it waiting. */
   #admit(): void {
-    for (let call = this.#nextCall(); call !== undefined; call = this.#nextCall()) {
+    for (let call = nextCall(this.#calls); call !== undefined; call = nextCall(this.#calls)) {
       const next = call.ready[0] as Sequence
       const running = this.#running()
       if (this.#freePlaces.length < next.places || (running.length > 0 && (next.alone || next.adapter !== this.#adapters.current || running.some(({ alone }) => alone)))) return
@@ -241,68 +168,6 @@ export class Scheduler {
       if (next.alone) this.#context.clear(false) // its cells are the first ones, whatever ran before
       if (beginning !== null) [next.leader, next.shared] = [beginning.leader, beginning.tokens]
     }
-  }
-
-  /** Whose sequence gets the next place: of the two sides that which has fewer. Undefined where nobody waits for one. */
-  #nextCall(): Call | undefined {
-    const waits = (call: Call): boolean => this.#next(call) !== undefined && call.running.size < call.parallel
-    const [served, own] = this.#sides()
-    const oldest = served.findLast(waits)
-    const newest = own.find(waits)
-    if (oldest === undefined || newest === undefined) return oldest ?? newest
-    return placesOf(served) < placesOf(own) ? oldest : newest
-  }
-
-  /** The local server's calls and all others, the newest first. */
-  #sides(): [served: Call[], own: Call[]] {
-    return [this.#calls.filter(({ served }) => served), this.#calls.filter(({ served }) => !served)]
-  }
-
-  #next(call: Call): Sequence | undefined {
-    while (call.ready.length === 0 && call.waiting.length > 0) this.#prepare(call)
-    return call.ready[0]
-  }
-
-  #prepare(call: Call): void {
-    const request = call.waiting.shift()
-    if (request === undefined) return
-    try {
-      call.ready.push(request.prepare())
-    } catch (error) {
-      call.emit(skipped(request.key, error instanceof Error ? error.message : String(error)))
-    }
-  }
-
-  /** As many as may come to be needed at once. */
-  #prepareAhead(): void {
-    for (const call of [...this.#calls]) {
-      while (call.waiting.length > 0 && call.ready.length < Math.min(call.parallel, this.#settings.sequences)) this.#prepare(call)
-    }
-  }
-
-  /** @throws StudioError 'bad-request' */
-  #checkNetwork(control: ControlInput | null): void {
-    if (control !== null && !this.#networks.has(control.network)) throw new StudioError('bad-request', `value function ${control.network} is not in the model host`)
-  }
-
-  /** @throws Error when the model cannot take it */
-  #render(prompt: Prompt, newTokens: number): RenderedPrompt {
-    const rendered = this.#renderer.render(prompt)
-    if (rendered.tokens.length === 0) throw new Error('the prompt is empty')
-    this.#checkRoom(rendered, newTokens)
-    return rendered
-  }
-
-  #checkRoom({ tokens }: RenderedPrompt, newTokens: number): void {
-    const limit = Math.min(this.#settings.sequenceTokens, this.#settings.contextTokens)
-    if (tokens.length + newTokens <= limit) return
-    throw new Error(`the prompt's ${tokens.length} tokens and ${newTokens} new ones are more than the ${limit} of the model's context`)
-  }
-
-  #checkBranches({ places, cells }: SearchedResponse, topK: number): void {
-    if (places > 1 && !this.#settings.sharesPrefixes) throw new Error('this model cannot go on in several ways at once: it has recurrent layers or a sliding window')
-    if (places > this.#settings.sequences) throw new Error(`${topK} tokens cannot compete: the model was loaded for ${this.#settings.sequences} sequences at once`)
-    if (cells > this.#settings.contextTokens) throw new Error(`prompt, response and the ${topK} branches of its tokens need ${cells} cells, more than the ${this.#settings.contextTokens} of the context: fewer candidates or a shorter look-ahead are needed`)
   }
 
   #takeOver(): void {
@@ -427,12 +292,4 @@ export class Scheduler {
 /** In their order but for those of one adapter, which come together: the context changes as seldom as it can. */
 function byAdapter(requests: GenerationRequest[]): GenerationRequest[] {
   return [...Map.groupBy(requests, ({ adapter }) => adapter ?? null).values()].flat()
-}
-
-function placesOf(calls: Call[]): number {
-  return calls.reduce((sum, { running }) => sum + [...running].reduce((places, one) => places + one.places, 0), 0)
-}
-
-function skipped(key: number, reason: string): SkippedEvent {
-  return { kind: 'skipped', key, reason }
 }
