@@ -41,11 +41,11 @@ class Backends {
     await this.look()
     const come = this.list.filter((one) => isHere(one) && !before.has(one.id))
     if (come.length === 0) return
-    await model.planLoad()
     const names = come.map(({ title }) => title).join(' and ')
     const kept = model.choice
     const chosen = kept?.device === 'auto' || come.some(({ backend }) => backend === kept?.device)
     notices.add('info', `${names} is here. ${chosen ? 'A model that is loaded from now on can use it.' : 'Choose it as the device to use it.'}`, undefined, studio.model !== null && kept !== null && chosen ? { title: 'Load the model again', run: () => void model.chooseDevice(kept) } : undefined)
+    await model.planLoad()
   }
 }
 

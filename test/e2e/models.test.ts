@@ -26,6 +26,8 @@ test('models are downloaded, paused, resumed and refused, listed with their fit,
   await go('Model')
   await studio.bothSizes('70-model-empty')
   expect(hub.requests).toEqual([]) // nobody asked for anything yet
+  const backends = page.getByRole('list', { name: 'GPU backends' }).getByRole('listitem')
+  if (process.platform === 'linux' && process.arch === 'x64') await expect(backends).toHaveText([/^CUDA 13.*Part of this installation/, /^CUDA 12.*Part of this installation/, /^Vulkan.*Part of this installation/])
 
   await test.step('a model of the hub is listed', async () => {
     await page.getByText('Hugging Face', { exact: true }).click()
