@@ -83,7 +83,7 @@ test('a page cannot be led away: links, forms, frames, dropped files and address
   })
   const tries: string[] = [
     "location.href = 'file:///etc/passwd'", "location.replace('data:text/html,<h1>x')", "location.href = 'studio://app/other.html'", "location.href = 'studio://other/index.html'",
-    "location.href = 'javascript:document.title=1'", "window.open('file:///etc/passwd')", "window.open('about:blank')", "window.open('studio://app/index.html')",
+    "location.href = 'studio://app/../../package.json'", "location.href = 'javascript:document.title=1'", "window.open('file:///etc/passwd')", "window.open('about:blank')", "window.open('studio://app/index.html')",
     "{ const a = document.createElement('a'); a.href = 'https://example.com'; a.target = '_blank'; document.body.append(a); a.click() }",
     "{ const a = document.createElement('a'); a.href = 'data:text/plain,x'; a.download = 'x.txt'; document.body.append(a); a.click() }",
     "{ const f = document.createElement('form'); f.action = 'https://example.com'; f.method = 'post'; document.body.append(f); f.submit() }",
@@ -113,6 +113,48 @@ test('a page cannot be led away: links, forms, frames, dropped files and address
     BrowserWindow.getAllWindows()[0]!.webContents.executeJavaScript("[...document.querySelectorAll('iframe')].map((frame) => frame.contentDocument?.body?.childElementCount ?? 0)")
   )
   expect(elements).toEqual([0, 0, 0])
+})
+
+/** Each row is tried in the page, and the policy itself says that it refused it: directive and address. */
+const refusals: [what: string, script: string, refused: RegExp][] = [
+  ['eval', "try { (0, eval)('window.__hit = 1') } catch {}", /^script-src eval$/],
+  ['a function from text', "try { new Function('window.__hit = 1')() } catch {}", /^script-src eval$/],
+  ['an inline script', "{ const s = document.createElement('script'); s.textContent = 'window.__hit = 1'; document.body.append(s) }", /^script-src-elem inline$/],
+  ['an inline handler', "{ const b = document.createElement('b'); b.setAttribute('onclick', 'window.__hit = 1'); document.body.append(b); b.click() }", /^script-src-attr inline$/],
+  ['a script from elsewhere', "{ const s = document.createElement('script'); s.src = 'https://example.com/x.js'; document.body.append(s) }", /^script-src-elem https:\/\/example\.com/],
+  ['a script of data', "{ const s = document.createElement('script'); s.src = 'data:text/javascript,window.__hit=1'; document.body.append(s) }", /^script-src-elem data/],
+  ['a worker of a blob', "try { new Worker(URL.createObjectURL(new Blob(['1']))) } catch {}", /^worker-src blob/],
+  ['a picture', "new Image().src = 'https://example.com/x.png'", /^img-src https:\/\/example\.com/],
+  ['a font', "void new FontFace('x', 'url(https://example.com/x.woff2)').load().catch(() => {})", /^font-src https:\/\/example\.com/],
+  ['a style sheet', "{ const l = document.createElement('link'); l.rel = 'stylesheet'; l.href = 'https://example.com/x.css'; document.head.append(l) }", /^style-src-elem https:\/\/example\.com/],
+  ['a film', "{ const v = document.createElement('video'); v.src = 'https://example.com/x.mp4'; document.body.append(v) }", /^media-src https:\/\/example\.com/],
+  ['an object', "{ const o = document.createElement('object'); o.data = 'https://example.com/x'; document.body.append(o) }", /^(object|frame)-src https:\/\/example\.com/],
+  ['a frame', "{ const f = document.createElement('iframe'); f.src = 'https://example.com/'; document.body.append(f) }", /^frame-src https:\/\/example\.com/],
+  ['a request', "void fetch('https://example.com/x').catch(() => {})", /^connect-src https:\/\/example\.com/],
+  ['a request beside the page', "void fetch('studio://app/../../package.json').catch(() => {})", /^connect-src studio:\/\/app\/package\.json/],
+  ['a socket', "try { new WebSocket('wss://example.com/') } catch {}", /^connect-src wss:\/\/example\.com/],
+  ['a beacon', "navigator.sendBeacon('https://example.com/x', 'x')", /^connect-src https:\/\/example\.com/],
+  ['a form', "{ const f = document.createElement('form'); f.action = 'https://example.com/'; f.method = 'post'; document.body.append(f); f.submit() }", /^form-action https:\/\/example\.com/],
+  ['another base', "{ const b = document.createElement('base'); b.href = 'https://example.com/'; document.head.append(b) }", /^base-uri https:\/\/example\.com/],
+  ['a manifest', "{ const l = document.createElement('link'); l.rel = 'manifest'; l.href = 'https://example.com/x.json'; document.head.append(l) }", /^manifest-src https:\/\/example\.com/]
+]
+
+test('the policy refuses each kind of content by itself', async ({ studio }) => {
+  const { page } = studio
+  await page.getByRole('button', { name: 'Open the sample project' }).waitFor()
+  for (const [what, script, refused] of refusals) {
+    const said = await page.evaluate(
+      (text) =>
+        new Promise<string>((resolve) => {
+          document.addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI }) => resolve(`${effectiveDirective} ${blockedURI}`), { once: true })
+          setTimeout(() => resolve('nothing was refused'), 5000)
+          setTimeout(text) // what the driver calls itself may eval; what the page's own timer calls may not
+        }),
+      await page.evaluateHandle(`() => { ${script} }`)
+    )
+    expect(said, what).toMatch(refused)
+  }
+  expect(await page.evaluate(() => (window as { __hit?: number }).__hit)).toBeUndefined()
 })
 
 test('junk over the real port: a typed error for each, and the engine goes on', async ({ studio }) => {

@@ -1,7 +1,7 @@
 /** What a person, a page or a file can name that is no ordinary file: refused in a sentence, without a hang and without reading on. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { createInterface, type Interface } from 'node:readline'
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Failure } from '../../src-main/contract/errors.ts'
@@ -144,7 +144,12 @@ describe.skipIf(process.platform === 'win32')('a project with', () => {
     ['states as a link', (project) => replaceBy(join(project, 'states'), (path) => symlinkSync(outside, path))],
     ['a shard as a link', (project) => symlinkSync(place('victim'), join(project, 'states', 'collection-1.0000.f16'))],
     ['a checkpoint as a FIFO', (project) => spawnSync('mkfifo', [join(project, 'states', 'training-1.checkpoint')])],
-    ['reports as a link', (project) => symlinkSync(outside, join(project, 'reports'))]
+    ['reports as a link', (project) => symlinkSync(outside, join(project, 'reports'))],
+    ['backups as a link', (project) => symlinkSync(outside, join(project, 'backups'))],
+    ['project.db under a second name', (project) => linkSync(join(project, 'project.db'), join(outside, 'project.db'))],
+    ['another file as its write-ahead log', (project) => linkSync(place('victim'), join(project, 'project.db-wal'))],
+    ['another file as search.db', (project) => replaceBy(join(project, 'search.db'), (path) => linkSync(place('victim'), path))],
+    ['another file as a shard', (project) => linkSync(place('victim'), join(project, 'states', 'collection-1.0000.f16'))]
   ]
 
   test.each(cases)('%s is refused untouched', async (_name, spoil) => {
@@ -155,9 +160,21 @@ describe.skipIf(process.platform === 'win32')('a project with', () => {
     spoil(theirs())
     const before = spawnSync('ls', ['-laR', theirs(), outside]).stdout.toString()
     const problem = problemOf(await ask('project.open', { directory: theirs() }))
-    expect(problem).toMatchObject({ code: 'not-usable', message: expect.stringMatching(/a link to elsewhere|no ordinary/) })
+    expect(problem).toMatchObject({ code: 'not-usable', message: expect.stringMatching(/a link to elsewhere|no ordinary|has a second name elsewhere \(a hard link\)/) })
     expect(readFileSync(place('victim'), 'utf8')).toBe('theirs alone')
     expect(spawnSync('ls', ['-laR', theirs(), outside]).stdout.toString()).toBe(before)
+    rmSync(theirs(), { recursive: true })
+    rmSync(outside, { recursive: true })
+  })
+
+  test('a restore that was killed between two names of its database is opened as it was', async () => {
+    expect(problemOf(await ask('project.create', { directory: theirs() }))).toBeNull()
+    await ask('project.close', {})
+    const aside = join(theirs(), 'project.set-aside-2026-01-01T00-00-00-000Z.db')
+    linkSync(join(theirs(), 'project.db'), aside)
+    expect(problemOf(await ask('project.open', { directory: theirs() }))).toBeNull()
+    await ask('project.close', {})
+    expect(existsSync(aside)).toBe(false) // it was the database itself, not one that was replaced
     rmSync(theirs(), { recursive: true })
   })
 

@@ -40,6 +40,7 @@ export async function readControlVector(path: string, { layers, size, strength, 
       const direction = floatsAt(descriptor, dataStart + Number(offset), size)
       if (!direction.every(Number.isFinite)) throw no(`${name} has numbers that are not finite`)
       direction.forEach((x, i) => (data[(layer - 1) * size + i]! += strength * x))
+      if (!data.subarray((layer - 1) * size, layer * size).every(Number.isFinite)) throw no(`${name} is too large for a float32 at a strength of ${strength}`)
       used++
     }
   } finally {

@@ -58,8 +58,12 @@ export async function rewardsIn(file: TensorFile, name: string, tensor: Tensor, 
   return values
 }
 
+/** Of which lengths and rewards are in memory. */
+const mostResponses = 10_000_000
+
 /** Counts of as many responses. @throws BadFile */
 export async function countsIn(file: TensorFile, name: string, tensor: Tensor): Promise<Float64Array> {
+  if ((tensor.shape[0] ?? 0) > mostResponses) throw new BadFile(`${name} are those of ${tensor.shape[0]} responses; at most ${mostResponses} are read`)
   if (tensor.shape.length !== 1 || isFloat(tensor.dtype)) throw new BadFile(`${name} is not a list of integers`)
   const values = toIntegers(tensor.dtype, await file.read(tensor))
   if (!values.every((value) => Number.isSafeInteger(value) && value >= 0)) throw new BadFile(`${name} holds something that is no count`)

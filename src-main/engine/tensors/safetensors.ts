@@ -8,7 +8,8 @@ import { elementBytes, isDType, type DType } from './dtype.ts'
 import { elementsOf, readBytes, rowMajor, type Tensor } from './tensor.ts'
 import { shown } from './zip.ts'
 
-const longestHeader = 16 * 1024 * 1024
+/** Value functions and states have a handful of tensors. */
+const longestHeader = 1024 * 1024
 const mostDimensions = 16
 
 /** The header before its tensors, which must follow in this order, each with all its bytes. */
@@ -31,7 +32,8 @@ export function safetensorsHeader(tensors: readonly { name: string; dtype: DType
 export async function readSafetensors(file: FileHandle, size: number): Promise<{ tensors: Map<string, Tensor>; metadata: Record<string, string> }> {
   if (size < 8) throw new BadFile('it does not begin like a safetensors file')
   const headerBytes = Number((await readBytes(file, 0, 8)).readBigUInt64LE())
-  if (headerBytes > longestHeader || 8 + headerBytes > size) throw new BadFile('it does not begin like a safetensors file')
+  if (8 + headerBytes > size) throw new BadFile('it does not begin like a safetensors file')
+  if (headerBytes > longestHeader) throw new BadFile(`its header has ${headerBytes} bytes; that of a value function or of states has at most ${longestHeader}`)
   const header = objectIn((await readBytes(file, 8, headerBytes)).toString('utf8'))
   const metadata = metadataOf(header.get('__metadata__'))
   header.delete('__metadata__')
@@ -61,7 +63,29 @@ function objectIn(text: string): Map<string, unknown> {
     throw new BadFile('its header is not JSON')
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new BadFile('its header is not that of a safetensors file')
-  return new Map(Object.entries(value))
+  const header = new Map(Object.entries(value))
+  const inner = [...header.values()].reduce((sum: number, entry) => sum + (typeof entry === 'object' && entry !== null && !Array.isArray(entry) ? Object.keys(entry).length : 0), 0)
+  const [outerKeys, innerKeys] = keysWritten(text)
+  if (outerKeys !== header.size || innerKeys !== inner) throw new BadFile('its header says something twice, and readers differ in which of them counts')
+  return header
+}
+
+/** Keys of the outermost object and of the objects in it, as they are written: JSON.parse drops all but the last of a name. */
+function keysWritten(json: string): [outer: number, inner: number] {
+  const keys = [0, 0, 0]
+  let depth = 0
+  let quoted = false
+  for (let i = 0; i < json.length; i++) {
+    const character = json[i] as string
+    if (quoted) {
+      if (character === '\\') i++
+      else if (character === '"') quoted = false
+    } else if (character === '"') quoted = true
+    else if (character === '{' || character === '[') depth++
+    else if (character === '}' || character === ']') depth--
+    else if (character === ':' && depth <= 2) keys[depth]!++
+  }
+  return [keys[1] as number, keys[2] as number]
 }
 
 function metadataOf(value: unknown): Record<string, string> {

@@ -18,6 +18,8 @@ export interface Tensor {
 
 /** Of what is read at once: no layer of a value function and no response is longer. */
 export const mostBytesAtOnce = 1024 * 1024 * 1024
+/** Of a tensor that repeats its numbers: a kilobyte can say that it is a gigabyte. */
+const mostRepeated = 1 << 20
 const bytesOfCheck = 16 * 1024 * 1024
 
 /** @throws BadFile for sizes that no file has */
@@ -70,6 +72,7 @@ export async function readTensor(file: FileHandle, tensor: Tensor): Promise<Buff
   const span = spanOf(tensor)
   if (Math.max(span, count) * width > mostBytesAtOnce) throw new BadFile(`a tensor of the shape (${tensor.shape.join(', ')}) is larger than ${mostBytesAtOnce / 2 ** 30} GB`)
   if (count === 0) return Buffer.alloc(0)
+  if (count > span && count > mostRepeated) throw new BadFile(`a tensor of the shape (${tensor.shape.join(', ')}) has ${count} elements and only ${span} numbers: save it with .contiguous()`)
   const bytes = await readBytes(file, tensor.at, span * width)
   return isRowMajor(tensor) ? bytes : gathered(tensor, bytes, count, width)
 }

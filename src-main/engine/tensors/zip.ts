@@ -23,9 +23,9 @@ const endBytes = 22
 const longestComment = 65535
 const localBytes = 30
 
-/** A model of a hundred billion numbers has a few thousand tensors. */
-const mostEntries = 200_000
-const longestDirectory = 64 * 1024 * 1024
+/** A model of a hundred billion numbers has a few thousand tensors; each entry is a read. */
+const mostEntries = 20_000
+const longestDirectory = 8 * 1024 * 1024
 
 /** By name. @throws BadFile for anything that is not a whole zip file of stored entries that lie beside each other */
 export async function readZip(file: FileHandle, size: number): Promise<Map<string, ZipEntry>> {
