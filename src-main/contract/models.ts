@@ -3,8 +3,12 @@ import { z } from 'zod'
 import { failure } from './errors.ts'
 
 export const modelFacts = z.object({
+  /** the first, where it has several */
   file: z.string(),
+  /** of all its files */
   bytes: z.number(),
+  /** how many files it is in */
+  parts: z.int(),
   name: z.string().nullable(),
   architecture: z.string(),
   parameters: z.number(),
