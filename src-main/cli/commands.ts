@@ -13,6 +13,7 @@ import { evaluate } from './commands/evaluate.ts'
 import { evaluateCompare, evaluateExport, evaluateExtend, evaluateList, evaluateShow } from './commands/evaluations.ts'
 import { generateCommand } from './commands/generate.ts'
 import { methodList, metricList, rewardList } from './commands/lists.ts'
+import { modelChecksum } from './commands/model-checksum.ts'
 import { modelDownload } from './commands/model-download.ts'
 import { modelInspect } from './commands/model-inspect.ts'
 import { modelList } from './commands/model-list.ts'
@@ -34,7 +35,7 @@ import { valueFunctionExport, valueFunctionImport } from './commands/value-funct
 // "reward list" before "reward": the first whose words match is taken
 export const commands: readonly Command[] = [
   projectNew, projectBackups, projectBackup, projectRestore,
-  modelInspect, modelList, modelDownload, deviceList, deviceBackends, deviceFetch, deviceRemove,
+  modelInspect, modelChecksum, modelList, modelDownload, deviceList, deviceBackends, deviceFetch, deviceRemove,
   dataImport, dataPreview, dataHub, dataFetch, dataSearch, dataExport,
   collect, statesExport, statesImport,
   rewardList, rewardShow, rewardDelete, reward, preferenceTrain, preferenceList, preferenceDelete,

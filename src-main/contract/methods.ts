@@ -95,8 +95,13 @@ export const methods = {
   'model.forget': { input: z.object({ path: file }), output: models.modelLibrary },
   /** Deletes a model of the studio's own folder. */
   'model.delete': { input: z.object({ file }), output: models.modelLibrary },
-  /** SHA-256 of a file, told with `model.checksum` on the way; remembered as long as the file does not change. */
-  'model.checksum': { input: z.object({ file }), output: z.object({ sha256: z.string() }) },
+  /**
+   * SHA-256 of a model, told with `model.checksum` on the way; remembered as long as its files do not change. Where it has
+   * several, `parts` are theirs and `sha256` is that of their list, a line each.
+   */
+  'model.checksum': { input: z.object({ file }), output: z.object({ sha256: z.string(), parts: z.array(z.string()) }) },
+  /** The request fails with 'cancelled' then; nothing happens where none runs. */
+  'model.cancelChecksum': { input: z.object({ file }), output: nothing },
   /** How the project's model would be loaded now; fails where loading would. */
   'model.plan': { input: nothing, output: device.loadPlan },
   /** Loads the project's model in the model host, if it is not there already. */

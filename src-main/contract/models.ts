@@ -4,8 +4,12 @@ import { furtherBackendId } from './device.ts'
 import { failure } from './errors.ts'
 
 export const modelFacts = z.object({
+  /** the first, where it has several */
   file: z.string(),
+  /** of all its files */
   bytes: z.number(),
+  /** how many files it is in */
+  parts: z.int(),
   name: z.string().nullable(),
   architecture: z.string(),
   parameters: z.number(),

@@ -19,7 +19,7 @@ import { listMetrics } from './evaluate/metrics.ts'
 import { writeReport } from './evaluate/report.ts'
 import { completeStudy, evaluationDoors, measureDoors } from './evaluate/study.ts'
 import { catalogue } from './models/catalogue.ts'
-import { checksumOf } from './models/checksum.ts'
+import { combined, partChecksums } from './models/checksum.ts'
 import { furtherBackends } from './models/further-backends.ts'
 import { listHubModel } from './models/hub-model.ts'
 import { inspectModel } from './models/inspect.ts'
@@ -56,6 +56,9 @@ export function createHandlers(engine: Engine): Handlers {
     }
     return summary
   }
+
+  /** by file, what ends it */
+  const checksumsComputed = new Map<string, AbortController>()
 
   return {
     'studio.state': async () => ({
@@ -158,14 +161,26 @@ export function createHandlers(engine: Engine): Handlers {
       return engine.library.list()
     },
     'model.checksum': async ({ file }) => {
-      const { file: path, bytes } = await inspectModel(file)
+      const { file: path } = await inspectModel(file)
+      if (checksumsComputed.has(file)) throw new StudioError('busy', 'the checksum of this file is being computed already')
+      const abort = new AbortController()
+      checksumsComputed.set(file, abort)
       let told = performance.now()
-      const sha256 = await checksumOf(path, cacheDirectory, (done) => {
+      const progress = (done: number, total: number): void => {
         if (performance.now() - told < 200) return
         told = performance.now()
-        engine.options.tell('model.checksum', { file, done, total: bytes })
-      })
-      return { sha256 }
+        engine.options.tell('model.checksum', { file, done, total })
+      }
+      try {
+        const checksums = await partChecksums(path, cacheDirectory, { progress, signal: abort.signal })
+        return { sha256: combined(checksums), parts: checksums }
+      } finally {
+        checksumsComputed.delete(file)
+      }
+    },
+    'model.cancelChecksum': ({ file }) => {
+      checksumsComputed.get(file)?.abort()
+      return {}
     },
     'model.plan': () => {
       const { modelFile } = engine.project

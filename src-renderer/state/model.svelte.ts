@@ -1,5 +1,6 @@
 /** The model stage: the catalogue, the facts of the project's model, loading it. */
 import type { DeviceCandidate, DeviceChoice, LoadPlan } from '../../src-main/contract/device.ts'
+import type { Output } from '../../src-main/contract/methods.ts'
 import type { CatalogueModel, ModelFacts } from '../../src-main/contract/models.ts'
 import { fileName } from '../ui/format.ts'
 import { call, on } from './connection.ts'
@@ -19,8 +20,8 @@ class ModelStage {
   /** How the project's model would be loaded now, or why it would not. */
   plan = $state.raw<LoadPlan | null>(null)
   planProblem = $state<string | null>(null)
-  /** SHA-256 of files that it was asked for. */
-  checksums = $state.raw<ReadonlyMap<string, string>>(new Map())
+  /** SHA-256 of files that it was asked for, and of each of its files. */
+  checksums = $state.raw<ReadonlyMap<string, Output<'model.checksum'>>>(new Map())
   /** How far the checksum of a file is. */
   checking = $state.raw<{ file: string; done: number; total: number | null } | null>(null)
 
@@ -102,8 +103,13 @@ class ModelStage {
   async checksum(file: string): Promise<void> {
     this.checking = { file, done: 0, total: null }
     const answer = await notices.guard(() => call('model.checksum', { file }))
-    if (answer !== undefined) this.checksums = new Map(this.checksums).set(file, answer.sha256)
+    if (answer !== undefined) this.checksums = new Map(this.checksums).set(file, answer)
     this.checking = null
+  }
+
+  /** What is computed ends without a word. */
+  async cancelChecksum(file: string): Promise<void> {
+    await notices.guard(() => call('model.cancelChecksum', { file }))
   }
 
   async load(): Promise<void> {

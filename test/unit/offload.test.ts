@@ -19,7 +19,7 @@ const MB = 1e6
 const GB = 1e9
 /** 22 layers of 20 MB with a cache of 1 kB a token each, a head of 100 MB, embeddings of 60 MB. */
 const facts: ModelFacts = {
-  file: '/models/some.gguf', bytes: 600 * MB, name: null, architecture: 'llama', parameters: 1.1e9, embeddingLength: 2048, blockCount: 22, contextLength: 2048,
+  file: '/models/some.gguf', bytes: 600 * MB, parts: 1, name: null, architecture: 'llama', parameters: 1.1e9, embeddingLength: 2048, blockCount: 22, contextLength: 2048,
   vocabularySize: 32000, quantization: 'Q4_0', licence: null, hasChatTemplate: true, memoryNeeded: 0, memoryAvailable: 0, fits: true,
   sizes: { layers: new Array<number>(22).fill(20 * MB), output: 100 * MB, shared: 0, cachePerToken: 1000, computePerToken: 1000 }
 }

@@ -3,15 +3,16 @@ import { GGMLFileQuantizationType } from '@huggingface/gguf'
 import { readFileSync } from 'node:fs'
 import { freemem } from 'node:os'
 import type { ModelFacts } from '../../contract/models.ts'
-import { readGguf, unusable, type GgufTensor } from './gguf-file.ts'
+import { unusable, type GgufTensor } from './gguf-file.ts'
 import { batchTokens, contextTokens } from './room.ts'
+import { readModelHeader } from './split.ts'
 import { tensorBytes } from './tensor-bytes.ts'
 
 const purpose = 'a model'
 
 /** @throws StudioError 'not-found' or 'not-usable', saying what the file is instead */
 export async function inspectModel(path: string): Promise<ModelFacts> {
-  const { file, bytes, metadata, tensors, parameters } = await readGguf(path, purpose)
+  const { file, bytes, parts, metadata, tensors, parameters } = await readModelHeader(path, purpose)
   const value = (key: string): unknown => metadata[key]
   const text = (key: string): string | null => (typeof value(key) === 'string' ? (value(key) as string) : null)
   const architecture = text('general.architecture')
@@ -40,7 +41,7 @@ export async function inspectModel(path: string): Promise<ModelFacts> {
   const memoryNeeded = bytes + blockCount * cachePerToken * contextTokens + computePerToken * batchTokens
   const memoryAvailable = availableMemory()
   return {
-    file, bytes, architecture, embeddingLength, blockCount, contextLength, vocabularySize,
+    file, bytes, parts, architecture, embeddingLength, blockCount, contextLength, vocabularySize,
     name: text('general.name'),
     parameters,
     quantization: quantizationName(Number(value('general.file_type') ?? NaN), tensors),

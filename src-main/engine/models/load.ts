@@ -22,6 +22,8 @@ export interface Loading {
   /** Asked before the model is loaded. @throws where there is no room for it */
   makeRoom(plan: LoadPlan): void | Promise<void>
   warn(text: string): void
+  /** of the file, for its checksum, where it was not read before */
+  reading?(done: number, total: number): void
   signal?: AbortSignal
 }
 
@@ -30,7 +32,7 @@ export async function loadModel(file: string, loading: Loading): Promise<HostCli
   const { launch, cacheDirectory, choice, scores, failed, signal } = loading
   const load = machineLoad() // before this adds to it
   const facts = await inspectModel(file)
-  const sha256 = await checksumOf(file, cacheDirectory)
+  const sha256 = await checksumOf(file, cacheDirectory, { progress: loading.reading, signal })
   signal?.throwIfAborted()
   const { client, backend, candidates } = await openBackend(launch, choice.device, failed)
   const kill = (): void => client.kill()

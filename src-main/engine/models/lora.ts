@@ -2,6 +2,7 @@
 import { GGMLQuantizationType as T, GGUFValueType } from '@huggingface/gguf'
 import type { StudioError } from '../../contract/errors.ts'
 import { readGguf, unusable, type GgufTensor } from './gguf-file.ts'
+import { readModelHeader } from './split.ts'
 
 const purpose = 'a LoRA adapter'
 
@@ -23,7 +24,7 @@ export async function checkLora(path: string, modelFile: string): Promise<void> 
   if (!Number.isFinite(metadata['adapter.lora.alpha'] ?? 0)) throw no('its adapter.lora.alpha is not a finite number')
   if ('adapter.alora.invocation_tokens' in metadata) throw no('it is an activated LoRA, which begins in the middle of a prompt; only plain ones can be used')
 
-  const model = await readGguf(modelFile, 'a model')
+  const model = await readModelHeader(modelFile, 'a model')
   const architecture = model.metadata['general.architecture']
   if (metadata['general.architecture'] !== architecture) throw no(`it was made for the architecture ${shown(metadata['general.architecture'])}, and the model's is ${shown(architecture)}`)
 

@@ -2,7 +2,6 @@
  * The project's model while the engine runs: started when it is first needed, and started again when its process dies.
  * Beside it there can be others, for as long as something is done with them.
  */
-import { statSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Backend, DeviceCandidate, DeviceChoice, LoadedModel, LoadPlan } from '../../contract/device.ts'
@@ -17,10 +16,12 @@ import { HostClient, type LaunchHost } from './host-client.ts'
 import { availableMemory, inspectModel } from './inspect.ts'
 import { loadModel } from './load.ts'
 import { checkMemory, planLoad, roomBeside } from './plan.ts'
+import { modelBytes } from './split.ts'
 
 /** A killed process gives its memory back a moment later. */
 const waitMs = 100
 const mostWaitMs = 5000
+const tellEveryMs = 500
 
 export interface SecondModel {
   use<T>(work: (host: HostClient, progressed: () => void) => Promise<T>): Promise<T>
@@ -55,6 +56,8 @@ export class Models {
   #failed = new Map<Backend, string>()
   /** of the project's model: its weights in the machine's memory, and all that it takes there */
   #needed = { bytes: 0, memory: 0 }
+  /** ends the loading of the project's model */
+  #loading = new AbortController()
   readonly #seconds = new Set<Second>()
 
   constructor(launch: LaunchHost, directories: ModelDirectories, events: ModelEvents) {
@@ -125,6 +128,7 @@ export class Models {
   }
 
   unload(): void {
+    this.#loading.abort()
     void this.#client?.then((client) => client.kill(), () => {})
     this.#client = null
   }
@@ -134,7 +138,7 @@ export class Models {
    * kept, and say so through `progressed`, which counts as a fresh start.
    */
   async withHost<T>(project: Project, work: (host: HostClient, progressed: () => void) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    return survivingDeaths(async (progressed) => work(await this.use(project), progressed), (text) => this.#events.died(text, 'project'), signal)
+    return survivingDeaths(async (progressed) => work(await unlessAborted(this.use(project), signal), progressed), (text) => this.#events.died(text, 'project'), signal)
   }
 
   /**
@@ -219,6 +223,8 @@ export class Models {
 
   async #start(file: string): Promise<HostClient> {
     this.#events.loaded(null, 'Loading the model')
+    const { signal } = (this.#loading = new AbortController())
+    let told = performance.now()
     const client = await loadModel(file, {
       launch: this.#launch,
       cacheDirectory: this.#directories.cacheDirectory,
@@ -228,7 +234,13 @@ export class Models {
         checkMemory(file, plan, this.#besides())
         this.#needed = { bytes: mappedBytes(file, plan), memory: plan.memoryNeeded }
       },
-      warn: (text) => this.#events.died(text, 'project')
+      warn: (text) => this.#events.died(text, 'project'),
+      reading: (done, total) => {
+        if (performance.now() - told < tellEveryMs) return
+        told = performance.now()
+        this.#events.loaded(null, `Computing the file's checksum, ${Math.floor((100 * done) / total)} %`)
+      },
+      signal
     })
     this.#events.loaded(client.loaded, 'Ready')
     return client
@@ -252,7 +264,23 @@ export class Models {
   }
 }
 
+/** Others may wait for the same model: it is loaded on when one of them gives up. @throws StudioError 'cancelled' by the signal */
+async function unlessAborted<T>(loading: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return loading
+  const given = Promise.withResolvers<never>()
+  const giveUp = (): void => given.reject(new StudioError('cancelled', 'stopped'))
+  if (signal.aborted) giveUp()
+  signal.addEventListener('abort', giveUp)
+  try {
+    return await Promise.race([loading, given.promise])
+  } finally {
+    signal.removeEventListener('abort', giveUp)
+    given.promise.catch(() => {})
+    loading.catch(() => {})
+  }
+}
+
 /** Bytes of the weights that stay in the machine's memory. */
 function mappedBytes(file: string, { memoryNeeded }: LoadPlan): number {
-  return Math.min(memoryNeeded, statSync(file).size)
+  return Math.min(memoryNeeded, modelBytes(file))
 }
