@@ -1,4 +1,5 @@
 /** The chat stage: its panes, the conversation in front, and the answer that is being generated. */
+import { SvelteMap } from 'svelte/reactivity'
 import type { ChatTurn } from '../../src-main/contract/chat.ts'
 import type { MethodChoice } from '../../src-main/contract/control.ts'
 import type { RatingValue } from '../../src-main/contract/rating.ts'
@@ -17,7 +18,7 @@ import { Pane, Turn } from './turn.svelte.ts'
 
 export const mostPanes = 4
 const pageOfTurns = 20
-/** where one of them is looked for */
+/** where one of them is looked for, as much as a request gives */
 const mostTurns = 100
 const foldedKey = 'chat.folded'
 
@@ -39,7 +40,6 @@ class ChatStage {
   live = $state.raw<Turn | null>(null)
   /** The conversation that it is in. */
   answering = $state<number | null>(null)
-  prompt = $state('')
   /** What was sent before, for the arrow keys. */
   sent = $state.raw<string[]>([])
   maxTokens = $state(0)
@@ -61,6 +61,8 @@ class ChatStage {
   ready = $derived(this.panes.length > 0 && this.panes.every((pane) => control.complete(pane)))
 
   #keys = 0
+  /** What was begun and not sent, by conversation; null is the next new one. */
+  #drafts = new SvelteMap<number | null, string>()
   /** Of the requests for a way through a conversation only the newest counts. */
   #asked = 0
   /** The panes as they were set up; null once a message was sent to them. */
@@ -77,7 +79,7 @@ class ChatStage {
         this.#clear()
         this.panes = []
         this.sent = []
-        this.prompt = ''
+        this.#drafts.clear()
         this.#begun = []
         if (studio.settings !== null) {
           this.maxTokens = studio.settings.evaluate.maxTokens
@@ -118,6 +120,20 @@ class ChatStage {
     for (const choice of beginnings) this.addPane(choice)
   }
 
+  /** What stands in the box of the conversation in front. */
+  get prompt(): string {
+    return this.#drafts.get(this.conversation) ?? ''
+  }
+
+  set prompt(text: string) {
+    this.#draft(this.conversation, text)
+  }
+
+  #draft(conversation: number | null, text: string): void {
+    if (text === '') this.#drafts.delete(conversation)
+    else this.#drafts.set(conversation, text)
+  }
+
   toggleFolded(): void {
     this.folded = !this.folded
     localStorage.setItem(foldedKey, this.folded ? 'yes' : 'no')
@@ -143,7 +159,7 @@ class ChatStage {
     if (this.panes.length > 1) this.panes = this.panes.filter((pane) => pane.key !== key)
   }
 
-  /** A new conversation; the panes and the draft stay. */
+  /** A new conversation; the panes stay. */
   begin(): void {
     this.#clear()
     this.focus += 1
@@ -159,6 +175,8 @@ class ChatStage {
       return
     }
     if (!(await this.#load(conversation, found, found === null ? pageOfTurns : mostTurns))) return
+    while (found !== null && this.earlier && !this.turns.some(({ id }) => id === found)) if (!(await this.loadEarlier(mostTurns))) break
+    if (this.conversation !== conversation) return
     this.reveal = found
     const last = this.turns.at(-1)
     if (last !== undefined) this.show(last.panes.map(({ method }) => method))
@@ -171,22 +189,25 @@ class ChatStage {
     if (sibling !== undefined && this.conversation !== null) await this.#load(this.conversation, sibling)
   }
 
-  async loadEarlier(): Promise<void> {
+  /** @returns whether there are more turns now */
+  async loadEarlier(limit = pageOfTurns): Promise<boolean> {
     const { conversation, turns } = this
     const before = turns[0]?.id
-    if (conversation === null || before === null || before === undefined) return
-    const path = await notices.guard(() => call('chat.path', { conversation, before, limit: pageOfTurns }))
-    if (path === undefined || this.turns !== turns) return
+    if (conversation === null || before === null || before === undefined) return false
+    const path = await notices.guard(() => call('chat.path', { conversation, before, limit }))
+    if (path === undefined || this.turns !== turns) return false
     this.turns = [...path.turns.map((turn) => Turn.stored(turn)), ...turns]
     this.earlier = path.earlier
+    return path.turns.length > 0
   }
 
   /** The prompt in the box, after the last turn that is shown. */
   async send(): Promise<void> {
+    const { conversation } = this
     const prompt = this.prompt.trim()
     if (prompt === '' || !this.ready || this.live !== null) return
     this.prompt = ''
-    if (!(await this.#send(prompt, this.seed, this.turns, [])) && this.prompt === '') this.prompt = prompt
+    if (!(await this.#send(prompt, this.seed, this.turns, [])) && !this.#drafts.has(conversation)) this.#draft(conversation, prompt)
   }
 
   /** Another prompt at the place of this turn, which stays as its sibling. @returns whether it was sent */
@@ -295,6 +316,8 @@ class ChatStage {
       this.answering = sent.conversation
       this.aside = false
       if (this.turns.includes(turn) && this.conversation === null) {
+        this.#draft(sent.conversation, this.prompt)
+        this.#draft(null, '')
         this.conversation = sent.conversation
         this.title = prompt.replaceAll(/\s+/g, ' ').slice(0, 60)
       }

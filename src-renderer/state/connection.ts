@@ -4,14 +4,16 @@
  */
 import type { Failure, FailureCode } from '../../src-main/contract/errors.ts'
 import type { EventName, EventPayload, Input, MethodName, Output } from '../../src-main/contract/methods.ts'
+import { sentence } from '../ui/format.ts'
 
+/** What a request failed with; its message is a sentence. */
 export class RequestFailure extends Error {
   readonly code: FailureCode
   readonly details: string | undefined
   readonly retryable: boolean
 
   constructor(failure: Failure) {
-    super(failure.message)
+    super(sentence(failure.message))
     this.name = 'RequestFailure'
     this.code = failure.code
     this.details = failure.details

@@ -38,8 +38,14 @@ class ModelStage {
   }
 
   /** What a model is called: as the catalogue lists it, or as it calls itself; many files call themselves anything. */
+  /**
+   * What a model is called: by the catalogue, by its header or by its file. A header's one word that the file's name lacks
+   * is the folder that it was converted in ("Storage", "hf"), and names nothing.
+   */
   titleOf(file: string, name: string | null | undefined): string {
-    return this.catalogue.find((entry) => entry.file === file)?.title ?? name ?? fileName(file)
+    const own = fileName(file)
+    const names = name != null && (/\s|-/.test(name.trim()) || own.toLowerCase().includes(name.trim().toLowerCase())) && name.trim() !== ''
+    return this.catalogue.find((entry) => entry.file === file)?.title ?? (names ? name : own)
   }
 
   async loadCatalogue(): Promise<void> {

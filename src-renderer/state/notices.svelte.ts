@@ -1,4 +1,5 @@
 /** What the person must be told: notices of the engine and failed requests. */
+import { sentence } from '../ui/format.ts'
 import { on, RequestFailure } from './connection.ts'
 
 export type NoticeLevel = 'info' | 'warning' | 'error'
@@ -26,7 +27,7 @@ class Notices {
   #last = 0
 
   constructor() {
-    on('notice', ({ level, text, details }) => this.add(level, text, details))
+    on('notice', ({ level, text, details }) => this.add(level, sentence(text), details))
   }
 
   /** @returns its key, to dismiss it by; one that is there already is not shown twice */
@@ -43,14 +44,14 @@ class Notices {
     this.list = this.list.filter((notice) => notice.key !== key)
   }
 
-  /** Shows what a request failed with; a cancelled one was the person's own wish and is not shown. */
-  report(error: unknown): void {
-    if (error instanceof RequestFailure) {
-      if (error.code !== 'cancelled') this.add('error', error.message, error.details ?? `code: ${error.code}`)
-    } else {
-      const cause = error instanceof Error ? error : new Error(String(error))
-      this.add('error', `Something went wrong in the window: ${cause.message}`, cause.stack)
-    }
+  /**
+   * Shows what a request failed with; a cancelled one was the person's own wish and is not shown.
+   * @returns the notice's key, null where there is none
+   */
+  report(error: unknown): number | null {
+    if (error instanceof RequestFailure) return error.code === 'cancelled' ? null : this.add('error', error.message, error.details ?? `code: ${error.code}`)
+    const cause = error instanceof Error ? error : new Error(String(error))
+    return this.add('error', `Something went wrong in the window: ${cause.message}`, cause.stack)
   }
 
   /** Runs `work` and reports its failure; undefined then. */

@@ -20,6 +20,8 @@ class Studio {
   damaged = $state.raw<{ directory: string; message: string; backups: Backup[] } | null>(null)
   /** What the start screen is waiting for, as words. */
   opening = $state<string | null>(null)
+  /** The notice of a project that could not be opened, until one is. */
+  #refusal: number | null = null
   /** Projects are taken one after the other, as each first asks for its settings. */
   #taken: Promise<void> = Promise.resolve()
   #projectListeners: ((other: boolean) => void)[] = []
@@ -119,13 +121,16 @@ class Studio {
 
   async #open(words: string, request: () => Promise<Project | null>): Promise<void> {
     this.opening = words
-    await notices.guard(async () => {
+    try {
       await this.#settle()
       const project = await request()
-      if (project === null) return
-      await this.#takeProject(project)
-      await this.refresh()
-    })
+      if (project !== null) {
+        await this.#takeProject(project)
+        await this.refresh()
+      }
+    } catch (error) {
+      this.#refusal = notices.report(error) ?? this.#refusal
+    }
     this.opening = null
   }
 
@@ -153,6 +158,10 @@ class Studio {
     }
     const other = project?.id !== this.project?.id
     this.project = project
+    if (other && project !== null && this.#refusal !== null) {
+      notices.dismiss(this.#refusal)
+      this.#refusal = null
+    }
     if (other || everything) for (const fn of this.#projectListeners) fn(other)
   }
 }

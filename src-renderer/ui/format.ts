@@ -90,9 +90,10 @@ export function when(iso: string): string {
   return Number.isNaN(date.getTime()) ? iso : moment.format(date)
 }
 
-/** What an error says, as a sentence of its own. */
+/** What an error says, as a sentence of its own; a name, of a file say, that it begins with stays as it is. */
 export function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`
+  const word = /^[a-z]+(?=[\s,:;.!?]|$)(?!\.\w)/.test(text)
+  return `${word ? text.charAt(0).toUpperCase() : text.charAt(0)}${text.slice(1)}${/[.!?…]$/.test(text) ? '' : '.'}`
 }
 
 /** The last part of a path. */

@@ -77,9 +77,15 @@ test('conversations go on, branch, are found, exported and deleted', async ({ st
     await box.fill('a draft')
     await page.keyboard.press('ControlOrMeta+n')
     await expect(page.getByRole('heading', { name: 'New conversation' })).toBeVisible()
+    await expect(box).toHaveValue('') // every conversation has its own
+    await box.fill('another')
     await go('Data')
     await go('Chat')
+    await expect(box).toHaveValue('another')
+    await list.getByRole('option', { name: /branch/ }).click()
     await expect(box).toHaveValue('a draft')
+    await page.keyboard.press('ControlOrMeta+n')
+    await expect(box).toHaveValue('another')
     await send('<b>Bold</b> “glacier” 100%_')
     await expect(list.getByRole('option')).toHaveCount(3)
   })
@@ -119,7 +125,7 @@ test('conversations go on, branch, are found, exported and deleted', async ({ st
     await picture('64-chat-presets')
     await page.getByRole('button', { name: /^All steered methods/ }).click()
     await expect(page.getByRole('combobox', { name: 'Method of pane 3' })).toHaveValue('pre-control')
-    await expect(page.getByRole('spinbutton', { name: 'Target value, as a number' })).toBeVisible() // four panes have no room for the slider
+    await expect(page.getByRole('slider', { name: 'Target value' })).toBeVisible() // under its name and number, where the panes are narrow
     await picture('65-chat-four-panes')
     await page.getByRole('button', { name: 'Presets', exact: true }).click()
     await page.getByRole('button', { name: /^My pair/ }).click()
