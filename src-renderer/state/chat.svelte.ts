@@ -2,14 +2,11 @@
 import { SvelteMap } from 'svelte/reactivity'
 import type { ChatTurn } from '../../src-main/contract/chat.ts'
 import type { MethodChoice } from '../../src-main/contract/control.ts'
-import type { RatingValue } from '../../src-main/contract/rating.ts'
 import type { Sampling } from '../../src-main/contract/shared.ts'
-import { collect } from './collect.svelte.ts'
 import { call, on, onConnect, RequestFailure } from './connection.ts'
 import { control, sameChoices } from './control.svelte.ts'
 import { throttled } from './debounce.ts'
 import { conversations } from './conversations.svelte.ts'
-import { data } from './data.svelte.ts'
 import { navigation } from './navigation.svelte.ts'
 import { notices } from './notices.svelte.ts'
 import { studio } from './studio.svelte.ts'
@@ -47,8 +44,6 @@ class ChatStage {
   deterministic = $state(false)
   sampling = $state<Sampling>()!
   view = $state<'text' | 'diff' | 'colours' | 'numbers'>('colours')
-  /** Answers with a thumb, of all turns. */
-  rated = $state(0)
   /** The turn that is to come into view. */
   reveal = $state<number | null>(null)
   /** Whether the panes show their methods without the settings; kept for the next time. */
@@ -85,11 +80,9 @@ class ChatStage {
           this.maxTokens = studio.settings.evaluate.maxTokens
           this.sampling = studio.settings.evaluate.sampling
         }
-        this.rated = 0
       }
       if (studio.project === null) return
       void (other ? this.#openNewest() : this.#reload())
-      void this.#countRated()
     })
     onConnect((again) => {
       if (again) this.#end('The engine was restarted before the answer was complete')
@@ -260,30 +253,6 @@ class ChatStage {
     this.focus += 1
   }
 
-  /** A thumb for an answer; the same one again takes it back. */
-  async rate(turn: Turn, index: number, thumb: 1 | -1): Promise<void> {
-    const pane = turn.panes[index]
-    if (pane === undefined || turn.id === null) return
-    const before = pane.rating
-    const value: RatingValue | null = before === thumb ? null : thumb
-    pane.rating = value
-    const kept = await notices.guard(() => call('chat.rate', { turn: turn.id ?? 0, pane: index, value }))
-    if (kept === undefined) pane.rating = before
-    await this.#countRated()
-  }
-
-  /** A data set of the answers with thumbs, chosen in the stage that makes states of it to train on. */
-  async trainOnRated(): Promise<void> {
-    const dataset = await notices.guard(() => call('chat.toDataset', {}))
-    if (dataset === undefined) return
-    await data.refresh(dataset.id)
-    collect.settings.dataset = dataset.id
-    collect.settings.split = null
-    collect.settings.responses = 'chosen'
-    navigation.go('collect')
-    notices.add('info', `${dataset.name} is a data set now, with ${dataset.examples === 1 ? 'one example' : `${dataset.examples} examples`}. Collect the states of its chosen answers, then of its rejected ones, to train on them.`)
-  }
-
   async #sendAt(turn: Turn, prompt: string, seed: number): Promise<boolean> {
     const at = this.turns.indexOf(turn)
     if (at < 0 || turn.id === null || prompt === '' || !this.ready || this.live !== null) return false
@@ -373,10 +342,6 @@ class ChatStage {
   /** After the engine was restarted. */
   async #reload(): Promise<void> {
     if (this.conversation !== null) await this.#load(this.conversation, this.turns.findLast(({ id }) => id !== null)?.id ?? null)
-  }
-
-  async #countRated(): Promise<void> {
-    this.rated = (await notices.guard(() => call('chat.rated', {})))?.answers ?? this.rated
   }
 
   /** Whether this is the turn that is being answered. The first tokens may come before chat.send has answered with its number. */

@@ -1,9 +1,9 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { toFailure } from '../../src-main/contract/errors.ts'
 import type { RewardSource, Verdict } from '../../src-main/engine/reward/source.ts'
 import { rewardNamed, sourceNamed, usableRewards } from '../../src-main/engine/reward/sources.ts'
 import { toScore } from '../fixtures/score.ts'
-import { collected, type Collected, type Written } from './collected.ts'
+import { projectWith, type LabelledProject, type Written } from './labelled-project.ts'
 
 const responses: Written[] = [
   { text: 'I love this', columns: { a: 1, b: 10 } },
@@ -12,13 +12,12 @@ const responses: Written[] = [
   { text: 'great', columns: { a: 6, b: 20 } }
 ]
 
-let c: Collected
+let c: LabelledProject
 beforeEach(async () => {
-  c = collected(responses)
+  c = projectWith(responses)
   await c.label('column', { column: 'a' }, { name: 'a' })
   await c.label('column', { column: 'b' }, { name: 'b' })
 })
-afterEach(() => c.project.close())
 
 const mix = (parts: string[], more: Record<string, unknown> = {}) => c.label('mix', { parts, ...more })
 /** In standard deviations from the mean, both over those that have a value. */
@@ -101,10 +100,9 @@ describe('a mix', () => {
 
   // 0.1 three times has a standard deviation of 1.4e-17 in float64
   test('of a part that never changes but by rounding cannot be standardised', async () => {
-    const flat = collected(Array.from({ length: 3 }, () => ({ text: 'x', columns: { a: 0.1 } })))
+    const flat = projectWith(Array.from({ length: 3 }, () => ({ text: 'x', columns: { a: 0.1 } })))
     await flat.label('column', { column: 'a' }, { name: 'a' })
     expect((await flat.label('mix', { parts: ['a=1'] })).failure?.message).toContain('do not differ')
-    flat.project.close()
   })
 
   test('gives way to a stop', async () => {

@@ -1,8 +1,8 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { previewLabelling } from '../../src-main/engine/reward/label.ts'
 import { rewardCorrelations, rewardSummaries, rewardSummary } from '../../src-main/engine/reward/summary.ts'
 import { usableRewards } from '../../src-main/engine/reward/sources.ts'
-import { collected, type Collected, type Written } from './collected.ts'
+import { projectWith, type LabelledProject, type Written } from './labelled-project.ts'
 
 /** A score, or none, for each of the texts that a model is said to have written. */
 const responses: Written[] = [
@@ -13,9 +13,8 @@ const responses: Written[] = [
   { text: 'nothing', columns: { score: 0, other: 5 } }
 ]
 
-let c: Collected
-beforeEach(() => void (c = collected(responses)))
-afterEach(() => c.project.close())
+let c: LabelledProject
+beforeEach(() => void (c = projectWith(responses)))
 
 /** What a source would never give: seen again, it was not asked again. */
 const mark = (name: string, response: number, value: number): void => {
@@ -43,14 +42,13 @@ describe('labels', () => {
   })
 
   test('a regular expression that takes for ever ends the job; what was labelled stays, and other rules go on', async () => {
-    const slow = collected([{ text: 'fine', columns: {} }, ...Array.from({ length: 8 }, () => ({ text: 'a'.repeat(60) + '!', columns: {} }))])
+    const slow = projectWith([{ text: 'fine', columns: {} }, ...Array.from({ length: 8 }, () => ({ text: 'a'.repeat(60) + '!', columns: {} }))])
     const job = await slow.label('rules', { rules: ['1 has /^(a+)+$|^f/'] })
     expect(job).toMatchObject({ state: 'failed', done: 5, failure: { code: 'bad-request', message: expect.stringContaining('5 responses in a row') } })
     expect(slow.rewards('rules')).toEqual([1, ...new Array<null>(8).fill(null)])
     expect(slow.failures('rules').filter((reason) => reason?.includes('longer than 250 ms'))).toHaveLength(4)
     await slow.label('rules', { rules: ['1 has /^a+$|^f/'] })
     expect(slow.rewards('rules')).toEqual([1, ...new Array<number>(8).fill(0)])
-    slow.project.close()
   })
 
   test('that are there are not made again', async () => {
