@@ -16,7 +16,7 @@ import { modelDownload } from './commands/model-download.ts'
 import { modelInspect } from './commands/model-inspect.ts'
 import { modelList } from './commands/model-list.ts'
 import { preferenceList, preferenceTrain } from './commands/preference.ts'
-import { projectBackup, projectBackups, projectRestore } from './commands/project-backups.ts'
+import { projectBackup, projectBackups, projectRestore, projectSalvage } from './commands/project-backups.ts'
 import { projectNew } from './commands/project-new.ts'
 import { rewardShow } from './commands/reward-show.ts'
 import { reward } from './commands/reward.ts'
@@ -30,7 +30,7 @@ import { valueFunctionExport, valueFunctionImport } from './commands/value-funct
 
 // "reward list" before "reward": the first whose words match is taken
 export const commands: readonly Command[] = [
-  projectNew, projectBackups, projectBackup, projectRestore,
+  projectNew, projectBackups, projectBackup, projectRestore, projectSalvage,
   modelInspect, modelList, modelDownload, deviceList,
   dataImport, dataPreview, dataHub, dataFetch, dataSearch, dataExport,
   collect, statesExport, statesImport,
