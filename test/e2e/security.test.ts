@@ -147,7 +147,7 @@ test('the policy refuses each kind of content by itself', async ({ studio }) => 
         new Promise<string>((resolve) => {
           document.addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI }) => resolve(`${effectiveDirective} ${blockedURI}`), { once: true })
           setTimeout(() => resolve('nothing was refused'), 5000)
-          setTimeout(text) // what the driver calls itself may eval; what the page's own timer calls may not
+          setTimeout(text as () => void) // what the driver calls itself may eval; what the page's own timer calls may not
         }),
       await page.evaluateHandle(`() => { ${script} }`)
     )

@@ -146,10 +146,10 @@ function dropOrphans(db: Db, tables: SalvagedTable[]): void {
   }
 }
 
-/** Exactly one row, with an id that the damaged project does not have. */
+/** Exactly one row, with an id and a name that the damaged project does not have. */
 function ownProject(db: Db, directory: string): void {
   db.exec('DELETE FROM project WHERE rowid > (SELECT min(rowid) FROM project)')
-  const { changes } = db.prepare('UPDATE project SET id = ?').run(randomUUID())
+  const { changes } = db.prepare('UPDATE project SET id = ?, name = ?').run(randomUUID(), basename(directory))
   if (changes === 0) db.prepare('INSERT INTO project (id, name, modelFile, created) VALUES (?, ?, NULL, ?)').run(randomUUID(), basename(directory), new Date().toISOString())
 }
 
