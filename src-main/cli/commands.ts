@@ -18,7 +18,7 @@ import { modelDownload } from './commands/model-download.ts'
 import { modelInspect } from './commands/model-inspect.ts'
 import { modelList } from './commands/model-list.ts'
 import { preferenceDelete, preferenceList, preferenceTrain } from './commands/preference.ts'
-import { projectBackup, projectBackups, projectRestore } from './commands/project-backups.ts'
+import { projectBackup, projectBackups, projectRestore, projectSalvage } from './commands/project-backups.ts'
 import { projectNew } from './commands/project-new.ts'
 import { rewardDelete } from './commands/reward-delete.ts'
 import { rewardShow } from './commands/reward-show.ts'
@@ -34,7 +34,7 @@ import { valueFunctionExport, valueFunctionImport } from './commands/value-funct
 
 // "reward list" before "reward": the first whose words match is taken
 export const commands: readonly Command[] = [
-  projectNew, projectBackups, projectBackup, projectRestore,
+  projectNew, projectBackups, projectBackup, projectRestore, projectSalvage,
   modelInspect, modelChecksum, modelList, modelDownload, deviceList, deviceBackends, deviceFetch, deviceRemove,
   dataImport, dataPreview, dataHub, dataFetch, dataSearch, dataExport,
   collect, statesExport, statesImport,

@@ -66,6 +66,8 @@ export const methods = {
   'project.backups': { input: z.object({ directory: file }), output: z.array(project.backup) },
   /** Puts a backup in the place of the project's database, which is set aside in the same folder, and opens the project. */
   'project.restore': { input: z.object({ directory: file, backup: z.string().min(1).max(200) }), output: project.project },
+  /** Copies what can be read of a damaged project into a new one beside it, which it opens; the damaged one stays as it is. */
+  'project.salvage': { input: z.object({ directory: file }), output: z.object({ project: project.project, tables: z.array(project.salvagedTable) }) },
   /** What the forms of the open project begin with. */
   'project.settings': { input: nothing, output: pipeline.stageSettings },
   /** What these settings would run or send to that nobody on this machine has asked for, in words, in full; as `allow` they say that a person has read them. */

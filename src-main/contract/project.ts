@@ -26,6 +26,10 @@ export const project = z.object({
 export type Project = z.infer<typeof project>
 
 /** Why a copy of project.db was made: before its schema changed, as the day's first, or because somebody asked. */
+/** Of a damaged database: `rows` could be read; at most `lost` could not, or belonged to such, null where nobody knows. */
+export const salvagedTable = z.object({ name: z.string(), rows: z.int(), lost: z.int().nullable() })
+export type SalvagedTable = z.infer<typeof salvagedTable>
+
 export const backupReason = z.enum(['migration', 'daily', 'request'])
 export type BackupReason = z.infer<typeof backupReason>
 

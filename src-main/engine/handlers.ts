@@ -28,6 +28,7 @@ import { keepPreferences, readPreferences } from './preferences.ts'
 import { listBackups, restoreBackup } from './project/backups.ts'
 import { Project } from './project/project.ts'
 import { addRecent, forgetRecent, listRecent, rememberStage } from './project/recent.ts'
+import { salvage, salvageFolder } from './project/salvage.ts'
 import { refuseBusyEvaluation, refuseUsedCollection, refuseUsedHead, refuseUsedLabelling, refuseUsedValueFunction } from './project/uses.ts'
 import { labelDoors, previewLabelling } from './reward/label.ts'
 import { nextTask, rate, ratingSummary } from './reward/rating/rate.ts'
@@ -117,6 +118,12 @@ export function createHandlers(engine: Engine): Handlers {
         restoreBackup(resolve(directory), backup)
         return Project.open(directory)
       }),
+
+    'project.salvage': async ({ directory }) => {
+      const into = salvageFolder(directory)
+      const tables = salvage(resolve(directory), into)
+      return { project: await open(() => Project.open(into)), tables }
+    },
 
     'project.settings': () => {
       try {

@@ -16,7 +16,7 @@ class Studio {
   recent = $state.raw<RecentProject[]>([])
   model = $state.raw<LoadedModel | null>(null)
   modelNote = $state('')
-  /** A project that could not be opened, with what can be put in its database's place. */
+  /** A project that could not be opened, with what can be put in its database's place; what can be read of it can be salvaged. */
   damaged = $state.raw<{ directory: string; message: string; backups: Backup[] } | null>(null)
   /** What the start screen is waiting for, as words. */
   opening = $state<string | null>(null)
@@ -72,6 +72,18 @@ class Studio {
     return this.#open('Restoring the backup', () => call('project.restore', { directory, backup }))
   }
 
+  /** Into a new project beside the damaged one, which stays as it is; what was lost is told. */
+  salvage(directory: string): Promise<void> {
+    this.damaged = null
+    return this.#open('Salvaging what can be read', async () => {
+      const { project, tables } = await call('project.salvage', { directory })
+      const lost = tables.filter((table) => table.lost !== 0).map(({ name, lost: rows }) => `${name}: ${rows === null ? 'some, nobody knows how many' : `at most ${rows}`}`)
+      const read = tables.reduce((sum, { rows }) => sum + rows, 0)
+      notices.add('warning', `${read} rows were salvaged into ${project.path}. ${lost.length === 0 ? 'None was lost' : `Rows that were lost: ${lost.join('; ')}`}`)
+      return project
+    })
+  }
+
   /** Copies the open project's database into its backups folder. */
   async backUp(): Promise<void> {
     const backup = await notices.guard(() => call('project.backup', {}))
@@ -82,7 +94,7 @@ class Studio {
   async #offerBackups(directory: string, error: unknown): Promise<null> {
     if (!(error instanceof RequestFailure) || (error.code !== 'project-damaged' && error.code !== 'not-usable')) throw error
     const backups = await call('project.backups', { directory })
-    if (backups.length === 0) throw error
+    if (backups.length === 0 && error.code !== 'project-damaged') throw error
     this.damaged = { directory, message: error.message, backups }
     return null
   }

@@ -90,6 +90,30 @@ test('a damaged project is not opened, and a backup brings it back', async ({ st
   await expect(page.getByText('248 train')).toBeVisible()
 })
 
+test('a damaged project without a backup is salvaged into a new one beside it', async ({ studio }) => {
+  const { page, folder } = studio
+  await studio.openSample()
+  await page.getByRole('button', { name: /^Project/ }).first().click()
+  await page.getByRole('menuitem', { name: 'Close project' }).click()
+  await expect(page.getByRole('region', { name: 'Recent' })).toBeVisible()
+  const file = join(folder, 'data', 're-control-studio', 'Sample project', 'project.db')
+  const bytes = readFileSync(file)
+  const middle = Math.floor(bytes.length / 2 / 4096) * 4096
+  bytes.fill(0xa5, middle, middle + 4096)
+  writeFileSync(file, bytes)
+
+  await page.getByRole('region', { name: 'Recent' }).getByRole('button').first().click()
+  const dialog = page.getByRole('dialog', { name: 'This project cannot be opened' })
+  await expect(dialog.getByText(/is damaged .*and there is no backup/)).toBeVisible()
+  await studio.picture('24-damaged-without-backup')
+  await dialog.getByRole('button', { name: 'Salvage what can be read' }).click()
+  await expect(page.getByText(/rows were salvaged into .*Sample project \(salvaged\)\. (None was lost|Rows that were lost: .*at most \d+)/)).toBeVisible()
+  await studio.picture('24-salvaged')
+  await studio.go('Data')
+  await expect(page.getByText(/^2\d\d train/).first()).toBeVisible()
+  expect(readFileSync(file).equals(bytes)).toBe(true)
+})
+
 test('an engine that is killed comes back with the project, and its job can be resumed', async ({ studio }) => {
   const { page, go, app } = studio
   await studio.openSample()

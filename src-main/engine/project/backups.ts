@@ -76,7 +76,7 @@ function setAside(file: string, aside: string): void {
  * Collections that were made after the backup have shards, of which the set-aside database still knows: a new
  * collection must not get their number, and with it their files.
  */
-function leaveOldShardsAlone(file: string, statesDirectory: string): void {
+export function leaveOldShardsAlone(file: string, statesDirectory: string): void {
   const numbers = statOf(statesDirectory)?.isDirectory() === true ? readdirSync(statesDirectory).flatMap((name) => /^collection-(\d+)\./.exec(name)?.[1] ?? []).map(Number) : []
   const highest = numbers.reduce((a, b) => Math.max(a, b), 0)
   const db = new Database(file)

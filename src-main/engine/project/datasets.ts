@@ -284,8 +284,27 @@ export function readMessages({ prompt, messages }: { prompt: string; messages: s
   return messages === null ? [{ role: 'user', content: prompt }] : (JSON.parse(messages) as Message[])
 }
 
+/** Of what is in examples now, after some of them were lost: the blocks of their facts, and the counts of each data set. */
+export function rebuildExampleBlocks(db: Db): void {
+  const blocks = new ExampleBlocks(db)
+  const page = db.prepare('SELECT id, line, split, length, duplicateOf, prompt, messages, chosen, rejected FROM examples WHERE dataset = ? AND line > ? ORDER BY line LIMIT ?')
+  db.exec('DELETE FROM exampleBlocks')
+  for (const dataset of db.prepare('SELECT id FROM datasets').pluck().all() as number[]) {
+    for (let after = -1; ; ) {
+      const rows = page.all(dataset, after, rowsOfSlice) as { id: number; line: number; split: Split; length: number; duplicateOf: number | null; prompt: string; messages: string | null; chosen: string | null; rejected: string | null }[]
+      if (rows.length === 0) break
+      after = (rows.at(-1) as { line: number }).line
+      blocks.append(dataset, rows.map((row) => ({ ...row, digest: digestOf(row, row.messages), chosen: row.chosen !== null, rejected: row.rejected !== null, repeats: row.duplicateOf !== null })))
+    }
+    db.prepare(
+      `UPDATE datasets SET train = (SELECT count(*) FROM examples WHERE dataset = @dataset AND split = 'train'), heldOut = (SELECT count(*) FROM examples WHERE dataset = @dataset AND split <> 'train'),
+         duplicates = (SELECT count(*) FROM examples WHERE dataset = @dataset AND duplicateOf IS NOT NULL), rejected = (SELECT count(*) FROM rejectedRows WHERE dataset = @dataset) WHERE id = @dataset`
+    ).run({ dataset })
+  }
+}
+
 /** The first 64 bits of a SHA-256: in a million examples two different ones are taken for equal with a probability of 3e-8. */
-function digestOf({ prompt, chosen, rejected }: NewExample, messages: string | null): [low: number, high: number] {
+function digestOf({ prompt, chosen, rejected }: Pick<NewExample, 'prompt' | 'chosen' | 'rejected'>, messages: string | null): [low: number, high: number] {
   const digest = hash('sha256', JSON.stringify([prompt, messages, chosen, rejected]), 'buffer')
   return [digest.readUInt32LE(0), digest.readUInt32LE(4)]
 }

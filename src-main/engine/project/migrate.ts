@@ -23,13 +23,14 @@ export function refuseNewer(db: Database): void {
   }
 }
 
-export function migrate(db: Database): void {
+/** @param to an earlier version than this one's, for a database that is empty */
+export function migrate(db: Database, to = schemaVersion): void {
   refuseNewer(db)
   const version = db.pragma('user_version', { simple: true }) as number
   const foreignKeys = db.pragma('foreign_keys', { simple: true }) as number
   db.pragma('foreign_keys = OFF') // a table that is made anew is dropped, and what refers to its rows must not go with them
   try {
-    for (let next = version; next < schemaVersion; next++) {
+    for (let next = version; next < to; next++) {
       db.transaction(() => {
         migrations[next]?.(db)
         db.pragma(`user_version = ${next + 1}`)
