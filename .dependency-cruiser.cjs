@@ -28,7 +28,7 @@ module.exports = {
     forbid(
       'no-orphans',
       'A file that nothing imports and that is no entry is left over.',
-      { orphan: true, pathNot: '\\.d\\.ts$|^src-main/preload\\.ts$|^native/setup/package-modules-ready\\.mjs$' },
+      { orphan: true, pathNot: '\\.d\\.ts$|^src-main/preload\\.ts$|^native/setup/package-(modules-ready|unpacked)\\.mjs$' },
       {}
     ),
     {

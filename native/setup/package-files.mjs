@@ -12,8 +12,8 @@ export const stage = inRoot('out', 'package', 'app')
 export const noticesFile = inRoot('out', 'package', 'THIRD-PARTY-NOTICES.txt')
 
 const kept = /\.(js|cjs|mjs|json|node|wasm|so|dylib|dll|metal)$|^licen[cs]e|^copying|^notice/i
-const left = /\.d\.[cm]?ts$|\.map$/
-const leftFolders = new Set(['node_modules', 'test', 'tests', '__tests__', 'docs', 'example', 'examples', 'browser', '.bin'])
+const left = /\.d\.[cm]?ts$|\.map$|\.(spec|test)\.[cm]?js$/
+const leftFolders = new Set(['node_modules', 'test', 'tests', '__tests__', 'spec', 'docs', 'example', 'examples', 'browser', '.bin'])
 
 /** Fills `stage` anew. @throws SetupFailure for a package whose licence does not allow it */
 export function stageFiles(homepage) {
@@ -50,8 +50,9 @@ function copyModule(directory, name) {
       }
     }
   }
-  // better-sqlite3's SQLite is in its prebuilt binary; node-llama-cpp's own addon is of no use without node-llama-cpp
-  const isShipped = (file) => kept.test(file) && !left.test(file) && file !== 'llama-addon.node'
+  // better-sqlite3's SQLite is in its prebuilt binary; node-llama-cpp's own addon is of no use without node-llama-cpp, nor
+  // llama.cpp's library of its programs (with an HTTP client and a JSON parser of others) without that addon
+  const isShipped = (file) => kept.test(file) && !left.test(file) && file !== 'llama-addon.node' && !/^(lib)?llama-common\./.test(file)
   copy(directory)
   if (name === 'better-sqlite3') for (const folder of ['deps', 'src']) rmSync(path.join(stage, directory, folder), { recursive: true, force: true })
 }

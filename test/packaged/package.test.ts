@@ -49,6 +49,7 @@ test('the deb is small enough, and holds this platform\'s libraries only', () =>
   const { stdout } = spawnSync('dpkg-deb', ['--contents', deb], { encoding: 'utf8', maxBuffer: 64 * megabyte })
   const variants = new Set([...stdout.matchAll(/@node-llama-cpp\/([^/\s]+)\//g)].map(([, name]) => name))
   expect([...variants]).toEqual([`linux-${process.arch}`])
+  for (const left of ['default_app.asar', 'llama-common', 'llama-addon', '.js.map']) expect(stdout).not.toContain(left)
   expect([...stdout.matchAll(/prebuilds\/(\S+)\.node/g)].map(([, name]) => name)).toEqual([`linux-${process.arch}`])
   const [, names] = /^([0-9a-f]{64}) {2}(.*\.deb)$/m.exec(readFileSync(join(root, 'dist', 'SHA256SUMS'), 'utf8'))?.slice(1) ?? []
   expect(deb.endsWith(names ?? 'nothing')).toBe(true)
@@ -69,7 +70,8 @@ test('an older version is installed, and a person keeps a project in it', () => 
 test('this version is installed over it, and the terminal has the words of a checkout', () => {
   apt('install', deb)
   expect(installedVersion()).toBe(manifest.version)
-  expect(person.run('re-control-studio', ['--version'])).toEqual({ code: 0, output: `${manifest.version}\n`, errors: '' })
+  // by its word, and by the script that the archive has beside the program
+  for (const word of ['re-control-studio', join(folder, 're-control-studio.sh')]) expect(person.run(word, ['--version'])).toEqual({ code: 0, output: `${manifest.version}\n`, errors: '' })
   expect(person.run('re-control-studio', ['--help']).output).toContain('re-control-studio <command>')
   const unknown = person.run('re-control-studio', ['nonsense'])
   expect(unknown).toEqual({ code: 1, output: '', errors: 'Error: there is no command "nonsense"; --help lists them\n' })
@@ -87,18 +89,23 @@ test('a model generates in the terminal, in a process of its own', () => {
   expect(JSON.parse(output)).toMatchObject({ responses: [{ tokens: expect.any(Array) }] })
 })
 
-test('further backends are found where a person unpacks them, and those of another llama.cpp are refused', () => {
+test('further backends are offered, found where they are fetched to, removed again, and those of another llama.cpp are refused', () => {
+  const offered = (): { id: string; state: string }[] => (JSON.parse(person.run('re-control-studio', ['device', 'backends', '--json']).output) as { backends: { id: string; state: string }[] }).backends
+  if (process.arch === 'x64') expect(offered().map(({ id, state }) => [id, state])).toEqual([['cuda', 'absent'], ['cuda-ext', 'absent'], ['vulkan', 'absent']])
   test.skip(!existsSync(join(root, 'node_modules', '@node-llama-cpp', 'linux-x64-vulkan')), 'there are no Vulkan libraries for this machine')
   const backends = inHome('.cache', packageName, 'backends')
   cpSync(join(root, 'node_modules', '@node-llama-cpp', 'linux-x64-vulkan'), join(backends, 'linux-x64-vulkan'), { recursive: true })
   const other = join(backends, 'linux-x64-cuda', 'bins', 'linux-x64-cuda')
   mkdirSync(other, { recursive: true })
   writeFileSync(join(other, '_nlcBuildMetadata.json'), '{"buildOptions":{"llamaCpp":{"release":"v0.0.1"}}}')
-  spawnSync('chmod', ['-R', 'a+rX', backends])
+  spawnSync('chown', ['-R', `${person.name}:`, inHome('.cache')])
   const { candidates } = JSON.parse(person.run('re-control-studio', ['device', 'list', '--json']).output) as { candidates: { backend: string; reason: string }[] }
   const reasonOf = (name: string): string | undefined => candidates.find(({ backend }) => backend === name)?.reason
   expect(reasonOf('cuda')).toMatch(/^not usable: .* holds llama\.cpp v0\.0\.1, and this program is for v/)
   expect(reasonOf('vulkan')).not.toMatch(/^not (installed|usable)/)
+  expect(offered().map(({ id, state }) => [id, state])).toEqual([['cuda', 'outdated'], ['cuda-ext', 'absent'], ['vulkan', 'fetched']])
+  for (const id of ['cuda', 'vulkan']) expect(person.run('re-control-studio', ['device', 'remove', id]).code).toBe(0)
+  expect(readdirSync(backends)).toEqual([])
 })
 
 test('the fuses are set, and what is off is off', async () => {
