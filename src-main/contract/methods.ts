@@ -79,8 +79,8 @@ export const methods = {
   'model.catalogue': { input: nothing, output: z.array(models.catalogueModel) },
   'model.inspect': { input: z.object({ file }), output: models.modelFacts },
   'model.choose': { input: z.object({ file }), output: project.project },
-  /** Asks the hub for a model's GGUF files: owner/name, owner/name@revision or its address. */
-  'model.hub': { input: z.object({ name: z.string().min(1).max(500) }), output: models.hubModel },
+  /** Asks for what was pasted: a model of the hub or a file of it, by name or address, or the address of a GGUF file anywhere. */
+  'model.hub': { input: z.object({ name: z.string().min(1).max(2000) }), output: models.pastedModel },
   /** The queue of downloads, of this machine and not of a project. */
   'model.downloads': { input: nothing, output: z.array(models.modelDownload) },
   /** Puts a model into the queue, where it is not there yet; `use`: the open project is to use it at its end. */

@@ -52,7 +52,10 @@ export const catalogueModel = z.object({
 })
 export type CatalogueModel = z.infer<typeof catalogueModel>
 
-/** Where a download comes from: the studio's own list, a file of the Hugging Face hub, or llama.cpp's package of a backend. */
+/**
+ * Where a download comes from: the studio's own list, a file of the Hugging Face hub, an address, or llama.cpp's package of a
+ * backend. Of a model in several files it is the first.
+ */
 export const modelSource = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('catalogue'), id: z.string().min(1).max(200) }),
   z.object({
@@ -63,6 +66,8 @@ export const modelSource = z.discriminatedUnion('kind', [
     revision: z.string().min(1).max(200).nullable().default(null),
     path: z.string().min(1).max(1000)
   }),
+  /** https, of any host; nobody says its checksum */
+  z.object({ kind: z.literal('address'), url: z.string().min(1).max(2000) }),
   /** no model, but what models run on: it comes the same way */
   z.object({ kind: z.literal('backend'), id: furtherBackendId })
 ])
@@ -98,18 +103,44 @@ export const hubModel = z.object({
   name: z.string(),
   revision: z.string(),
   licence: z.string().nullable(),
+  /** several files that are one model are one entry */
   files: z.array(z.object({
+    /** of the first */
     path: z.string(),
+    /** of all */
     bytes: z.number(),
+    /** null where there are several, or the hub says none */
     sha256: z.string().nullable(),
     /** as its name says, e.g. Q4_K_M */
     quantization: z.string().nullable(),
-    /** one of several files that are one model only together, which the studio does not load */
-    split: z.boolean(),
+    parts: z.int(),
+    /** names of parts that the hub lacks: without them it cannot be loaded */
+    missing: z.array(z.string()),
     present: z.boolean()
   }))
 })
 export type HubModel = z.infer<typeof hubModel>
+
+/** What a pasted address leads to. */
+export const pastedModel = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('hub'),
+    model: hubModel,
+    /** path of the file that the address names, by itself or by its quantisation */
+    wanted: z.string().nullable()
+  }),
+  z.object({
+    kind: z.literal('address'),
+    url: z.string(),
+    host: z.string(),
+    name: z.string(),
+    /** of all its files */
+    bytes: z.number(),
+    parts: z.int(),
+    present: z.boolean()
+  })
+])
+export type PastedModel = z.infer<typeof pastedModel>
 
 /** Whether a model can be loaded now, and how. */
 export const modelFit = z.object({
@@ -127,8 +158,12 @@ export const modelFit = z.object({
 export type ModelFit = z.infer<typeof modelFit>
 
 export const libraryModel = z.object({
+  /** the first, where it has several */
   file: z.string(),
+  /** of all its files */
   bytes: z.number(),
+  /** how many files it should have, by their names */
+  parts: z.int(),
   /** the folder of the list that it was found in; null: it was chosen by itself */
   folder: z.string().nullable(),
   /** in the studio's own folder, which may delete it */

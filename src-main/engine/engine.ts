@@ -21,6 +21,7 @@ import type { LaunchHost } from './models/host-client.ts'
 import { inspectModel } from './models/inspect.ts'
 import { Library } from './models/library.ts'
 import { Models } from './models/models.ts'
+import { firstPartOf } from './models/split.ts'
 import { preferenceWork } from './preference/train.ts'
 import { Project } from './project/project.ts'
 import { rewardWork } from './reward/label.ts'
@@ -167,8 +168,9 @@ export class Engine {
     await this.#daily?.done
   }
 
-  /** Makes a file the open project's model. @throws StudioError 'not-found', 'not-usable' or 'busy' */
-  async chooseModel(file: string): Promise<void> {
+  /** Makes a file the open project's model; of a model in several files it may be any of them. @throws StudioError 'not-found', 'not-usable' or 'busy' */
+  async chooseModel(path: string): Promise<void> {
+    const file = firstPartOf(path)
     await inspectModel(file) // refuses what cannot be a model
     this.refuseWhileRunning('choosing another model')
     this.project.modelFile = file

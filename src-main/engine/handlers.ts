@@ -21,8 +21,8 @@ import { completeStudy, evaluationDoors, measureDoors } from './evaluate/study.t
 import { catalogue } from './models/catalogue.ts'
 import { combined, partChecksums } from './models/checksum.ts'
 import { furtherBackends } from './models/further-backends.ts'
-import { listHubModel } from './models/hub-model.ts'
 import { inspectModel } from './models/inspect.ts'
+import { lookPasted } from './models/pasted.ts'
 import { stageSettingsOf } from './pipeline.ts'
 import { keepPreferences, readPreferences } from './preferences.ts'
 import { listBackups, restoreBackup } from './project/backups.ts'
@@ -143,7 +143,7 @@ export function createHandlers(engine: Engine): Handlers {
       await engine.chooseModel(file)
       return engine.project.summary()
     },
-    'model.hub': ({ name }) => listHubModel(name, cacheDirectory),
+    'model.hub': ({ name }) => lookPasted(name, cacheDirectory),
     'model.downloads': () => engine.downloads.list(),
     'model.download': ({ source, use }) => engine.downloads.add(source, use ? engine.project.summary().id : null),
     'model.pauseDownload': ({ download }) => engine.downloads.pause(download),

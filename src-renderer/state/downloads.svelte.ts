@@ -21,7 +21,7 @@ class Downloads {
   }
 
   of(source: ModelSource): ModelDownload | undefined {
-    return this.list.find((one) => (source.kind === 'hub' ? one.source.kind === 'hub' && one.source.name === source.name && one.source.path === source.path : one.source.kind === source.kind && one.source.id === source.id))
+    return this.list.find((one) => isSame(one.source, source))
   }
 
   async add(source: ModelSource, use: boolean): Promise<void> {
@@ -41,6 +41,13 @@ class Downloads {
     this.list = list
     if (list.some(({ id, state }) => state === 'done' && before.get(id) !== 'done')) for (const fn of this.#doneListeners) fn()
   }
+}
+
+/** Of a file of the hub whatever revision it was asked at. */
+function isSame(a: ModelSource, b: ModelSource): boolean {
+  if (a.kind === 'hub') return b.kind === 'hub' && a.name === b.name && a.path === b.path
+  if (a.kind === 'address') return b.kind === 'address' && a.url === b.url
+  return b.kind === a.kind && a.id === b.id
 }
 
 export const downloads = new Downloads()

@@ -1,5 +1,5 @@
-/** A model of the Hugging Face hub: its GGUF files, and the one that is to be downloaded. */
-import type { HubModel } from '../../src-main/contract/models.ts'
+/** What a pasted name or address leads to: a model of the Hugging Face hub with its GGUF files, or a file of another host. */
+import type { HubModel, ModelSource, PastedModel } from '../../src-main/contract/models.ts'
 import { call } from './connection.ts'
 import { downloads } from './downloads.svelte.ts'
 import { studio } from './studio.svelte.ts'
@@ -9,9 +9,9 @@ export type HubModelFile = HubModel['files'][number]
 class HubModelPicker {
   name = $state('')
   asking = $state(false)
-  /** Why the hub did not answer. */
+  /** Why nothing was found. */
   problem = $state<string | null>(null)
-  model = $state.raw<HubModel | null>(null)
+  found = $state.raw<PastedModel | null>(null)
   /** Whether the project is to use it once it is here. */
   use = $state(true)
   #asked = 0
@@ -20,20 +20,19 @@ class HubModelPicker {
     const asked = ++this.#asked
     this.asking = true
     this.problem = null
-    this.model = null
+    this.found = null
     this.use = studio.project?.modelPresent !== true
     try {
-      const model = await call('model.hub', { name: this.name.trim() })
-      if (asked === this.#asked) this.model = model
+      const found = await call('model.hub', { name: this.name.trim() })
+      if (asked === this.#asked) this.found = found
     } catch (error) {
       if (asked === this.#asked) this.problem = error instanceof Error ? error.message : String(error)
     }
     if (asked === this.#asked) this.asking = false
   }
 
-  async download({ path }: HubModelFile): Promise<void> {
-    if (this.model === null) return
-    await downloads.add({ kind: 'hub', name: this.model.name, revision: this.model.revision, path }, this.use)
+  async download(source: ModelSource): Promise<void> {
+    await downloads.add(source, this.use)
   }
 }
 

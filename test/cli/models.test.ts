@@ -1,7 +1,9 @@
 /** Models in the terminal: what is on this machine, and downloads from a hub of our own. */
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { commit, openHub, type Hub } from '../fixtures/hub.ts'
+import { writeSplitModel } from '../fixtures/tiny-model.ts'
 import { makeHome, type Home } from './terminal.ts'
 
 let hub: Hub
@@ -55,6 +57,15 @@ test('a model of several files wants one of them named', async () => {
   expect(code).toBe(1)
   expect(stderr).toMatch(/o\/n has 2 GGUF files; name one of them: o\/n\/tiny-Q4_0\.gguf \(1 MB\), o\/n\/tiny-Q8_0\.gguf/)
   hub.files.delete('tiny-Q8_0.gguf')
+})
+
+test('model checksum: of the file, of each of several, and of their list', async () => {
+  const one = await home.cli('model', 'checksum', home.modelFile, '--json')
+  expect(one.json).toMatchObject({ file: home.modelFile, sha256: createHash('sha256').update(model).digest('hex'), parts: 1 })
+  const [first = ''] = writeSplitModel(home.path('split'), 2)
+  const { stdout, stderr } = await home.cli('model', 'checksum', first)
+  expect(stdout.trim().split('\n').map((line) => line.replace(/^[0-9a-f]{64} {2}/, ''))).toEqual([first, first.replace('00001-of', '00002-of'), 'all 2 together'])
+  expect(stderr).toMatch(/Reading split-00001-of-00002\.gguf/)
 })
 
 test('Ctrl-C keeps what has come, and the same command goes on from there', async () => {

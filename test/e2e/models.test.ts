@@ -1,8 +1,8 @@
 /** The model stage: a queue of downloads from a hub of our own, the list of models on this machine, a file that is dropped. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { commit, type Hub } from '../fixtures/hub.ts'
-import { writeTinyModel } from '../fixtures/tiny-model.ts'
+import { writeSplitModel, writeTinyModel } from '../fixtures/tiny-model.ts'
 import { withHub } from './hub.ts'
 import { expect, test } from './studio.ts'
 
@@ -18,7 +18,8 @@ test('models are downloaded, paused, resumed and refused, listed with their fit,
   const file = join(folder, 'made.gguf')
   writeTinyModel(file)
   const content = readFileSync(file)
-  for (const name of ['tiny-Q4_0.gguf', 'tiny-Q8_0.gguf', 'tiny-F16-00001-of-00002.gguf']) hub.files.set(name, content)
+  for (const name of ['tiny-Q4_0.gguf', 'tiny-Q8_0.gguf', 'torn-F16-00001-of-00002.gguf']) hub.files.set(name, content)
+  for (const part of writeSplitModel(join(folder, 'tiny-F32'), 2, { seed: 3 })) hub.files.set(basename(part), readFileSync(part))
   const directory = join(folder, 'project')
   mkdirSync(directory)
   await answerDialog(directory)
@@ -31,10 +32,12 @@ test('models are downloaded, paused, resumed and refused, listed with their fit,
 
   await test.step('a model of the hub is listed', async () => {
     await page.getByText('Hugging Face', { exact: true }).click()
-    await page.getByRole('textbox', { name: 'Model' }).fill(`${hub.url}/o/n/tree/main`)
+    await page.getByRole('textbox', { name: 'Model' }).fill(`${hub.url}/o/n/blob/main/tiny-Q4_0.gguf?download=true`)
     await page.keyboard.press('Enter')
     await expect(page.getByRole('cell', { name: 'Q8_0', exact: true })).toBeVisible()
-    await expect(page.getByText('In parts: not supported')).toBeVisible()
+    await expect(page.getByText('The hub lacks torn-F16-00002-of-00002.gguf.')).toBeVisible()
+    await expect(page.getByText('2 files, downloaded as one')).toHaveCount(1)
+    expect(await page.locator('tbody tr').first().textContent()).toContain('tiny-Q4_0.gguf') // which was pasted
     await studio.bothSizes('71-hub-model')
   })
 
@@ -68,6 +71,14 @@ test('models are downloaded, paused, resumed and refused, listed with their fit,
     expect(hub.requests.filter(({ range }) => range === `bytes=${half}-`)).toHaveLength(1)
   })
 
+  await test.step('a model in two files is one download', async () => {
+    hub.download = () => false
+    await page.getByRole('checkbox', { name: 'Use it in this project' }).uncheck()
+    await page.getByRole('button', { name: 'Download tiny-F32-00001-of-00002.gguf' }).click()
+    await expect(queue.getByText('o/n: tiny-F32.gguf, 2 files')).toBeVisible()
+    await expect(queue.getByText('Here, checked')).toHaveCount(3)
+  })
+
   await test.step('the project uses what it waited for', async () => {
     await page.getByText("This project's model", { exact: true }).first().click()
     await expect(page.getByText('Tiny random llama').first()).toBeVisible()
@@ -85,7 +96,8 @@ test('models are downloaded, paused, resumed and refused, listed with their fit,
     await answerDialog(shelf)
     await page.getByRole('button', { name: 'Add a folder' }).click()
     await expect(page.getByText('It does not begin like a GGUF file.')).toBeVisible()
-    await expect(page.getByText(/^Fits, on/)).toHaveCount(3)
+    await expect(page.getByText(/^Fits, on/)).toHaveCount(4)
+    await expect(page.getByText('in 2 files')).toBeVisible()
     await studio.bothSizes('75-library')
   })
 
@@ -94,13 +106,13 @@ test('models are downloaded, paused, resumed and refused, listed with their fit,
     const names = ['tiny-Q4_0.gguf', 'tiny-Q8_0.gguf']
     const free = names.find((name) => existsSync(join(place, name))) ?? ''
     const bins = page.getByRole('list', { name: 'Downloaded models' }).getByRole('button', { name: /^Delete/ })
-    await expect(bins).toHaveCount(2)
+    await expect(bins).toHaveCount(3)
     expect(await bins.evaluateAll((all) => all.filter((one) => (one as HTMLButtonElement).disabled).length)).toBe(1)
     const bin = page.getByRole('list', { name: 'Downloaded models' }).locator('button[aria-label^="Delete"]:not([disabled])')
-    await bin.click()
-    await expect(bins).toHaveCount(1)
-    await page.getByRole('button', { name: 'Undo' }).click()
+    await bin.first().click()
     await expect(bins).toHaveCount(2)
+    await page.getByRole('button', { name: 'Undo' }).click()
+    await expect(bins).toHaveCount(3)
     expect(existsSync(join(place, free))).toBe(true)
   })
 

@@ -347,10 +347,10 @@ describe('names', () => {
     hub.files.set('README.md', Buffer.from('# no model'))
     const { name, revision, licence, files } = await listHubModel('o/n', join(directory, 'cache'))
     expect({ name, revision, licence }).toEqual({ name: 'o/n', revision: commit, licence: 'mit' })
-    expect(files.map(({ path, bytes, quantization, split, present }) => [path, bytes, quantization, split, present])).toEqual([
-      ['n.IQ2_XXS.gguf', 1100, 'IQ2_XXS', false, false],
-      ['n-00001-of-00002.gguf', 1200, null, true, false],
-      ['tiny-Q4_0.gguf', model.length, 'Q4_0', false, false]
+    expect(files.map(({ path, bytes, quantization, parts, missing, present }) => [path, bytes, quantization, parts, missing, present])).toEqual([
+      ['n.IQ2_XXS.gguf', 1100, 'IQ2_XXS', 1, [], false],
+      ['n-00001-of-00002.gguf', 1200, null, 2, ['n-00002-of-00002.gguf'], false],
+      ['tiny-Q4_0.gguf', model.length, 'Q4_0', 1, [], false]
     ])
   })
 })

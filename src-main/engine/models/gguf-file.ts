@@ -47,6 +47,7 @@ export async function readGguf(path: string, purpose: string): Promise<GgufHeade
   // the reader takes what lies behind the end for zeros, so the end of the last tensor tells whether all is there
   const ends = tensorInfos.map((tensor) => Number(tensorDataOffset) + Number(tensor.offset) + tensorBytes(tensor))
   if (tensorInfos.length === 0 || Math.max(...ends) > size) throw unusable(file, purpose, `it is cut off after ${size} bytes`)
+  if (new Set(tensorInfos.map(({ name }) => name)).size !== tensorInfos.length) throw unusable(file, purpose, 'its header names a tensor twice: it is damaged')
   const typed = Object.entries(typedMetadata as Record<string, { value: unknown; type: number }>)
   return {
     file,

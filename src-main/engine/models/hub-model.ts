@@ -6,6 +6,7 @@ import type { HubModel } from '../../contract/models.ts'
 import { StudioError } from '../../contract/errors.ts'
 import { accessToken, askWith, explained, hubUrl } from '../data/hub/connection.ts'
 import { isCommit, isSafePath, parseHubName, type HubFile, type HubName } from '../data/hub/name.ts'
+import { byModel, partNamesOf } from './split.ts'
 
 /** More than any repository of one model has. */
 const mostFiles = 1000
@@ -60,20 +61,28 @@ export async function listHubModel(text: string, cacheDirectory: string): Promis
   const named = parseModelName(text)
   const { name } = named
   const { commit, licence } = await modelCommit(named)
-  const files: HubModel['files'] = []
+  const found: { path: string; bytes: number; sha256: string | null }[] = []
   try {
     const { listFiles } = await import('@huggingface/hub')
     for await (const raw of listFiles({ repo: { type: 'model', name }, revision: commit, recursive: true, hubUrl: hubUrl(), accessToken: accessToken(), fetch: askWith({}) })) {
       const { type, path, size, lfs } = entry.parse(raw)
       if (type !== 'file' || !isGguf(path)) continue
       if (!isSafePath(path)) throw new StudioError('not-usable', `the model ${name} has a file "${path.slice(0, 200)}", which leads out of it; nothing of it is fetched`)
-      const present = existsSync(hubModelPath({ name, revision: commit, path }, cacheDirectory))
-      files.push({ path, bytes: lfs?.size ?? size, sha256: lfs?.oid ?? null, quantization: quantizationIn(path), split: /-\d{5}-of-\d{5}\.gguf$/i.test(path), present })
-      if (files.length >= mostFiles) break
+      found.push({ path, bytes: lfs?.size ?? size, sha256: lfs?.oid ?? null })
+      if (found.length >= mostFiles) break
     }
   } catch (error) {
     throw explained(error, `the model ${name}`)
   }
+  const files = byModel(found, ({ path }) => path).map(({ name: path, parts, missing }) => ({
+    path,
+    bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),
+    sha256: parts.length === 1 ? (parts[0]?.sha256 ?? null) : null,
+    quantization: quantizationIn(path),
+    parts: parts.length + missing.length,
+    missing,
+    present: partNamesOf(path).every((part) => existsSync(hubModelPath({ name, revision: commit, path: part }, cacheDirectory)))
+  }))
   return { name, revision: commit, licence, files: files.sort((a, b) => a.bytes - b.bytes) }
 }
 

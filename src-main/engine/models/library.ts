@@ -14,6 +14,7 @@ import { backendTitles } from './backends.ts'
 import { findModels } from './find-files.ts'
 import { inspectModel } from './inspect.ts'
 import { planLoad } from './plan.ts'
+import { byModel, modelBytes, partFilesOf, partNamesOf } from './split.ts'
 
 const listed = z.object({ folders: z.array(z.string()), files: z.array(z.string()) })
 /** what a header said: facts, or why it is no model's */
@@ -91,7 +92,7 @@ export class Library {
     const path = resolve(file)
     if (!isWithin(path, this.#own) || !/\.gguf$/i.test(path)) throw new StudioError('bad-request', `${path} was not downloaded by the studio, so it is not deleted; take it out of the list instead`)
     if (!existsSync(path)) throw new StudioError('not-found', `${path} is not there any more`)
-    rmSync(path)
+    for (const part of partFilesOf(path)) rmSync(part)
   }
 
   get #own(): string {
@@ -107,12 +108,12 @@ export class Library {
     const found: ModelLibrary = { folders: [], models: [], reading: false }
     const seen = new Set<string>()
     const unread: LibraryModel[] = []
-    const add = (file: string, bytes: number, folder: string | null): void => {
+    const add = (file: string, folder: string | null): void => {
       if (seen.has(file)) return
       seen.add(file)
-      const model: LibraryModel = { file, bytes, folder, downloaded: folder === this.#own, facts: null, problem: null, fit: null }
+      const model: LibraryModel = { file, bytes: modelBytes(file), parts: partNamesOf(file).length, folder, downloaded: folder === this.#own, facts: null, problem: null, fit: null }
       const read = known[file]
-      if (read?.version === versionOf(file)) describe(model, read, machine)
+      if (read?.version === versionOfModel(file)) describe(model, read, machine)
       else unread.push(model)
       found.models.push(model)
     }
@@ -120,12 +121,11 @@ export class Library {
       const own = directory === this.#own
       const inside = own && !existsSync(directory) ? { files: [], truncated: false, problem: null } : await findModels(directory)
       found.folders.push({ directory, own, problem: inside.problem, truncated: inside.truncated })
-      for (const { file, bytes } of inside.files.sort((a, b) => a.file.localeCompare(b.file))) add(file, bytes, directory)
+      for (const { name } of byModel(inside.files.sort((a, b) => a.file.localeCompare(b.file)), ({ file }) => file)) add(name, directory)
     }
     for (const file of files) {
-      const stat = statOf(file)
-      if (stat?.isFile() === true) add(file, stat.size, null)
-      else found.models.push({ file, bytes: 0, folder: null, downloaded: false, facts: null, problem: 'it is not there any more', fit: null })
+      if (statOf(file)?.isFile() === true) add(file, null)
+      else found.models.push({ file, bytes: 0, parts: 1, folder: null, downloaded: false, facts: null, problem: 'it is not there any more', fit: null })
     }
     found.reading = unread.length > 0
     return { found, unread }
@@ -147,7 +147,7 @@ export class Library {
     const read: Record<string, Header> = {}
     for (const model of unread) {
       if (signal.aborted) break
-      const version = versionOf(model.file)
+      const version = versionOfModel(model.file)
       try {
         read[model.file] = { version, facts: await inspectModel(model.file), problem: null }
       } catch (error) {
@@ -195,6 +195,11 @@ export function fitOf(facts: ModelFacts, { choice, candidates }: Machine): Model
   } catch (error) {
     return { verdict: 'none', contextTokens: 0, device: '', memoryNeeded: facts.memoryNeeded, memoryAvailable: facts.memoryAvailable, reason: toFailure(error).message }
   }
+}
+
+/** A file of it that changes, comes or goes makes it another. */
+function versionOfModel(file: string): string {
+  return partNamesOf(file).map(versionOf).join('; ')
 }
 
 function isWithin(path: string, folder: string): boolean {

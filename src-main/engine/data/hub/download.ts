@@ -19,6 +19,8 @@ interface Wanted {
   name: string
   /** The address stands for one content for ever, so that a part goes on where the server has no ETag. */
   fixed?: boolean
+  /** An address that is none of the hub's: it gets no token, wherever it redirects to. */
+  anonymous?: boolean
 }
 
 /** @throws StudioError or Error; the part stays, unless it cannot be of this file */
@@ -39,10 +41,10 @@ export async function download(url: string, part: Part, wanted: Wanted, job: Fet
   }
 }
 
-async function attempt(url: string, part: Part, { bytes, name, fixed = false }: Wanted, job: FetchContext, patience: Patience): Promise<void> {
+async function attempt(url: string, part: Part, { bytes, name, fixed = false, anonymous = false }: Wanted, job: FetchContext, patience: Patience): Promise<void> {
   const { etag } = part
   const from = (etag === null && !fixed) || part.bytes > bytes ? 0 : part.bytes
-  const token = accessToken()
+  const token = anonymous ? undefined : accessToken()
   const { host } = new URL(url)
   const silence = new AbortController()
   const headers = {

@@ -15,14 +15,15 @@ export interface Address {
   name: string
   /** see `download` */
   fixed?: boolean
+  anonymous?: boolean
 }
 
 /** @throws StudioError or Error; what has come stays beside the place for the next time, unless it is wrong */
-export async function fetchTo(place: string, { url, name, fixed }: Address, expected: Expected, job: FetchContext, patience: Patience): Promise<void> {
+export async function fetchTo(place: string, { url, name, ...how }: Address, expected: Expected, job: FetchContext, patience: Patience): Promise<void> {
   const part = new Part(place, expected)
   refuseFullDisk(dirname(place), expected.bytes - part.bytes)
   job.phase(`Fetching ${name}`, { done: part.bytes, total: expected.bytes })
-  await download(url, part, { bytes: expected.bytes, name, fixed }, job, patience)
+  await download(url, part, { bytes: expected.bytes, name, ...how }, job, patience)
   job.phase(`Checking ${name}`)
   await refuseOther(part.path, name, expected, job.signal)
   const handle = await open(part.path)
@@ -32,12 +33,13 @@ export async function fetchTo(place: string, { url, name, fixed }: Address, expe
   part.discard()
 }
 
-/** Deletes a file that is not the one that was expected. @throws StudioError 'download-failed' then */
-export async function refuseOther(path: string, name: string, expected: Expected, signal: AbortSignal): Promise<void> {
-  const hex = await checksumOf(path, expected, signal)
-  if (hex === expected.checksum.hex) return
+/** Deletes a file that is not the one that was expected, as far as that is known. @throws StudioError 'download-failed' then */
+export async function refuseOther(path: string, name: string, { bytes, checksum }: Expected, signal: AbortSignal): Promise<void> {
+  if (checksum === null) return
+  const hex = await checksumOf(path, bytes, checksum, signal)
+  if (hex === checksum.hex) return
   for (const one of [path, `${path}.etag`]) rmSync(one, { force: true })
-  throw new StudioError('download-failed', `${name} is not the file that was published: its checksum is ${hex}, not ${expected.checksum.hex}; what had come was thrown away`, { retryable: true })
+  throw new StudioError('download-failed', `${name} is not the file that was published: its checksum is ${hex}, not ${checksum.hex}; what had come was thrown away`, { retryable: true })
 }
 
 /** @throws StudioError 'disk-full' where so many bytes have no room */
@@ -46,7 +48,7 @@ export function refuseFullDisk(directory: string, needed: number): void {
   if (bavail * bsize < needed) throw new StudioError('disk-full', `the file needs ${Math.ceil(needed / 1e6)} MB in ${directory}, where ${Math.floor((bavail * bsize) / 1e6)} MB are free`, { retryable: true })
 }
 
-async function checksumOf(path: string, { bytes, checksum }: Expected, signal: AbortSignal): Promise<string> {
+async function checksumOf(path: string, bytes: number, checksum: NonNullable<Expected['checksum']>, signal: AbortSignal): Promise<string> {
   const hash = createHash(checksum.algorithm === 'git-sha1' ? 'sha1' : checksum.algorithm)
   if (checksum.algorithm === 'git-sha1') hash.update(`blob ${bytes}\0`)
   await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash, { signal })

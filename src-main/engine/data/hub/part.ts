@@ -6,18 +6,18 @@ import { statOf } from '../../files.ts'
 /** What the file must be. */
 export interface Expected {
   bytes: number
-  /** of the content; git's own hash puts "blob <bytes>\0" before it */
-  checksum: { algorithm: 'sha256' | 'sha512' | 'git-sha1'; hex: string }
+  /** of the content; git's own hash puts "blob <bytes>\0" before it. null where nobody says it */
+  checksum: { algorithm: 'sha256' | 'sha512' | 'git-sha1'; hex: string } | null
 }
 
-/** It is named by the checksum: another version of the file begins another one. */
+/** It is named by the checksum: another version of the file begins another one. Without one its ETag tells them apart. */
 export class Part {
   readonly path: string
   readonly #etagPath: string
 
   constructor(place: string, { checksum }: Expected) {
     mkdirSync(dirname(place), { recursive: true })
-    this.path = `${place}.${checksum.hex.slice(0, 16)}.part`
+    this.path = `${place}.${checksum?.hex.slice(0, 16) ?? 'unchecked'}.part`
     this.#etagPath = `${this.path}.etag`
   }
 

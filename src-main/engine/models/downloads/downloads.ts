@@ -191,7 +191,7 @@ export class Downloads {
       }
     }
     const asked = (expected: KeptDownload['expected']): void => {
-      if (entry.expected !== null || expected === null) return
+      if (expected === null || JSON.stringify(entry.expected) === JSON.stringify(expected)) return
       entry.expected = expected
       this.#settle() // what the bytes are of is kept before the first of them
     }
