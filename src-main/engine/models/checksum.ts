@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { keep, readKept } from '../kept-json.ts'
+import { keepIfPossible, readKept } from '../kept-json.ts'
 
 const memory = z.record(z.string(), z.string())
 
@@ -13,7 +13,7 @@ export async function checksumOf(file: string, cacheDirectory: string, progress?
   if (known !== null) return known
   const sha256 = await sha256Of(file, progress)
   const list = listOf(cacheDirectory)
-  keep(list, { ...readKept(list, memory, {}), [keyOf(file)]: sha256 })
+  keepIfPossible(list, { ...readKept(list, memory, {}), [keyOf(file)]: sha256 })
   return sha256
 }
 
