@@ -5,42 +5,17 @@
 import { cpSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { ElectronApplication, Page } from '@playwright/test'
 import { expect } from 'vitest'
 import { deviceChoice } from '../../src-main/contract/device.ts'
 import type { Job } from '../../src-main/contract/job.ts'
 import type { MethodName } from '../../src-main/contract/methods.ts'
 import { keepDeviceChoice } from '../../src-main/engine/models/device-choice.ts'
-import { ask, takePort } from '../e2e/port.ts'
-import { launch } from '../e2e/studio.ts'
-import { descendantsOf, processTable, untilGone } from '../fixtures/processes.ts'
+import { untilGone } from '../fixtures/processes.ts'
 import type { seededRandom } from '../fixtures/random.ts'
 import { expectWhole, scenarios, type Grounds } from './kills.ts'
+import { openWindow, type StudioWindow } from './studio-window.ts'
 
 const methods: Partial<Record<string, MethodName>> = { import: 'data.import', collect: 'collect.start', reward: 'reward.start', train: 'train.start', evaluate: 'evaluate.start' }
-
-interface Window {
-  app: ElectronApplication
-  page: Page
-  output<O>(method: MethodName, input: object): Promise<O>
-  /** of the project's newest job */
-  newest(): Promise<Job | undefined>
-}
-
-async function open(folder: string): Promise<Window> {
-  const app = await launch(folder)
-  const page = await app.firstWindow()
-  await page.getByRole('button', { name: 'Open the sample project' }).waitFor()
-  await takePort(page)
-  const output = async <O>(method: MethodName, input: object): Promise<O> => {
-    const { output: given, failure } = await ask(page, method, input)
-    if (given === undefined) throw new Error(`${method}: ${failure?.message}`)
-    return given as O
-  }
-  return { app, page, output, newest: async () => (await output<{ jobs: Job[] }>('studio.state', {})).jobs.toSorted((a, b) => b.id - a.id)[0] }
-}
-
-const ended = (window: Window): Promise<void> => expect.poll(async () => (await window.newest())?.state, { timeout: 300_000, interval: 20 }).toBe('done')
 
 /** @returns how often the app was killed while the job ran */
 export async function killApp(name: string, grounds: Grounds, kills: number, random: ReturnType<typeof seededRandom>): Promise<number> {
@@ -49,14 +24,14 @@ export async function killApp(name: string, grounds: Grounds, kills: number, ran
   const place = join(grounds.directory, 'killed-app')
   keepDeviceChoice(join(place, 'data', 're-control-studio'), deviceChoice.parse({ device: 'cpu', threads: 1, batchTokens: 512 }))
   const project = join(place, 'project')
-  const begin = async (): Promise<{ window: Window; start(window: Window): Promise<void> }> => {
+  const begin = async (): Promise<{ window: StudioWindow; start(window: StudioWindow): Promise<void> }> => {
     rmSync(project, { recursive: true, force: true })
     cpSync(grounds.before[scenario.begins], project, { recursive: true })
     mkdirSync(place, { recursive: true })
     const act = scenario.act(grounds, project, random)
     const method = 'job' in act ? methods[act.job] : undefined
     if (!('job' in act) || method === undefined) throw new Error(`${name} is nothing that the window starts`)
-    const window = await open(place)
+    const window = await openWindow(place)
     await window.output('project.open', { directory: project })
     return { window, start: async ({ output }) => void (await output(method, act.settings as object)) }
   }
@@ -64,7 +39,7 @@ export async function killApp(name: string, grounds: Grounds, kills: number, ran
   const [before] = await undisturbed.window.output<{ jobs: Job[] }>('studio.state', {}).then(({ jobs }) => jobs)
   const began = performance.now()
   await undisturbed.start(undisturbed.window)
-  await ended(undisturbed.window)
+  await undisturbed.window.ended()
   const took = performance.now() - began
   await undisturbed.window.app.close()
   const wanted = scenario.result(project)
@@ -73,18 +48,18 @@ export async function killApp(name: string, grounds: Grounds, kills: number, ran
   for (let attempt = 0; killed < kills; attempt++) {
     const { window, start } = await begin()
     const pid = window.app.process().pid as number
-    const all = [...processTable().filter((one) => one.pid === pid), ...descendantsOf(pid)]
+    const all = window.processes()
     const moment = random.uniform() * took
     const group = random.uniform() < 0.5
     try {
       void start(window).catch(() => {}) // the answer may die with the app
       await wait(moment)
-      const everything = new Map([...all, ...descendantsOf(pid)].map((one) => [`${one.pid} ${one.started}`, one]))
+      const everything = new Map([...all, ...window.processes()].map((one) => [`${one.pid} ${one.started}`, one]))
       process.kill(group ? -pid : pid, 'SIGKILL')
       await untilGone([...everything.values()])
       expectWhole(project)
 
-      const next = await open(place)
+      const next = await openWindow(place)
       await next.page.getByRole('region', { name: 'Recent' }).getByRole('button').first().click()
       await expect.poll(async () => (await next.output<{ project: unknown }>('studio.state', {})).project).not.toBeNull()
       const job = await next.newest()
@@ -93,8 +68,8 @@ export async function killApp(name: string, grounds: Grounds, kills: number, ran
         killed++
         await next.page.getByRole('region', { name: 'Jobs' }).getByRole('button', { name: 'Resume' }).first().click()
       }
-      await ended(next)
-      const left = [...processTable().filter((one) => one.pid === next.app.process().pid), ...descendantsOf(next.app.process().pid as number)]
+      await next.ended()
+      const left = next.processes()
       await next.app.close()
       await untilGone(left)
       expectWhole(project)

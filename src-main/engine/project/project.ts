@@ -152,8 +152,9 @@ export class Project {
     }
   }
 
-  /** On request; see backups.ts. @throws StudioError 'disk-full' or 'not-usable' */
+  /** On request; see backups.ts. @throws StudioError 'disk-full' or 'not-usable', or 'not-found' as refuseMoved */
   backUp(): Backup {
+    this.refuseMoved()
     return backUp(this.#db, this.directory, 'request')
   }
 
