@@ -1,11 +1,12 @@
 /** What happens around a project: homes that cannot be written, folders that move or go away, paths that are too long. */
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { collectSettings } from '../../src-main/contract/collect.ts'
 import { Engine } from '../../src-main/engine/engine.ts'
 import { createHandlers } from '../../src-main/engine/handlers.ts'
 import { forkHost } from '../../src-main/engine/models/fork-host.ts'
+import { listBackups } from '../../src-main/engine/project/backups.ts'
 import { Project } from '../../src-main/engine/project/project.ts'
 import { writeTinyModel } from '../fixtures/tiny-model.ts'
 import { hostEntry, ownDirectory, root, scoredPrompts, writeRows } from '../engine/studio.ts'
@@ -66,6 +67,28 @@ describe('a project that is open', () => {
     await handlers['project.close']({} as never)
     if (how === 'renamed') expect(await handlers['project.open']({ directory: to })).toMatchObject({ counts: { examples: 4, responses: 4 } })
   })
+})
+
+test('a clock that was years ahead does not end the daily backups, nor delete the new ones', () => {
+  const directory = join(ownDirectory(), 'project')
+  const day = 24 * 60 * 60 * 1000
+  const open = (at: number): string[] => {
+    vi.setSystemTime(at)
+    Project.open(directory).close()
+    return listBackups(directory).map(({ created }) => created.slice(0, 10))
+  }
+  const future = Date.parse('2040-05-01T12:00:00Z')
+  const present = Date.parse('2031-05-01T12:00:00Z')
+  vi.useFakeTimers({ toFake: ['Date'], now: present - 3 * day })
+  try {
+    Project.create(directory, null).close()
+    for (const i of [1, 2, 3]) open(future + i * 2 * day)
+    expect(open(present)).toContain('2031-05-01')
+    expect(open(present + 3600_000).filter((date) => date === '2031-05-01')).toHaveLength(1)
+    expect(open(present + 2 * day)).toContain('2031-05-03')
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 test('a path that is too long for SQLite is told as that', () => {

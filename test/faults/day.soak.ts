@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { hasDisplay, startVirtualDisplay } from '../../native/setup/display.mjs'
 import type { Job } from '../../src-main/contract/job.ts'
 import { makeHome, type Home } from '../cli/terminal.ts'
@@ -62,6 +62,7 @@ test('a day', async () => {
 
   // the window until noon
   let window = await openWindow(home.directory)
+  onTestFinished(() => window.app.process().kill('SIGKILL'))
   const first = window.processes()
   await window.output('project.open', { directory: project })
   await work(window, 'reward.start', { collection, source: 'column', settings: { column: 'score' } })
@@ -122,11 +123,13 @@ test('a day', async () => {
   // served, by both words
   const { port } = await window.output<{ port: number }>('server.start', { port: null })
   const { token } = await window.output<{ token: string }>('server.token', {})
-  for (const stream of [false, true]) {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+  const { data: served } = (await (await fetch(`http://127.0.0.1:${port}/v1/models`, { headers })).json()) as { data: { id: string }[] }
+  expect(served.length).toBeGreaterThan(1) // the model alone, and steered
+  for (const [i, stream] of [false, true].entries()) {
     const answer = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ model: 'any', stream, max_tokens: 8, messages: [{ role: 'user', content: 'Is calm good?' }] })
+      method: 'POST', headers,
+      body: JSON.stringify({ model: served[i]?.id, stream, max_tokens: 8, messages: [{ role: 'user', content: 'Is calm good?' }] })
     })
     expect({ status: answer.status, text: await answer.text() }).toMatchObject({ status: 200, text: expect.stringContaining('choices') as string })
   }

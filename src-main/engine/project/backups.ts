@@ -57,7 +57,8 @@ export function backUp(db: Db, directory: string, reason: BackupReason): Backup 
     throw explained(error, folder)
   }
   const all = listBackups(directory)
-  for (const old of all.filter((one) => one.reason === reason && reason !== 'request').slice(keptOfEach)) rmSync(join(folder, old.name), { force: true })
+  const others = all.filter((one) => one.reason === reason && reason !== 'request' && one.name !== name) // the new one stays, though a clock that was wrong has dated others behind it
+  for (const old of others.slice(keptOfEach - 1)) rmSync(join(folder, old.name), { force: true })
   return all.find((one) => one.name === name) as Backup
 }
 
@@ -65,8 +66,10 @@ export function backUp(db: Db, directory: string, reason: BackupReason): Backup 
 export function backUpDaily(db: Db, directory: string): void {
   try {
     const created = db.prepare('SELECT created FROM project').pluck().get() as string | undefined
-    const last = listBackups(directory)[0]?.created ?? created
-    if (last === undefined || !(Date.now() - Date.parse(last) > dayMs) || bytesOf(db) > dailyBytes) return
+    const now = Date.now()
+    // what is dated in the future was made while the clock was wrong: it says nothing of the last day
+    const last = listBackups(directory).find((one) => Date.parse(one.created) <= now)?.created ?? created
+    if (last === undefined || !(Math.abs(now - Date.parse(last)) > dayMs) || bytesOf(db) > dailyBytes) return
     backUp(db, directory, 'daily')
   } catch (error) {
     if (!(error instanceof StudioError)) throw error
