@@ -62,7 +62,10 @@ test('a day', async () => {
 
   // the window until noon
   let window = await openWindow(home.directory)
-  onTestFinished(() => window.app.process().kill('SIGKILL'))
+  const { pid } = window.app.process()
+  onTestFinished(() => {
+    for (const one of processTable()) if (one.pid === pid) process.kill(one.pid, 'SIGKILL') // where the day ended early
+  })
   const first = window.processes()
   await window.output('project.open', { directory: project })
   await work(window, 'reward.start', { collection, source: 'column', settings: { column: 'score' } })
@@ -115,10 +118,11 @@ test('a day', async () => {
   await window.page.getByRole('navigation').getByRole('button', { name: /^Data/ }).click()
   await window.output('project.backup', {})
   const counts = (await window.output<{ project: { counts: object } }>('studio.state', {})).project.counts
-  await window.output('collect.delete', { collection: again.subject })
+  await window.output('evaluate.delete', { evaluation })
   await window.output('project.close', {})
   const [backup] = await window.output<{ name: string }[]>('project.backups', { directory: project })
   expect(await window.output<{ counts: object }>('project.restore', { directory: project, backup: backup?.name })).toMatchObject({ counts })
+  await window.output('collect.delete', { collection: again.subject }) // for good: a backup has no states
 
   // served, by both words
   const { port } = await window.output<{ port: number }>('server.start', { port: null })
