@@ -334,6 +334,7 @@ export function createHandlers(engine: Engine): Handlers {
     'control.methods': listMethods,
     'chat.send': (input) => {
       engine.reader.stop() // a question does not wait for what is only looked up
+      engine.project.refuseMoved()
       return engine.chat.send(engine.project, input)
     },
     'chat.tokens': ({ turn, pane }) => engine.reader.tokens(engine.project, turn, pane),

@@ -12,6 +12,16 @@ export function readKept<S extends z.ZodType>(file: string, schema: S, otherwise
   }
 }
 
+/** What only saves time or clicks: a home that may not be written to, or a full disk, keeps nobody from their work. */
+export function keepIfPossible(file: string, value: unknown): void {
+  try {
+    keep(file, value)
+  } catch {
+    // it is found out again
+  }
+}
+
+/** What a person has asked for. @throws what the system says */
 export function keep(file: string, value: unknown): void {
   mkdirSync(dirname(file), { recursive: true })
   replaceFileSync(file, JSON.stringify(value, null, 2))

@@ -136,12 +136,3 @@ test('quitting ends everything, a model host that is stopped too', async ({ stud
   await studio.app.close()
   await untilGone(before)
 })
-
-test('an app that is killed leaves no process behind, though engine and model host are stopped', async ({ studio }) => {
-  await withModel(studio)
-  const before = everything(studio)
-  expect(before.length).toBeGreaterThan(4)
-  for (const pid of [await enginePid(studio), ...(await studio.modelHosts())]) process.kill(pid as number, 'SIGSTOP')
-  process.kill(studio.app.process().pid as number, 'SIGKILL')
-  await untilGone(before)
-})

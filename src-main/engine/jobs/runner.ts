@@ -81,12 +81,14 @@ export class JobRunner {
 
   start(kind: JobKind, settings: unknown): Job {
     const project = this.#open()
+    project.refuseMoved()
     const work = this.#work(kind)
     return this.#run(project, project.jobs.create(kind, work.title(settings as never, project), work.unit, settings))
   }
 
   resume(id: number): Job {
     const project = this.#open()
+    project.refuseMoved()
     const job = this.#stored(id)
     if (job.state !== 'paused' && job.state !== 'failed') throw new StudioError('bad-request', `this job is ${job.state}; only a paused or failed one can be resumed`)
     return this.#run(project, job)

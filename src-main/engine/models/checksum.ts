@@ -4,7 +4,7 @@ import { createReadStream, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { StudioError } from '../../contract/errors.ts'
-import { keep, readKept } from '../kept-json.ts'
+import { keepIfPossible, readKept } from '../kept-json.ts'
 import { modelBytes, partFilesOf } from './split.ts'
 
 const memory = z.record(z.string(), z.string())
@@ -33,7 +33,7 @@ export async function partChecksums(file: string, cacheDirectory: string, { prog
     const sha256 = known ?? (await sha256Of(part, { progress: (done) => progress(before + done, total), signal }))
     if (known === null) {
       const list = listOf(cacheDirectory)
-      keep(list, { ...readKept(list, memory, {}), [keyOf(part)]: sha256 })
+      keepIfPossible(list, { ...readKept(list, memory, {}), [keyOf(part)]: sha256 })
     }
     checksums.push(sha256)
     before += statSync(part).size

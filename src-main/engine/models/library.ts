@@ -9,7 +9,7 @@ import type { DeviceCandidate, DeviceChoice } from '../../contract/device.ts'
 import { type LibraryModel, modelFacts, type ModelFacts, type ModelFit, type ModelLibrary } from '../../contract/models.ts'
 import { StudioError, toFailure } from '../../contract/errors.ts'
 import { statOf, versionOf } from '../files.ts'
-import { keep, readKept } from '../kept-json.ts'
+import { keep, keepIfPossible, readKept } from '../kept-json.ts'
 import { backendTitles } from './backends.ts'
 import { findModels } from './find-files.ts'
 import { inspectModel } from './inspect.ts'
@@ -158,7 +158,7 @@ export class Library {
     }
     if (unread.length === 0) return
     const known = Object.entries({ ...readKept(this.#headersFile, headers, {}), ...read }).filter(([file]) => existsSync(file))
-    keep(this.#headersFile, Object.fromEntries(known))
+    keepIfPossible(this.#headersFile, Object.fromEntries(known))
   }
 
   get #headersFile(): string {

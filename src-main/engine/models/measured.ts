@@ -3,7 +3,7 @@ import { availableParallelism, cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { batchMeasurement, threadMeasurement, type Backend } from '../../contract/device.ts'
-import { keep, readKept } from '../kept-json.ts'
+import { keepIfPossible, readKept } from '../kept-json.ts'
 
 /** what the machine had to do besides, before the measurement: see machineLoad */
 const load = z.number().default(0)
@@ -39,7 +39,7 @@ export function rememberedThreads(cacheDirectory: string, of: Measured, load = m
 
 export function rememberThreads(cacheDirectory: string, of: Measured, threads: ToRemember['threads'][string]): void {
   const known = read(cacheDirectory)
-  keep(fileOf(cacheDirectory), { ...known, threads: { ...known.threads, [keyOf(of)]: threads } } satisfies ToRemember)
+  keepIfPossible(fileOf(cacheDirectory), { ...known, threads: { ...known.threads, [keyOf(of)]: threads } } satisfies ToRemember)
 }
 
 /** As rememberedThreads. @param threads with which it was measured */
@@ -49,7 +49,7 @@ export function rememberedBatch(cacheDirectory: string, of: Measured, threads: n
 
 export function rememberBatch(cacheDirectory: string, of: Measured, threads: number, batch: ToRemember['batches'][string]): void {
   const known = read(cacheDirectory)
-  keep(fileOf(cacheDirectory), { ...known, batches: { ...known.batches, [`${keyOf(of)}, threads ${threads}`]: batch } } satisfies ToRemember)
+  keepIfPossible(fileOf(cacheDirectory), { ...known, batches: { ...known.batches, [`${keyOf(of)}, threads ${threads}`]: batch } } satisfies ToRemember)
 }
 
 const fileOf = (cacheDirectory: string): string => join(cacheDirectory, 'measured.json')

@@ -9,6 +9,9 @@ import { migrate, refuseNewer, schemaVersion } from './migrate.ts'
 
 export type Db = Database.Database
 
+/** Bytes: SQLite's own limit, with what it puts behind the name of a journal. */
+const longestPath = 504
+
 /**
  * An older schema is backed up, then migrated.
  * @throws StudioError 'project-locked' when another process has it open, 'project-damaged' when SQLite's own check
@@ -80,6 +83,7 @@ export function explained(error: unknown, file: string): unknown {
     return new StudioError('project-locked', 'the project is open in another window or terminal; close it there first', { retryable: true })
   }
   if (code === 'SQLITE_FULL') return new StudioError('disk-full', `the disk is full, so ${file} cannot be opened; free some space and try again`, { retryable: true, cause: error })
+  if (code === 'SQLITE_CANTOPEN' && Buffer.byteLength(file) > longestPath) return new StudioError('bad-request', `the project's folder has too long a path: ${Buffer.byteLength(file)} bytes, where a database may have ${longestPath}; use a folder nearer to the disk's root`, { cause: error })
   if (code !== '' && !mayWrite(file)) return new StudioError('not-usable', `${file} cannot be opened, as this user may not write to it or to its folder (${code})`, { cause: error })
   if (code !== '') {
     return new StudioError('project-damaged', `${file} is damaged or not a database (${code}); nothing was changed${backupsOf(file)}`, { cause: error })

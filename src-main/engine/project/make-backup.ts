@@ -53,8 +53,10 @@ export async function backUpDaily(db: Db, directory: string, signal: AbortSignal
 
 function isDue(db: Db, directory: string): boolean {
   const created = db.prepare('SELECT created FROM project').pluck().get() as string | undefined
-  const last = listBackups(directory)[0]?.created ?? created
-  return last !== undefined && Date.now() - Date.parse(last) > dayMs && bytesOf(db) <= dailyBytes
+  const now = Date.now()
+  // what is dated in the future was made while the clock was wrong: it says nothing of the last day
+  const last = listBackups(directory).find((one) => Date.parse(one.created) <= now)?.created ?? created
+  return last !== undefined && Math.abs(now - Date.parse(last)) > dayMs && bytesOf(db) <= dailyBytes
 }
 
 async function copied(db: Db, copy: Copy, signal: AbortSignal): Promise<Backup> {
@@ -164,7 +166,8 @@ class Copy {
     syncToDisk(this.#folder)
     Copy.#unfinished.delete(this.part)
     const all = listBackups(this.#directory)
-    for (const old of all.filter((one) => one.reason === this.#reason && this.#reason !== 'request').slice(keptOfEach)) rmSync(join(this.#folder, old.name), { force: true })
+    const others = all.filter((one) => one.reason === this.#reason && this.#reason !== 'request' && one.name !== this.#name) // the new one stays, though a clock that was wrong has dated others behind it
+    for (const old of others.slice(keptOfEach - 1)) rmSync(join(this.#folder, old.name), { force: true })
     return all.find((one) => one.name === this.#name) as Backup
   }
 

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from
 import { basename, join, resolve } from 'node:path'
 import type { Backup, Project as ProjectSummary } from '../../contract/project.ts'
 import { StudioError } from '../../contract/errors.ts'
-import { syncToDisk } from '../files.ts'
+import { statOf, syncToDisk } from '../files.ts'
 import { ChatWords } from './chat-words.ts'
 import { Collections } from './collections.ts'
 import { Conversations } from './conversations.ts'
@@ -46,11 +46,14 @@ export class Project {
   /** What was found in states/ at the opening that nothing refers to. */
   swept: Swept = { removed: 0, bytes: 0, setAside: 0 }
   readonly #db: Db
+  /** of project.db, by which it is known again */
+  readonly #identity: string
   readonly #search: SearchIndex
 
   private constructor(directory: string, db: Db) {
     this.directory = directory
     this.#db = db
+    this.#identity = identityOf(join(directory, 'project.db'))
     this.#search = new SearchIndex(join(directory, 'search.db'))
     this.datasets = new Datasets(db, this.#search)
     this.examples = new Examples(db, this.datasets, this.#search)
@@ -108,6 +111,15 @@ export class Project {
     }
   }
 
+  /**
+   * Before work begins. SQLite would go on in a file that nobody finds again.
+   * @throws StudioError 'not-found' when the folder was renamed, moved or deleted since it was opened
+   */
+  refuseMoved(): void {
+    if (identityOf(join(this.directory, 'project.db')) === this.#identity) return
+    throw new StudioError('not-found', `the project is no longer at ${this.directory}: its folder was renamed, moved or deleted while it was open. Close it, and open it where it is now`)
+  }
+
   get statesDirectory(): string {
     return join(this.directory, 'states')
   }
@@ -144,13 +156,9 @@ export class Project {
     }
   }
 
-  /** The day's first, while the project is used. @returns null where none was due, or none could be made */
-  backUpDaily(signal: AbortSignal): Promise<Backup | null> {
-    return backUpDaily(this.#db, this.directory, signal)
-  }
-
-  /** On request; everything waits for it. @throws StudioError 'disk-full' or 'not-usable' */
+import { statOf, syncToDisk } from '../files.ts'
   backUp(): Backup {
+    this.refuseMoved()
     return backUp(this.#db, this.directory, 'request')
   }
 
@@ -168,6 +176,12 @@ export class Project {
   #row(): { id: string; name: string; modelFile: string | null; created: string } {
     return this.#db.prepare('SELECT id, name, modelFile, created FROM project').get() as ReturnType<Project['summary']>
   }
+}
+
+/** The file itself, whatever its name; '' where there is none. */
+function identityOf(file: string): string {
+  const { dev, ino } = statOf(file) ?? {}
+  return ino === undefined ? '' : `${dev} ${ino}`
 }
 
 function makeFolder(path: string): void {

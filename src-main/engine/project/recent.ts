@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { stageName, type StageName } from '../../contract/project.ts'
 import type { RecentProject } from '../../contract/shell.ts'
-import { keep, readKept } from '../kept-json.ts'
+import { keep, keepIfPossible, readKept } from '../kept-json.ts'
 
 const recent = z.array(z.object({ name: z.string(), path: z.string(), stage: stageName.nullable().default(null) }))
 type Recent = z.infer<typeof recent>
@@ -19,17 +19,16 @@ export function listRecent(dataDirectory: string): RecentProject[] {
 export function addRecent(dataDirectory: string, { name, path }: { name: string; path: string }): void {
   const all = read(dataDirectory)
   const stage = all.find((other) => other.path === path)?.stage ?? null
-  write(dataDirectory, [{ name, path, stage }, ...all.filter((other) => other.path !== path)])
+  keepIfPossible(fileOf(dataDirectory), [{ name, path, stage }, ...all.filter((other) => other.path !== path)].slice(0, kept))
 }
 
 export function forgetRecent(dataDirectory: string, path: string): void {
-  write(dataDirectory, read(dataDirectory).filter((other) => other.path !== path))
+  keep(fileOf(dataDirectory), read(dataDirectory).filter((other) => other.path !== path))
 }
 
 export function rememberStage(dataDirectory: string, path: string, stage: StageName): void {
-  write(dataDirectory, read(dataDirectory).map((project) => (project.path === path ? { ...project, stage } : project)))
+  keepIfPossible(fileOf(dataDirectory), read(dataDirectory).map((project) => (project.path === path ? { ...project, stage } : project)))
 }
 
 const fileOf = (dataDirectory: string): string => join(dataDirectory, 'recent-projects.json')
 const read = (dataDirectory: string): Recent => readKept(fileOf(dataDirectory), recent, [])
-const write = (dataDirectory: string, projects: Recent): void => keep(fileOf(dataDirectory), projects.slice(0, kept))
