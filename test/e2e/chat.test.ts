@@ -60,7 +60,7 @@ test('conversations go on, branch, are found, exported and deleted', async ({ st
       await page.keyboard.press('Escape')
     }
     await mostTokens('2040')
-    await expect(page.getByText(/^Context full: lower Max tokens or begin a new conversation, \d+ of 2,048$/)).toBeVisible()
+    await expect(page.getByText(/^The context is full: an answer of 2,040 tokens does not fit/)).toBeVisible()
     await picture('62-chat-full')
     await mostTokens('24')
     await expect(page.getByText(/^context \d+ of 2,048$/)).toBeVisible()
