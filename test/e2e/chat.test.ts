@@ -52,6 +52,20 @@ test('conversations go on, branch, are found, exported and deleted', async ({ st
     await expect(box).toHaveValue('')
   })
 
+  await test.step('how full the context is, and what comes when it is full', async () => {
+    await expect(page.getByText(/^context \d+ of 2,048$/)).toBeVisible()
+    const mostTokens = async (tokens: string): Promise<void> => {
+      await page.getByRole('button', { name: /^Generation settings/ }).click()
+      await page.getByLabel('Max tokens').fill(tokens)
+      await page.keyboard.press('Escape')
+    }
+    await mostTokens('2040')
+    await expect(page.getByText(/^The context is full: an answer of 2,040 tokens does not fit/)).toBeVisible()
+    await picture('62-chat-full')
+    await mostTokens('24')
+    await expect(page.getByText(/^context \d+ of 2,048$/)).toBeVisible()
+  })
+
   await test.step('an edited and a regenerated turn stand beside the first', async () => {
     const last = turns.last()
     await last.getByRole('button', { name: 'Edit the prompt' }).click()

@@ -54,7 +54,29 @@ test('objectives, pairs, ensembles, V along unseen responses, and runs side by s
     await table.scrollIntoViewIfNeeded()
     await picture(`train-compared-${name}`)
   }
+
+  await page.getByRole('button', { name: 'Read the states' }).click()
+  const learned = page.getByRole('region', { name: 'What it has learned' })
+  await expect(learned.getByRole('row', { name: /^Unseen, 9 responses/ })).toBeVisible({ timeout: 60_000 })
+  await expect(learned.getByRole('row', { name: /^V and reward, length held fixed/ })).toBeVisible()
+  await learned.getByRole('button', { name: 'Read with the model' }).click()
+  await expect(learned.getByRole('columnheader', { name: 'Suppressed' })).toBeVisible({ timeout: 60_000 })
+  await expect(learned.getByRole('table').last().getByRole('row')).toHaveCount(21)
+  await learned.getByText('Falls', { exact: true }).click()
+  await expect(learned.getByText(/Reading the framed token lowered V most/)).toBeVisible()
+  for (const [name, width, height] of [['wide', 1440, 900], ['narrow', 1024, 700]] as const) {
+    await page.setViewportSize({ width, height })
+    for (const [part, heading] of [['values', 'What it has learned'], ['contexts', 'Contexts in unseen responses'], ['tokens', 'Promoted and suppressed tokens']] as const) {
+      await learned.getByRole('heading', { name: heading }).evaluate((element) => element.scrollIntoView({ block: 'start' }))
+      await picture(`train-learned-${part}-${name}`)
+    }
+  }
+  await learned.getByRole('button', { name: /^Open response/ }).first().click()
+  await expect(page.getByRole('dialog').getByLabel('The response, each token on the value scale')).toBeVisible({ timeout: 60_000 })
+  await picture('train-learned-response')
+  await page.keyboard.press('Escape')
   await table.getByRole('button', { name: /^#2 / }).click()
+  await expect(page.getByRole('button', { name: 'Read the states' })).toBeVisible()
   await expect(page.getByRole('button', { name: 'Show responses token by token' })).toBeVisible()
   expect(problems).toEqual([])
 })
