@@ -24,7 +24,7 @@ export default defineConfig({
         },
         // tables of every task of the hub, and a WebAssembly module that is made as soon as it is imported: neither is used
         treeshake: { moduleSideEffects: [{ test: /@huggingface\/tasks|hyparquet-compressors/, sideEffects: false }] },
-        output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: '[name].js' }
+        output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: '[name].js', comments: { jsdoc: false } }
       }
     }
   },

@@ -32,7 +32,7 @@ export function refusedLicences(modules) {
   })
 }
 
-/** @param shipped modules that go in as they are @param bundled modules that are part of the window's own files */
+/** @param shipped modules that go in as they are @param bundled modules that are part of our own files */
 export function thirdPartyNotices(shipped, bundled) {
   const modules = [...new Map([...shipped, ...bundled].map((module) => [`${module.name} ${module.manifest.version}`, module])).values()]
   modules.sort((a, b) => (a.name < b.name ? -1 : 1))

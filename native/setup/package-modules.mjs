@@ -1,5 +1,5 @@
 // Which npm packages the built program is made of, found from what it imports: those that go into a package as they
-// are, and those that are bundled into the window.
+// are, and those that are bundled into the window and the processes.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import path from 'node:path'
@@ -19,7 +19,7 @@ export function shippedModules() {
   return closure(importedByMain())
 }
 
-/** Packages that are bundled into the window, in whole or in part. */
+/** Packages that are bundled into the window or into the processes, in whole or in part. */
 export function bundledModules() {
   const { dependencies } = readManifest(inRoot())
   const shipped = new Set(importedByMain())

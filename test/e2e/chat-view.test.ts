@@ -64,3 +64,31 @@ test('text, differences, values with their cards, and the landscape at the token
   await picture('chat-text')
   expect(problems).toEqual([])
 })
+
+test('a long answer is all there, and the keyboard reaches each of its tokens', async ({ studio }) => {
+  const { page, go, folder, problems } = studio
+  writeTinyModel(join(folder, 'tiny.gguf'), { repeats: 'abcdefg ' })
+  terminalIn(folder)('project', 'new', 'p', '--model', 'tiny.gguf')
+  await studio.answerDialog(join(folder, 'p'))
+  await page.getByRole('button', { name: 'Open project' }).click()
+  await go('Chat')
+  await page.getByRole('button', { name: /^Generation settings/ }).click()
+  await page.getByLabel('Max tokens').fill('600')
+  await page.keyboard.press('Escape')
+  await page.getByRole('textbox', { name: 'Prompt for all panes' }).fill('abc')
+  await page.keyboard.press('Enter')
+  const answer = page.getByRole('article').last().getByRole('group', { name: /^Answer of/ }).first()
+  await expect(answer.getByText('600 tokens, cut')).toBeVisible({ timeout: 60_000 })
+  const strip = answer.getByRole('listbox')
+  const token = (place: number): ReturnType<typeof strip.locator> => strip.locator(`[role=option][aria-posinset="${place}"][aria-setsize="600"]`)
+  await strip.focus()
+  for (const [key, place] of [['End', 600], ['ArrowUp', 590], ['Home', 1], ...Array.from({ length: 30 }, (_, i) => ['ArrowDown', 11 + 10 * i])] as [string, number][]) {
+    await page.keyboard.press(key)
+    await expect(token(place)).toHaveAttribute('aria-selected', 'true')
+  }
+  await expect(strip).toHaveAttribute('aria-activedescendant', (await token(301).getAttribute('id')) ?? 'it has none')
+  await expect(token(301)).toBeInViewport()
+  expect((await strip.textContent())?.trimStart()).toMatch(/^\w*(?: ?abcdefg)+(?: \w*)?$/)
+  expect((await strip.textContent())?.length).toBeGreaterThanOrEqual(600)
+  expect(problems).toEqual([])
+})

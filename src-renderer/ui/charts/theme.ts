@@ -24,13 +24,21 @@ defaults.scales.linear.ticks.callback = function (value, index, ticks) {
 }
 
 const probe = document.createElement('span')
+const dark = matchMedia('(prefers-color-scheme: dark)')
+/** Each asks the page for its styles anew, some twenty for a chart, while tokens stream. */
+const colors = new Map<string, string>()
 
 /** A colour token as a plain colour: light-dark() must be resolved by an element first. */
 export function color(token: string, alpha = 1): string {
+  const key = `${token} ${alpha} ${dark.matches}`
+  const known = colors.get(key)
+  if (known !== undefined) return known
   if (!probe.isConnected) document.body.append(probe)
   probe.hidden = true
   probe.style.color = alpha === 1 ? `var(--${token})` : `color-mix(in srgb, var(--${token}) ${100 * alpha}%, transparent)`
-  return getComputedStyle(probe).color
+  const found = getComputedStyle(probe).color
+  colors.set(key, found)
+  return found
 }
 
 const fontFamily = getComputedStyle(document.documentElement).getPropertyValue('--font')
