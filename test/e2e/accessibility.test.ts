@@ -1,7 +1,8 @@
-/** axe-core finds nothing on any screen, light and dark, at the smallest size. */
+/** axe-core finds nothing on any screen, light and dark, at the smallest size; and Tab goes round each. */
 import { AxeBuilder } from '@axe-core/playwright'
 import type { Page } from '@playwright/test'
 import { join } from 'node:path'
+import { focusFaults } from './focus.ts'
 import { makeFullProject } from './full-project.ts'
 import { openProject, small, visitBusyScreens, visitEmptyScreens, visitFullScreens, visitSheets } from './screens.ts'
 import { expect, test } from './studio.ts'
@@ -27,10 +28,16 @@ function inDark(): Promise<AxeResults> {
   return (globalThis as unknown as { axe: { run(what: Document, options: object): Promise<AxeResults> } }).axe.run(document, { runOnly: ['color-contrast'] })
 }
 
-test('axe finds nothing on any screen', async ({ studio }) => {
+/** Their controls are those of another screen that is walked. */
+const alike = ['empty-collect', 'empty-reward', 'empty-train', 'empty-chat', 'empty-evaluate', 'model', 'train', 'chat-numbers', 'chat-landscape', 'busy-chat', 'deleted']
+
+test('axe finds nothing on any screen, and Tab goes round each with its focus in sight', async ({ studio }) => {
   const { page, folder } = studio
   await page.setViewportSize(small)
-  const seen = async (name: string): Promise<void> => expect.soft(await findings(page), name).toEqual([])
+  const seen = async (name: string): Promise<void> => {
+    expect.soft(await findings(page), name).toEqual([])
+    if (!alike.includes(name)) expect.soft(await focusFaults(page), `focus of ${name}`).toEqual([])
+  }
   await visitEmptyScreens(studio, join(folder, 'empty'), seen)
   await page.keyboard.press('Control+k')
   await page.getByRole('combobox').fill('Close project')
