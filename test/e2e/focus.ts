@@ -4,7 +4,7 @@ import type { Page } from '@playwright/test'
 interface Walk {
   /** in the order of the first visit */
   visited: Element[]
-  /** the first one has come again */
+  /** one of them has come again */
   round: boolean
   faults: string[]
   stop: () => void
@@ -68,8 +68,9 @@ function begin(): void {
     if (!(target instanceof Element)) return
     leave()
     last = null
+    // of a trap, too, there is an element that comes again; then others are never reached
     if (walk.visited.includes(target)) {
-      walk.round ||= target === walk.visited[0]
+      walk.round = true
       return
     }
     walk.visited.push(target)
