@@ -4,7 +4,7 @@ import type { Page } from '@playwright/test'
 interface Walk {
   /** in the order of the first visit */
   visited: Element[]
-  /** the first one has come again */
+  /** one of them has come again */
   round: boolean
   faults: string[]
   stop: () => void
@@ -15,7 +15,8 @@ export async function focusFaults(page: Page): Promise<string[]> {
   await page.evaluate(begin)
   for (let presses = 0; presses < 300; presses += 10) {
     await Promise.all(Array.from({ length: 10 }, () => page.keyboard.press('Tab')))
-    if (await page.evaluate(() => (globalThis as unknown as { walk: Walk }).walk.round)) break
+    // it has come round, or nothing moves it
+    if (await page.evaluate(() => (({ round, visited }) => round || visited.length < 2)((globalThis as unknown as { walk: Walk }).walk))) break
   }
   // a key that moves nothing: what has the focus afterwards was not walked to
   await page.keyboard.press('Shift')
@@ -67,18 +68,19 @@ function begin(): void {
     if (!(target instanceof Element)) return
     leave()
     last = null
+    // of a trap, too, there is an element that comes again; then others are never reached
     if (walk.visited.includes(target)) {
-      walk.round ||= target === walk.visited[0]
+      walk.round = true
       return
     }
     walk.visited.push(target)
-    last = { element: target, looks: [] }
+    last = { element: target, looks: looks(target) }
     const seen = inSight(target)
     if (seen < 0.5) walk.faults.push(`${nameOf(target)} has the focus out of sight (${(100 * seen).toFixed(0)} % of it are seen)`)
   }
-  /** The element that is about to lose the focus still has it. */
+  /** Once more before the focus goes on: when it comes from outside of the page, its ring comes after it. */
   function press(): void {
-    if (last !== null) last.looks = looks(last.element)
+    if (last !== null && last.element === document.activeElement) last.looks = looks(last.element)
   }
   addEventListener('keydown', press, true)
   document.addEventListener('focusin', arrive, true)

@@ -1,8 +1,9 @@
 /**
- * Pictures of every screen in test-results/screenshots: empty and full, light and dark, at 1024 x 700, 1440 x 900 and 3840 x 2160.
+ * Pictures of every screen in test-results/screenshots: empty, full, busy and failed, light and dark, at 1024 x 700, 1440 x 900 and 3840 x 2160.
  * Only with RE_CONTROL_PICTURES=1: nothing is decided by them but what a person sees.
  */
 import { join } from 'node:path'
+import { visitFailedScreens } from './failed-screens.ts'
 import { makeFullProject } from './full-project.ts'
 import { openProject, small, visitBusyScreens, visitEmptyScreens, visitFullScreens, visitSheets } from './screens.ts'
 import { test } from './studio.ts'
@@ -33,5 +34,12 @@ for (const { name, size } of sizes) {
     await visitFullScreens(studio, join(folder, 'questions.jsonl'), seen)
     await visitSheets(studio, seen)
     await visitBusyScreens(studio, seen)
+  })
+
+  test(`every failure, ${name}`, async ({ studio }) => {
+    await studio.page.setViewportSize(size)
+    const project = makeFullProject(studio.folder)
+    await openProject(studio, project)
+    await visitFailedScreens(studio, project, (screen) => studio.picture(`all-${name}-${screen}`))
   })
 }

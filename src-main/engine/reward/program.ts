@@ -149,7 +149,7 @@ class Run {
   }
 
   #broken(how: string): StudioError {
-    return new StudioError('not-usable', `${this.program.name} ${how}, after ${this.#answered} answers${this.program.complaint()}. What it has labelled is kept`, { retryable: true })
+    return new StudioError('not-usable', `the program ${this.program.name} ${how}, after ${this.#answered} answers${this.program.complaint()}. What it has labelled is kept`, { retryable: true })
   }
 }
 
