@@ -4,7 +4,7 @@ import type { Page } from '@playwright/test'
 interface Walk {
   /** in the order of the first visit */
   visited: Element[]
-  /** one of them has come again */
+  /** the beginning has come again */
   round: boolean
   faults: string[]
   stop: () => void
@@ -68,9 +68,9 @@ function begin(): void {
     if (!(target instanceof Element)) return
     leave()
     last = null
-    // of a trap, too, there is an element that comes again; then others are never reached
+    // The first or, where that was drawn anew, the second; what had the focus last has it again when the focus comes back into the page.
     if (walk.visited.includes(target)) {
-      walk.round = true
+      walk.round ||= walk.visited.length <= 2 || walk.visited.indexOf(target) < 2
       return
     }
     walk.visited.push(target)
