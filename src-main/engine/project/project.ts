@@ -156,7 +156,12 @@ export class Project {
     }
   }
 
-import { statOf, syncToDisk } from '../files.ts'
+  /** The day's first, while the project is used. @returns null where none was due, or none could be made */
+  backUpDaily(signal: AbortSignal): Promise<Backup | null> {
+    return backUpDaily(this.#db, this.directory, signal)
+  }
+
+  /** On request; everything waits for it. @throws StudioError 'disk-full' or 'not-usable', or 'not-found' as refuseMoved */
   backUp(): Backup {
     this.refuseMoved()
     return backUp(this.#db, this.directory, 'request')
