@@ -7,6 +7,8 @@ interface Walk {
   /** the beginning has come again */
   round: boolean
   faults: string[]
+  /** names of the controls that it has not reached */
+  unreached: () => string[]
   stop: () => void
 }
 
@@ -15,8 +17,8 @@ export async function focusFaults(page: Page): Promise<string[]> {
   await page.evaluate(begin)
   for (let presses = 0; presses < 300; presses += 10) {
     await Promise.all(Array.from({ length: 10 }, () => page.keyboard.press('Tab')))
-    // it has come round, or nothing moves it
-    if (await page.evaluate(() => (({ round, visited }) => round || visited.length < 2)((globalThis as unknown as { walk: Walk }).walk))) break
+    // it has come round, or nothing moves it; what is drawn anew on the way sends it back to its beginning before it was everywhere
+    if (await page.evaluate(() => (({ round, visited, unreached }) => (round && unreached().length === 0) || visited.length < 2)((globalThis as unknown as { walk: Walk }).walk))) break
   }
   // a key that moves nothing: what has the focus afterwards was not walked to
   await page.keyboard.press('Shift')
@@ -25,8 +27,8 @@ export async function focusFaults(page: Page): Promise<string[]> {
 
 /** Listens to the focus. In the page. */
 function begin(): void {
-  const walk: Walk = { visited: [], round: false, faults: [], stop: () => undefined }
-  let last: { element: Element; looks: string[] } | null = null
+  const walk: Walk = { visited: [], round: false, faults: [], unreached, stop: () => undefined }
+  let last: { element: Element; looks: string[]; inFront: boolean } | null = null
 
   const outline = ({ outlineStyle, outlineWidth, outlineColor }: CSSStyleDeclaration): string => (outlineStyle === 'none' || Number.parseFloat(outlineWidth) === 0 ? 'none' : `${outlineColor} ${outlineWidth}`)
   /** What a person sees of an element and of the three around it. */
@@ -60,6 +62,11 @@ function begin(): void {
 
   function leave(): void {
     if (last === null || !last.element.isConnected) return
+    // while the page itself had no focus nothing could be seen: the next round will tell
+    if (!last.inFront) {
+      walk.visited = walk.visited.filter((one) => one !== last?.element)
+      return
+    }
     const without = looks(last.element)
     if (last.looks.every((one, i) => one === without[i])) walk.faults.push(`${nameOf(last.element)} shows no focus`)
   }
@@ -74,13 +81,25 @@ function begin(): void {
       return
     }
     walk.visited.push(target)
-    last = { element: target, looks: looks(target) }
+    last = { element: target, looks: looks(target), inFront: document.hasFocus() }
     const seen = inSight(target)
     if (seen < 0.5) walk.faults.push(`${nameOf(target)} has the focus out of sight (${(100 * seen).toFixed(0)} % of it are seen)`)
   }
   /** Once more before the focus goes on: when it comes from outside of the page, its ring comes after it. */
   function press(): void {
-    if (last !== null && last.element === document.activeElement) last.looks = looks(last.element)
+    if (last !== null && last.element === document.activeElement) last = { element: last.element, looks: looks(last.element), inFront: document.hasFocus() }
+  }
+
+  function unreached(): string[] {
+    const modal = document.querySelector('[role=dialog], dialog:modal, [role=menu]')
+    return [...(modal ?? document).querySelectorAll<HTMLElement>('a[href], button, input, select, textarea, summary, [tabindex]')]
+      .filter((element) => {
+        if (element.tabIndex < 0 || !element.checkVisibility({ visibilityProperty: true }) || element.matches(':disabled') || element.closest('[inert], [data-focus-guard]') !== null) return false
+        // of a group of radio buttons Tab reaches one, and the arrow keys the others
+        if (element instanceof HTMLInputElement && element.type === 'radio' && [...document.getElementsByName(element.name)].some((other) => walk.visited.includes(other))) return false
+        return !walk.visited.includes(element)
+      })
+      .map(nameOf)
   }
   addEventListener('keydown', press, true)
   document.addEventListener('focusin', arrive, true)
@@ -100,13 +119,7 @@ function end(): string[] {
   const modal = document.querySelector('[role=dialog], dialog:modal, [role=menu]')
   // what has one control only keeps the focus on it
   if (modal !== null && walk.visited.length === 1) walk.round = true
-  const reached = new Set(walk.visited)
-  for (const element of (modal ?? document).querySelectorAll<HTMLElement>('a[href], button, input, select, textarea, summary, [tabindex]')) {
-    if (element.tabIndex < 0 || !element.checkVisibility({ visibilityProperty: true }) || element.matches(':disabled') || element.closest('[inert], [data-focus-guard]') !== null) continue
-    // of a group of radio buttons Tab reaches one, and the arrow keys the others
-    if (element instanceof HTMLInputElement && element.type === 'radio' && [...document.getElementsByName(element.name)].some((other) => reached.has(other))) continue
-    if (!reached.has(element)) walk.faults.push(`${nameOfWalked(element)} is not reached by Tab`)
-  }
+  walk.faults.push(...walk.unreached().map((name) => `${name} is not reached by Tab`))
   if (!walk.round) walk.faults.push(`Tab does not come round: it ends at ${walk.visited.at(-1) === undefined ? 'nothing' : nameOfWalked(walk.visited.at(-1) as Element)}`)
   if (walkedFrom instanceof HTMLElement) walkedFrom.focus({ preventScroll: true })
   return walk.faults

@@ -69,12 +69,14 @@ describe('a project that is open', () => {
   })
 })
 
-test('a clock that was years ahead does not end the daily backups, nor delete the new ones', () => {
+test('a clock that was years ahead does not end the daily backups, nor delete the new ones', async () => {
   const directory = join(ownDirectory(), 'project')
   const day = 24 * 60 * 60 * 1000
-  const open = (at: number): string[] => {
+  const open = async (at: number): Promise<string[]> => {
     vi.setSystemTime(at)
-    Project.open(directory).close()
+    const project = Project.open(directory)
+    await project.backUpDaily(new AbortController().signal)
+    project.close()
     return listBackups(directory).map(({ created }) => created.slice(0, 10))
   }
   const future = Date.parse('2040-05-01T12:00:00Z')
@@ -82,10 +84,10 @@ test('a clock that was years ahead does not end the daily backups, nor delete th
   vi.useFakeTimers({ toFake: ['Date'], now: present - 3 * day })
   try {
     Project.create(directory, null).close()
-    for (const i of [1, 2, 3]) open(future + i * 2 * day)
-    expect(open(present)).toContain('2031-05-01')
-    expect(open(present + 3600_000).filter((date) => date === '2031-05-01')).toHaveLength(1)
-    expect(open(present + 2 * day)).toContain('2031-05-03')
+    for (const i of [1, 2, 3]) await open(future + i * 2 * day)
+    expect(await open(present)).toContain('2031-05-01')
+    expect((await open(present + 3600_000)).filter((date) => date === '2031-05-01')).toHaveLength(1)
+    expect(await open(present + 2 * day)).toContain('2031-05-03')
   } finally {
     vi.useRealTimers()
   }

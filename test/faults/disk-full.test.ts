@@ -12,7 +12,7 @@ import { keepDeviceChoice } from '../../src-main/engine/models/device-choice.ts'
 import { listBackups } from '../../src-main/engine/project/backups.ts'
 import { schemaVersion } from '../../src-main/engine/project/migrate.ts'
 import { Project } from '../../src-main/engine/project/project.ts'
-import { addRecent } from '../../src-main/engine/project/recent.ts'
+import { addRecent, forgetRecent } from '../../src-main/engine/project/recent.ts'
 import { drawn, openStudio, scoredPrompts, writeRows, type Studio } from '../engine/studio.ts'
 import { expectWhole } from './kills.ts'
 import { contentOf, unpackProject } from './projects.ts'
@@ -128,10 +128,11 @@ test.skipIf(!mounted)('a small file that has no room stays as it was, and nothin
   for (const one of recent) addRecent(data, one)
   const before = readFileSync(join(data, 'recent-projects.json'))
   fill(0)
-  expect(() => addRecent(data, { name: 'one more', path: '/elsewhere' })).toThrow(/ENOSPC/)
+  addRecent(data, { name: 'one more', path: '/elsewhere' }) // a list that only saves clicks keeps nobody from their work
+  expect(() => forgetRecent(data, recent[0]!.path)).toThrow(/ENOSPC/)
   expect(readFileSync(join(data, 'recent-projects.json')).equals(before)).toBe(true)
   fill(4096) // room for a part of it: what is written must not be taken for all
-  expect(() => addRecent(data, { name: 'one more', path: '/elsewhere' })).toThrow(/ENOSPC/)
+  expect(() => forgetRecent(data, recent[0]!.path)).toThrow(/ENOSPC/)
   expect(readFileSync(join(data, 'recent-projects.json')).equals(before)).toBe(true)
   expect(readdirSync(data).sort()).toEqual(['device.json', 'recent-projects.json'])
 })

@@ -77,7 +77,7 @@ const fittingIn: Partial<Record<MethodName, Record<string, unknown>>> = {
   'data.examples': { order: 'line' }, 'data.export': { format: 'jsonl' }, 'secret.set': { value: 'key' }, 'people.rate': { responses: [1] }, 'value.compare': { ids: [1, 1] },
   'chat.path': { through: null, before: null }, 'chat.send': { conversation: null, parent: null }, 'chat.export': { turn: null, format: 'json' },
   'reward.start': { allow: [] }, 'evaluate.start': { sweep: null, halving: null, metrics: [], further: [], allow: [] }, 'evaluate.extend': { metrics: [], allow: [] }, 'evaluate.export': { format: 'csv' },
-  'project.stage': { stage: 'data' },
+  'project.stage': { stage: 'data' }, 'device.removeBackend': { id: 'vulkan' },
   'model.download': { source: { kind: 'catalogue', id: 'nothing' }, use: false },
   'evaluate.compare': { a: { evaluation: 1, method: 0 }, b: { evaluation: 1, method: 1 }, measure: null }, 'evaluate.responses': { order: null }
 }
