@@ -36,7 +36,7 @@ function begin(): void {
     const all: string[] = []
     for (let one: Element | null = element, i = 0; one !== null && i < 4; one = one.parentElement, i++) {
       const style = getComputedStyle(one)
-      if (style.opacity !== '0') all.push(`${outline(style)} ${style.boxShadow} ${style.borderColor} ${outline(getComputedStyle(one, '::after'))}`)
+      if (style.opacity !== '0') all.push(`${outline(style)} ${style.boxShadow} ${style.borderColor} ${style.clipPath} ${outline(getComputedStyle(one, '::after'))}`)
     }
     return all
   }
@@ -62,7 +62,7 @@ function begin(): void {
 
   function leave(): void {
     if (last === null || !last.element.isConnected) return
-    // while the page itself had no focus nothing could be seen: the next round will tell
+    // no key came to it, as the page itself had no focus: the next round will tell
     if (!last.inFront) {
       walk.visited = walk.visited.filter((one) => one !== last?.element)
       return
@@ -81,11 +81,11 @@ function begin(): void {
       return
     }
     walk.visited.push(target)
-    last = { element: target, looks: looks(target), inFront: document.hasFocus() }
+    last = { element: target, looks: [], inFront: false }
     const seen = inSight(target)
     if (seen < 0.5) walk.faults.push(`${nameOf(target)} has the focus out of sight (${(100 * seen).toFixed(0)} % of it are seen)`)
   }
-  /** Once more before the focus goes on: when it comes from outside of the page, its ring comes after it. */
+  /** Just before the focus goes on: when it comes from outside of the page, its ring comes after it. */
   function press(): void {
     if (last !== null && last.element === document.activeElement) last = { element: last.element, looks: looks(last.element), inFront: document.hasFocus() }
   }

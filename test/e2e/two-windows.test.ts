@@ -8,7 +8,7 @@ import { openProject } from './screens.ts'
 import { expect, launch, root, test } from './studio.ts'
 import { terminalIn } from './terminal.ts'
 
-const told = /the project is open in another window or terminal; close it there first/
+const told = /the project is open in another window or terminal; close it there first/i
 
 const filesOf = (directory: string): string[] => readdirSync(directory, { recursive: true, encoding: 'utf8' }).sort().map((name) => `${name} ${statSync(join(directory, name)).size}`)
 
