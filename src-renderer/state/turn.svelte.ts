@@ -113,18 +113,13 @@ export class Turn {
   /** The pane that the others are compared with: the base model's, or else the first. */
   base = $derived.by(() => this.panes.find((pane) => pane.method.name === 'base') ?? this.panes[0])
 
-  /** The lowest and the highest value over all panes, so that one colour means the same in each. */
-  range = $derived.by(() => {
-    let low = Infinity
-    let high = -Infinity
-    for (const pane of this.panes) {
-      for (const step of pane.steps) {
-        const value = step.valueAfter ?? step.valueBefore
-        if (value === null) continue
-        if (value < low) low = value
-        if (value > high) high = value
-      }
-    }
-    return low <= high ? { low, high } : null
-  })
+  #low = $derived.by(() => Math.min(...this.panes.map((pane) => extreme(pane, Math.min, Infinity))))
+  #high = $derived.by(() => Math.max(...this.panes.map((pane) => extreme(pane, Math.max, -Infinity))))
+
+  /** The lowest and the highest value over all panes, so that one colour means the same in each; another one only where they change. */
+  range = $derived(this.#low <= this.#high ? { low: this.#low, high: this.#high } : null)
+}
+
+function extreme({ steps }: Pane, of: (a: number, b: number) => number, none: number): number {
+  return steps.reduce((found, { valueAfter, valueBefore }) => of(found, valueAfter ?? valueBefore ?? none), none)
 }
