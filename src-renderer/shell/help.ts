@@ -24,6 +24,7 @@ export const terms: Term[] = [
   { term: 'Interval', means: '95 %, from a bootstrap over prompts: answers of several seeds to one prompt are averaged first, as they are not independent.' },
   { term: 'p', means: 'How often a difference as large would come about if both methods were alike: a sign-flip test over the same prompts, corrected by Holm for the number of comparisons.' },
   { term: 'Return error', means: 'The mean of (V(h) − r)² over the tokens of unseen responses, in standardised rewards. Predicting the mean for every state gives about 1.' },
+  { term: 'Promoted tokens', means: 'Those whose logits rise most when unseen states move along the mean gradient of V, by 10 % of their mean length: what an edit makes the model say. Suppressed tokens fall most.' },
   { term: 'Over-optimisation alarm', means: 'The reward rises beyond doubt while another measure falls (Holm p below 0.05). The method may please the reward and not the reader: read the responses.' }
 ]
 
