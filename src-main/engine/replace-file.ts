@@ -9,12 +9,17 @@ import { syncToDisk } from './files.ts'
 import { unfinishedBeside } from './unfinished.ts'
 
 /** @throws what the system says, ENOSPC for a full disk; then the file is as it was */
-export async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
+export function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
+  return replaceByPieces(file, (put) => put(bytes))
+}
+
+/** As replaceFile. @param write puts the pieces of the file; where it throws, nothing is left */
+export async function replaceByPieces(file: string, write: (put: (bytes: Uint8Array | string) => Promise<void>) => Promise<void>): Promise<void> {
   const part = unfinishedBeside(file)
   try {
     const handle = await open(part, 'wx')
     try {
-      await handle.writeFile(bytes)
+      await write(async (bytes) => void (bytes.length > 0 && (await handle.appendFile(bytes))))
       await handle.sync()
     } finally {
       await handle.close()

@@ -37,6 +37,23 @@ async function outcomeOf(name: string, settings: Record<string, unknown>): Promi
   }
 }
 
+/** good.gguf in 300 ways. */
+async function spoil(use: () => Promise<{ code: string }>, seed: number): Promise<void> {
+  const whole = readFileSync(file('good.gguf'))
+  const boundaries = boundariesOf(whole)
+  const random = seededRandom(seed)
+  const outcomes = new Map<string, number>()
+  const hosts = studio.hosts()
+  for (let trial = 0; trial < 300; trial++) {
+    writeFileSync(file('spoilt.gguf'), spoilt(whole, boundaries, random))
+    const { code } = await use()
+    outcomes.set(code, (outcomes.get(code) ?? 0) + 1)
+  }
+  expect([...outcomes.keys()].filter((code) => !['answered', 'skipped', 'not-usable'].includes(code))).toEqual([])
+  expect(outcomes.get('answered')).toBeGreaterThan(5)
+  expect(studio.hosts()).toBe(hosts)
+}
+
 const numbers: [what: string, value: number][] = [['NaN', NaN], ['infinities', Infinity], ['the largest numbers', 3.4e38], ['the smallest numbers', 1e-45]]
 
 describe('a LoRA adapter', () => {
@@ -44,19 +61,7 @@ describe('a LoRA adapter', () => {
 
   test('spoilt in 300 ways: an answer, a reason why there is none, or a refusal, and one and the same process', async () => {
     writeTinyLora(file('good.gguf'), weights)
-    const whole = readFileSync(file('good.gguf'))
-    const boundaries = boundariesOf(whole)
-    const random = seededRandom(41)
-    const outcomes = new Map<string, number>()
-    const hosts = studio.hosts()
-    for (let trial = 0; trial < 300; trial++) {
-      writeFileSync(file('spoilt.gguf'), spoilt(whole, boundaries, random))
-      const { code } = await use()
-      outcomes.set(code, (outcomes.get(code) ?? 0) + 1)
-    }
-    expect([...outcomes.keys()].filter((code) => !['answered', 'skipped', 'not-usable'].includes(code))).toEqual([])
-    expect(outcomes.get('answered')).toBeGreaterThan(5)
-    expect(studio.hosts()).toBe(hosts)
+    await spoil(use, 41)
   }, 120_000)
 
   test.each(numbers)('of %s: an answer, or the reason why there is none, and the host lives', async (_what, value) => {
@@ -76,19 +81,7 @@ describe('a control vector', () => {
 
   test('spoilt in 300 ways: an answer, a reason why there is none, or a refusal, and one and the same process', async () => {
     writeControlVector(file('good.gguf'), randomDirections([1], D))
-    const whole = readFileSync(file('good.gguf'))
-    const boundaries = boundariesOf(whole)
-    const random = seededRandom(42)
-    const outcomes = new Map<string, number>()
-    const hosts = studio.hosts()
-    for (let trial = 0; trial < 300; trial++) {
-      writeFileSync(file('spoilt.gguf'), spoilt(whole, boundaries, random))
-      const { code } = await use()
-      outcomes.set(code, (outcomes.get(code) ?? 0) + 1)
-    }
-    expect([...outcomes.keys()].filter((code) => !['answered', 'skipped', 'not-usable'].includes(code))).toEqual([])
-    expect(outcomes.get('answered')).toBeGreaterThan(5)
-    expect(studio.hosts()).toBe(hosts)
+    await spoil(use, 42)
   }, 120_000)
 
   test.each(numbers)('of %s, at a strength of 100: an answer or an error in a line, and the host lives', async (_what, value) => {

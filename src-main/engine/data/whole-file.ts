@@ -1,9 +1,8 @@
 /** A file that is there whole or not at all: written beside the wanted place, which it takes at the end. */
-import { open, rename, rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { StudioError } from '../../contract/errors.ts'
-import { statOf, syncToDisk } from '../files.ts'
-import { unfinishedBeside } from '../unfinished.ts'
+import { statOf } from '../files.ts'
+import { replaceByPieces } from '../replace-file.ts'
 
 /** @throws StudioError 'bad-request' or 'not-found' where nothing can be written */
 export function checkTarget(path: string): string {
@@ -18,22 +17,11 @@ export function checkTarget(path: string): string {
  * @param write puts its pieces; where it throws, nothing is left
  * @throws StudioError 'disk-full' or 'not-usable'
  */
-export async function writeWhole(file: string, write: (put: (bytes: Uint8Array | string) => Promise<void>) => Promise<void>): Promise<void> {
-  const part = unfinishedBeside(file)
+export async function writeWhole(file: string, write: Parameters<typeof replaceByPieces>[1]): Promise<void> {
   try {
-    const handle = await open(part, 'wx')
-    try {
-      await write(async (bytes) => void (bytes.length > 0 && (await handle.appendFile(bytes))))
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(part, file)
-    syncToDisk(dirname(file))
+    await replaceByPieces(file, write)
   } catch (error) {
     throw explained(error, file)
-  } finally {
-    await rm(part, { force: true })
   }
 }
 
